@@ -1,0 +1,117 @@
+# The playbook language: pbc (compiler) and pbrun (runner).
+#
+#   make            build/pbc and build/pbrun
+#   make demo       a simulated account, five findings, five playbooks
+#   make test       everything; make test-fast: the part that takes seconds
+#   make bench      ratios against jq and boto3, in one run
+#   make lint       clang-tidy, cppcheck, formatting
+#   make SAN=1 ...  the same under AddressSanitizer and UBSan, in build/san
+#
+# Non-recursive; nothing generated is committed; generated files live under $(BUILD).
+
+PY     := /usr/bin/python3
+ifdef SAN
+BUILD  ?= build/san
+OPT    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+else
+BUILD  ?= build
+OPT    := -O2
+endif
+VERSION := 0.1.0
+# Where botocore's service models are; any newer directory of the same format will do.
+AWS_MODELS ?= /usr/lib/python3/dist-packages/botocore/data
+
+CC      := gcc
+CFLAGS  ?= -g
+WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(CI),-Werror)
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -I$(BUILD) -DPB_VERSION='"$(VERSION)"' $(OPT) $(WARN) \
+              -fvisibility=hidden -fstack-protector-strong -D_FORTIFY_SOURCE=2 -MMD -MP $(CFLAGS)
+# libcurl and libmicrohttpd are opened on first use (vm/loop.c, stdlib/sim/): linking them costs more than a decision.
+LDLIBS  := -ljson-c -lcrypto -lexpat -lpcre2-8 -lsqlite3 -lz -ldl -lm
+LDFLAGS := $(OPT) -Wl,-z,relro -Wl,--as-needed
+
+LANG_SRC   := $(filter-out lang/pbc.c,$(wildcard lang/*.c))
+VM_SRC     := $(filter-out vm/pbrun.c,$(wildcard vm/*.c))
+STDLIB_SRC := $(wildcard stdlib/*.c stdlib/aws/*.c stdlib/sim/*.c)
+STDLIB_PB  := $(wildcard stdlib/*.pb stdlib/events/*.pb)
+UNIT_SRC   := $(wildcard tests/unit/*.c)
+
+GEN_OBJ    := $(BUILD)/lang/lexer.o $(BUILD)/lang/parser.o
+LANG_OBJ   := $(LANG_SRC:%.c=$(BUILD)/%.o) $(GEN_OBJ)
+VM_OBJ     := $(VM_SRC:%.c=$(BUILD)/%.o)
+STDLIB_OBJ := $(STDLIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/stdlib_sources.o $(BUILD)/aws_model.o
+UNIT_BIN   := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+
+all: $(BUILD)/pbc $(BUILD)/pbrun
+
+$(BUILD)/pbc: $(BUILD)/lang/pbc.o $(STDLIB_OBJ) $(VM_OBJ) $(LANG_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/pbrun: $(BUILD)/vm/pbrun.o $(STDLIB_OBJ) $(VM_OBJ) $(LANG_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/liblang.a: $(LANG_OBJ)
+	rm -f $@ && ar rcs $@ $^
+$(BUILD)/libvm.a: $(VM_OBJ)
+	rm -f $@ && ar rcs $@ $^
+$(BUILD)/libstdlib.a: $(STDLIB_OBJ)
+	rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+$(BUILD)/%.o: $(BUILD)/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# flex's and bison's own output is held to the compiler's warnings, minus the ones their skeletons trip over.
+$(GEN_OBJ): WARN += -Wno-conversion -Wno-unused-function -Wno-unused-but-set-variable -Wno-sign-compare -Wno-missing-prototypes
+$(BUILD)/lang/parser.c $(BUILD)/lang/parser.h &: lang/parser.y
+	@mkdir -p $(@D)
+	bison -Wall -Wcounterexamples -Werror --defines=$(BUILD)/lang/parser.h -o $(BUILD)/lang/parser.c $<
+$(BUILD)/lang/lexer.c: lang/lexer.l $(BUILD)/lang/parser.h
+	@mkdir -p $(@D)
+	flex -o $@ $<
+$(LANG_OBJ): | $(BUILD)/lang/parser.h
+
+$(BUILD)/stdlib_sources.c: stdlib/gen_sources.py $(STDLIB_PB)
+	@mkdir -p $(@D)
+	$(PY) $< $@ $(STDLIB_PB)
+
+# The AWS tables: one for the client, one (documentation) for the compiler; linked in by .incbin, so mapped and never parsed.
+# Shared by all build directories: they do not depend on compiler flags.
+MODEL_DIR := $(if $(filter build/%,$(BUILD)),build,$(BUILD))/model
+$(MODEL_DIR)/aws_model.bin $(MODEL_DIR)/aws_docs.bin &: stdlib/aws/gen_model.py stdlib/aws/effects.tsv
+	@mkdir -p $(@D)
+	$(PY) $< --models $(AWS_MODELS) --effects stdlib/aws/effects.tsv --out $(MODEL_DIR)
+$(BUILD)/aws_model.o: stdlib/aws/model_data.S $(MODEL_DIR)/aws_model.bin $(MODEL_DIR)/aws_docs.bin
+	@mkdir -p $(@D)
+	$(CC) -DMODEL_DIR='"$(MODEL_DIR)"' -c -o $@ $<
+
+$(BUILD)/tests/%: tests/unit/%.c $(STDLIB_OBJ) $(VM_OBJ) $(LANG_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+unit: $(UNIT_BIN)
+
+# What a fresh Debian 12 lacks. Asked for only when something is missing, so that a second run needs no network.
+deps:
+	@.ci/deps
+
+test: deps
+	$(MAKE) all unit
+	$(MAKE) SAN=1 all unit
+	$(PY) tests/run.py
+test-fast: all unit
+	$(PY) tests/run.py --fast
+demo: deps
+	$(MAKE) all
+	$(PY) playbooks/demo.py
+bench: all
+	$(PY) tests/bench/bench.py
+lint:
+	.ci/lint
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+.PHONY: all unit deps test test-fast demo bench lint clean
+.DELETE_ON_ERROR:

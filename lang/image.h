@@ -1,0 +1,103 @@
+/*
+ * image.h - the layout of a program image (.pbx). The writer is lang/image_write.c, the loader vm/image.c.
+ *
+ * An image is position-independent and used in place where it is mapped. All numbers are little-endian;
+ * readers go through image_u32/image_u64, never through a cast struct.
+ *
+ *   0   magic      89 50 42 58 0d 0a 1a 0a      "\x89PBX\r\n\x1a\n": text-mode damage shows at once
+ *   8   u32        format version (IMAGE_VERSION)
+ *   12  u32        size of the whole file
+ *   16  u32        CRC-32 (zlib's) of everything from offset 24 on: finds damage, proves nothing
+ *   20  u32        number of sections (SECTION_COUNT)
+ *   24  sections   SECTION_COUNT × { u32 offset, u32 count }, offsets 8-aligned, in section order, not overlapping
+ *
+ * Every section is an array of records; a record is an array of u32 fields, listed in image.def, so that
+ * writer, loader, verifier and disassembler share one table. Three sections are different: BYTES (count is
+ * in bytes), CODE and LINES (one u32 an instruction: instruction word; source << 20 | line).
+ *
+ * Strings: index into STRINGS, whose records say where in BYTES; NUL-terminated there; IMAGE_NIL is "no string".
+ * Lists of numbers live in LISTS as { n, item, item ... }; a field holds the index of n.
+ */
+#ifndef PB_IMAGE_H
+#define PB_IMAGE_H
+
+#include <stdint.h>
+#include <string.h>
+
+#define IMAGE_MAGIC "\x89PBX\r\n\x1a\n"
+#define IMAGE_NIL UINT32_MAX
+enum {
+    IMAGE_VERSION = 1,
+    IMAGE_HEAD = 24,
+    IMAGE_MAX_SIZE = 64 << 20,   /* a bundle of thousands of playbooks is about 10 MB */
+    IMAGE_MAX_REGS = 250,        /* leaves room in 8 bits for the three registers behind FORNEXT's and VERIFY's */
+    IMAGE_MAX_PARAMS = 32,       /* of a function */
+    IMAGE_MAX_DEPTH = 64,        /* calls under one another */
+    IMAGE_MAX_TRY = 16,          /* TRYs open at once in one function */
+    IMAGE_MAX_FORKS = 64         /* branches of one parallel */
+};
+
+/* Sections and the fields of their records. SECTION(NAME, fields...) */
+enum image_section {
+#define SECTION(name, ...) SECTION_##name,
+#include "lang/image.def"
+#undef SECTION
+    SECTION_COUNT
+};
+
+/* Field numbers, checked against image.def by lang/image.c: FUNCTIONS_name is field 0 of a FUNCTIONS record, ... */
+enum { STRINGS_offset, STRINGS_length, STRINGS_FIELDS };
+enum { CONSTS_kind, CONSTS_low, CONSTS_high, CONSTS_FIELDS };
+enum {
+    FUNCTIONS_name, FUNCTIONS_kind, FUNCTIONS_effect, FUNCTIONS_nparams, FUNCTIONS_nregs, FUNCTIONS_code,
+    FUNCTIONS_ncode, FUNCTIONS_consts, FUNCTIONS_nconsts, FUNCTIONS_FIELDS
+};
+enum {
+    SITES_kind, SITES_target, SITES_name, SITES_alias, SITES_effect, SITES_timeout, SITES_retry, SITES_nargs,
+    SITES_flags, SITES_source, SITES_line, SITES_title, SITES_FIELDS
+};
+enum { TYPES_kind, TYPES_optional, TYPES_elem, TYPES_fields, TYPES_name, TYPES_FIELDS };
+enum {
+    EVENTS_name, EVENTS_sources, EVENTS_detail_types, EVENTS_payload, EVENTS_each, EVENTS_id, EVENTS_threat,
+    EVENTS_detected, EVENTS_FIELDS
+};
+enum { PARAMS_name, PARAMS_type, PARAMS_has_default, PARAMS_default_const, PARAMS_FIELDS };
+enum {
+    PLAYBOOKS_name, PLAYBOOKS_version, PLAYBOOKS_summary, PLAYBOOKS_owner, PLAYBOOKS_tier, PLAYBOOKS_controls,
+    PLAYBOOKS_event, PLAYBOOKS_match, PLAYBOOKS_body, PLAYBOOKS_effect, PLAYBOOKS_source, PLAYBOOKS_FIELDS
+};
+enum { SOURCES_path, SOURCES_sha, SOURCES_FIELDS };
+enum { MANIFEST_host, MANIFEST_effect, MANIFEST_FIELDS };
+
+/* Size of a record in u32s, the number of its fields, and their names, for the disassembler and the loader (lang/image.c). */
+extern const uint8_t image_record_fields[SECTION_COUNT];
+extern const char *const image_section_names[SECTION_COUNT];
+
+/* Kinds of constants (CONSTS.kind). `value` is two u32, low first. */
+enum image_const {
+    CONST_NONE, CONST_BOOL, CONST_INT, CONST_FLOAT, CONST_STRING /* low = string index */, CONST_DURATION /* ms */
+};
+/* Kinds of functions (FUNCTIONS.kind). */
+enum image_function { FUNCTION_PURE, FUNCTION_ACTION, FUNCTION_MATCH, FUNCTION_BODY };
+/* SITES.kind: what INVOKE calls. A host takes one map of named arguments in A; an action takes its parameters in A, A+1, ... */
+enum image_site { SITE_HOST /* target = string: "slack.notify", "aws.ec2.DescribeInstances" */, SITE_ACTION /* target = function */ };
+/* SITES.flags */
+enum { SITE_IS_DO = 1 /* written as a do statement, so it is a step of the run */ };
+/* TYPES.kind, for CAST and parameters. list/map: elem = type index; record: fields = list of (name string, type) pairs */
+enum image_type {
+    IMAGE_TYPE_ANY, IMAGE_TYPE_BOOL, IMAGE_TYPE_INT, IMAGE_TYPE_FLOAT, IMAGE_TYPE_STRING, IMAGE_TYPE_BYTES,
+    IMAGE_TYPE_DURATION, IMAGE_TYPE_TIME, IMAGE_TYPE_IP, IMAGE_TYPE_CIDR, IMAGE_TYPE_ARN, IMAGE_TYPE_SECRET,
+    IMAGE_TYPE_LIST, IMAGE_TYPE_MAP, IMAGE_TYPE_RECORD
+};
+enum image_tier { TIER_AUTO, TIER_APPROVE, TIER_MANUAL };
+
+static inline uint32_t image_u32(const void *p) {
+    const uint8_t *b = p;
+    return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+static inline void image_put_u32(void *p, uint32_t v) {
+    uint8_t *b = p;
+    b[0] = (uint8_t)v, b[1] = (uint8_t)(v >> 8), b[2] = (uint8_t)(v >> 16), b[3] = (uint8_t)(v >> 24);
+}
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * source.h - the set of source files of one compile: reading, UTF-8 check, lines, imports.
+ */
+#ifndef PB_SOURCE_H
+#define PB_SOURCE_H
+
+#include "lang/diag.h"
+
+typedef struct source_file {
+    pb_str path;      /* as shown to the user; "<stdlib>/ec2.pb" for built-in ones */
+    pb_str text;      /* NUL-terminated, valid UTF-8 */
+    uint32_t *lines;  /* byte offset of each line's start */
+    uint32_t nlines;
+    bool builtin;     /* part of the standard library: may declare extern actions */
+    uint8_t sha256[32]; /* filled by source_hash */
+} source_file;
+
+typedef struct source_set {
+    pb_arena *arena;
+    source_file *files;
+    uint32_t count, cap;
+} source_set;
+
+/* Line and column (both from 1; column in characters, not bytes) of a byte offset. */
+void source_place(const source_file *f, uint32_t offset, uint32_t *line, uint32_t *column);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * model.h - the table of AWS services, made at build time from botocore's models by stdlib/aws/gen_model.py and linked
+ * into the binary as read-only data: mapped, never parsed, so start-up costs nothing however many services there are.
+ */
+#ifndef PB_AWS_MODEL_H
+#define PB_AWS_MODEL_H
+
+#include "lang/schema.h"
+
+typedef struct aws_model aws_model;
+typedef uint32_t aws_service; /* 0: none; the same number as schema_service */
+typedef uint32_t aws_op;      /* 0: none; unique over all services */
+typedef uint32_t aws_shape;   /* 0: none; the same number as schema_shape */
+
+/* The table in this binary. Never NULL. */
+const aws_model *aws_model_get(void);
+/* The compiler's view of it. */
+const pb_schema *aws_schema(void);
+
+typedef enum aws_protocol { AWS_QUERY, AWS_EC2, AWS_JSON, AWS_REST_JSON, AWS_REST_XML } aws_protocol;
+
+typedef struct aws_service_info {
+    pb_str name;            /* "ec2", "s3control": botocore's folder name, - as _ */
+    aws_protocol protocol;
+    pb_str api_version, endpoint_prefix, signing_name, target_prefix, json_version, service_id, xml_namespace;
+    bool query_compatible;  /* awsQueryCompatible */
+    bool global;            /* one endpoint for the partition (iam, organizations, ...) */
+} aws_service_info;
+void aws_service_get(const aws_model *m, aws_service s, aws_service_info *out);
+aws_service aws_service_find(const aws_model *m, pb_str name);
+/* By signing name ("elasticloadbalancing") and, where several share it, by what else the request shows; 0: unknown. */
+aws_service aws_service_by_signing_name(const aws_model *m, pb_str signing_name, uint32_t nth);
+aws_op aws_op_find(const aws_model *m, aws_service s, pb_str name);
+aws_service aws_op_service(const aws_model *m, aws_op op);
+pb_str aws_op_name(const aws_model *m, aws_op op);
+pb_effect aws_op_effect(const aws_model *m, aws_op op);
+
+/* Host and region to sign for of a service in a region, by the partitions' rules; false: no such region or service there.
+ * host is without scheme: "ec2.eu-west-1.amazonaws.com". */
+bool aws_endpoint(const aws_model *m, aws_service s, pb_str region, pb_arena *a, pb_str *host, pb_str *signing_region);
+/* "aws" for eu-west-1, "aws-cn" for cn-north-1 ...; empty when the region fits no partition. */
+pb_str aws_partition(const aws_model *m, pb_str region);
+
+#endif

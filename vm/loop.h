@@ -1,0 +1,63 @@
+/*
+ * loop.h - the one event loop: timers and HTTP transfers (libcurl multi), one thread.
+ *
+ * libcurl is opened (dlopen) at the first transfer: loading it and what it links costs more than a whole decision
+ * on an event that matches nothing.
+ */
+#ifndef PB_LOOP_H
+#define PB_LOOP_H
+
+#include "lang/base.h"
+
+typedef struct pb_loop pb_loop;
+pb_loop *pb_loop_new(void);
+void pb_loop_free(pb_loop *l); /* cancels everything that is left, without callbacks */
+/* Waits for and delivers what happens next. False when nothing is under way any more. */
+bool pb_loop_turn(pb_loop *l);
+int64_t pb_loop_mono_ms(void);
+int64_t pb_loop_wall_ms(void);
+
+typedef struct pb_timer pb_timer;
+typedef void pb_timer_fn(void *ctx);
+pb_timer *pb_timer_start(pb_loop *l, int64_t ms, pb_timer_fn *fn, void *ctx); /* NULL: out of memory */
+void pb_timer_cancel(pb_timer *t); /* not after it has fired */
+
+typedef struct pb_header { pb_str name, value; } pb_header;
+
+typedef struct pb_http_request {
+    const char *method;
+    const char *url;
+    const pb_header *headers;
+    uint32_t nheaders;
+    pb_str body;            /* kept by the caller until done */
+    int64_t timeout_ms;     /* the whole transfer, > 0 */
+    int64_t connect_ms;     /* the connection, > 0 */
+    size_t max_response;    /* more is an error; > 0 */
+    const char *ca_file;    /* NULL: the system's */
+} pb_http_request;
+
+typedef enum pb_http_error {
+    HTTP_OK, HTTP_RESOLVE, HTTP_CONNECT, HTTP_TLS, HTTP_TIMEOUT, HTTP_CLOSED /* no or half an answer */, HTTP_TOO_LARGE,
+    HTTP_PROTOCOL, HTTP_INTERNAL
+} pb_http_error;
+
+typedef struct pb_http_response {
+    pb_http_error error;
+    const char *message;    /* of the error; never holds the URL's query or a header */
+    bool sent;              /* the request may have reached the server */
+    int status;
+    const pb_header *headers; /* names in lower case */
+    uint32_t nheaders;
+    pb_str body;            /* all of it valid during the callback only */
+    int64_t elapsed_us;
+} pb_http_response;
+pb_str pb_http_header(const pb_http_response *r, const char *lower_name); /* empty when absent */
+
+typedef struct pb_http pb_http;
+typedef void pb_http_fn(void *ctx, const pb_http_response *r);
+/* Starts a transfer; fn is called once, never before this returns. TLS is always verified; redirects are not followed;
+ * only http and https. NULL: could not start (message in *err). */
+pb_http *pb_http_start(pb_loop *l, const pb_http_request *q, pb_http_fn *fn, void *ctx, const char **err);
+void pb_http_cancel(pb_http *h);
+
+#endif
