@@ -22,6 +22,11 @@ typedef void pb_timer_fn(void *ctx);
 pb_timer *pb_timer_start(pb_loop *l, int64_t ms, pb_timer_fn *fn, void *ctx); /* NULL: out of memory */
 void pb_timer_cancel(pb_timer *t); /* not after it has fired */
 
+/* Calls fn whenever fd can be read (a signal pipe, a listening socket). A watch alone does not keep the loop going. */
+typedef struct pb_watch pb_watch;
+pb_watch *pb_watch_start(pb_loop *l, int fd, pb_timer_fn *fn, void *ctx); /* NULL: out of memory or too many */
+void pb_watch_stop(pb_watch *w);
+
 typedef struct pb_header { pb_str name, value; } pb_header;
 
 typedef struct pb_http_request {

@@ -1,0 +1,23 @@
+/*
+ * http.h - what loop.c and http.c know of each other. Everybody else includes loop.h.
+ */
+#ifndef PB_HTTP_H
+#define PB_HTTP_H
+
+#include "vm/loop.h"
+
+#include <poll.h>
+
+typedef struct http_state http_state;
+
+/* Where the loop keeps the transfers' state; *pb_loop_http(l) is NULL until the first one. */
+http_state **pb_loop_http(pb_loop *l);
+
+bool http_busy(const http_state *s);
+/* Waits at most wait_ms for transfers or for fds (revents are set), and moves the transfers on. */
+void http_wait(http_state *s, struct pollfd *fds, uint32_t nfds, int wait_ms);
+/* Calls back for every transfer that has ended. */
+void http_deliver(http_state *s);
+void http_state_free(http_state *s); /* drops what is under way, without callbacks */
+
+#endif
