@@ -21,6 +21,8 @@
 #ifndef PB_IMAGE_H
 #define PB_IMAGE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -91,6 +93,25 @@ enum image_type {
 };
 enum image_tier { TIER_AUTO, TIER_APPROVE, TIER_MANUAL };
 
+/* ---- reading: image.c. The loader and the disassembler share the layout check ---- */
+
+/* Where the sections of a checked image are. */
+typedef struct image_view {
+    const uint8_t *base;
+    uint32_t size;
+    uint32_t offset[SECTION_COUNT], count[SECTION_COUNT];
+} image_view;
+
+enum { IMAGE_ERR_MAX = 160 }; /* a sentence of image_layout_check */
+
+/*
+ * Is this an image whose every record can be followed? Checks magic, version, size, checksum, the section table, and
+ * that each string, list, type, function, event ... index lies inside its section, enumerations are known, code and
+ * constant ranges lie inside CODE and CONSTS, and that a type is made only of earlier ones (so there are no cycles).
+ * It says nothing about instructions: that is the verifier's (vm/verify.c). False with a sentence in err.
+ */
+bool image_layout_check(const void *image, size_t size, image_view *v, char err[IMAGE_ERR_MAX]);
+
 static inline uint32_t image_u32(const void *p) {
     const uint8_t *b = p;
     return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
@@ -98,6 +119,23 @@ static inline uint32_t image_u32(const void *p) {
 static inline void image_put_u32(void *p, uint32_t v) {
     uint8_t *b = p;
     b[0] = (uint8_t)v, b[1] = (uint8_t)(v >> 8), b[2] = (uint8_t)(v >> 16), b[3] = (uint8_t)(v >> 24);
+}
+
+/* Field of a record; the indexes must be in range (those found in a checked image are). */
+static inline uint32_t image_field(const image_view *v, enum image_section s, uint32_t index, uint32_t field) {
+    return image_u32(v->base + v->offset[s] + ((size_t)index * image_record_fields[s] + field) * 4);
+}
+/* Text of a string and its length; IMAGE_NIL gives "". */
+static inline const char *image_text(const image_view *v, uint32_t string, uint32_t *length) {
+    *length = string == IMAGE_NIL ? 0 : image_field(v, SECTION_STRINGS, string, STRINGS_length);
+    if (string == IMAGE_NIL) return "";
+    return (const char *)v->base + v->offset[SECTION_BYTES] + image_field(v, SECTION_STRINGS, string, STRINGS_offset);
+}
+/* Item i of a list (0 when out of range); *n, when not NULL, = its size. IMAGE_NIL is an empty list. */
+static inline uint32_t image_item(const image_view *v, uint32_t list, uint32_t i, uint32_t *n) {
+    uint32_t size = list == IMAGE_NIL ? 0 : image_field(v, SECTION_LISTS, list, 0);
+    if (n) *n = size;
+    return i < size ? image_field(v, SECTION_LISTS, list + 1 + i, 0) : 0;
 }
 
 #endif

@@ -2,6 +2,7 @@
  * image_write.h - builds a program image (image.h) piece by piece: for codegen, and for tests that need images by hand.
  *
  *     iw *w = iw_new(arena);
+ *     iw_source(w, PB_STR("test.pb"), PB_STR(""));     (places name source 0: there must be one)
  *     uint32_t f = iw_function_begin(w, PB_STR("answer"), FUNCTION_PURE, PB_PURE, 0);
  *     iw_place(w, 0, 1);
  *     iw_emit(w, op_abx(OPCODE_LOADK, 0, iw_const(w, CONST_INT, 42)));
