@@ -1,0 +1,10 @@
+# guardduty.pb - findings of Amazon GuardDuty as EventBridge delivers them.
+# New findings come at once, later occurrences of the same one as updates with the same id.
+event guardduty.finding {
+  source      "aws.guardduty"
+  detail_type "GuardDuty Finding"
+  schema      aws.guardduty.Finding
+  id          "id"
+  threat      "type"
+  detected    "createdAt"
+}
