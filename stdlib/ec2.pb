@@ -56,7 +56,7 @@ action ec2.instance(id: string): Instance read {
     vpc: i.VpcId
     image: i.ImageId
     profile: i.IamInstanceProfile.Arn
-    tags: tags(i.Tags)
+    tags: tag_map(i.Tags)
     interfaces: ec2.interfaces(id)
     link: "https://${ec2.console(region)}/ec2/home?region=${region}#InstanceDetails:instanceId=${id}"
   }
@@ -205,13 +205,13 @@ action ec2.isolate(i: Instance, cut: string = "untrack", settle: duration = 3s):
 # Sets tags on an instance, only those that it does not have yet.
 action ec2.tag(i: Instance, tags: map[string]): { changed: bool, detail: string } contain on i {
   let filters = [{ Name: "resource-id", Values: [i.id] }]
-  let have = tags(aws.ec2.DescribeTags(Filters: filters).Tags)
+  let have = tag_map(aws.ec2.DescribeTags(Filters: filters).Tags)
   let missing = [k for k in tags.keys() if not (have[k] == tags[k])]
   if missing.size() == 0 {
     return { changed: false, detail: "${i.id} had the tags already" }
   }
   do aws.ec2.CreateTags(Resources: [i.id], Tags: [{ Key: k, Value: tags[k] } for k in missing])
-  verify all(k in missing: tags(aws.ec2.DescribeTags(Filters: filters).Tags)[k] == tags[k])
+  verify all(k in missing: tag_map(aws.ec2.DescribeTags(Filters: filters).Tags)[k] == tags[k])
     within 30s else "${i.id} does not have the tags ${missing.join(", ")} after they were set"
   return { changed: true, detail: "${i.id} tagged ${missing.join(", ")}" }
 }

@@ -24,7 +24,7 @@ action s3.bucket_tags(bucket: string): map[string] read {
       fail error.message code error.code
     }
   }
-  return tags(tagging.TagSet)
+  return tag_map(tagging.TagSet)
 }
 
 # What a bucket's own public access block says. The account's and the organisation's may block more.
