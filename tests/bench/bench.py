@@ -1,0 +1,82 @@
+#!/usr/bin/python3
+"""Cold start: how long from starting a process to its decision on one event, beside jq and importing boto3.
+
+  tests/bench/bench.py [-n RUNS]
+
+All commands take turns within one run, so that the machine's mood hits them alike; medians and ratios count, single times do
+not. The playbooks are the library's five, compiled; the matching event meets one that decides and records but calls nothing, so
+that what is measured is the engine and not a network.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("PB_BUILD", os.path.join(ROOT, "build"))
+DECIDE = """playbook decide {
+  version "1.0.0"  summary "Decides and records, calls nothing"  owner "bench@example.com"  tier auto  controls ["SOC2-CC7.3"]
+  when guardduty.finding as f
+  where f.type like "Trojan:EC2/*" and f.severity >= 5
+  record { affected_resource: f.resource.instanceDetails.instanceId ?? "unknown" }
+}
+"""
+
+
+def measure(command, event):
+    with open(event, "rb") as stdin:
+        start = time.perf_counter()
+        p = subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(p.pid, 0)
+        seconds = time.perf_counter() - start
+    p.returncode = os.waitstatus_to_exitcode(status)
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, p.returncode
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-n", type=int, default=31)
+    runs = parser.parse_args().n
+    with tempfile.TemporaryDirectory(prefix="pbbench.") as work:
+        source, bundle = os.path.join(work, "decide.pb"), os.path.join(work, "all.pbx")
+        with open(source, "w", encoding="utf-8") as f:
+            f.write(DECIDE)
+        decide = os.path.join(work, "decide.pbx")
+        subprocess.run([os.path.join(BUILD, "pbc"), "build", "-o", bundle, os.path.join(ROOT, "playbooks")], check=True)
+        subprocess.run([os.path.join(BUILD, "pbc"), "build", "-o", decide, source], check=True)
+        match = os.path.join(ROOT, "playbooks", "quarantine_instance.event.json")
+        other = os.path.join(work, "other.json")
+        with open(match, encoding="utf-8") as f:
+            event = json.load(f)
+        event["detail"]["type"] = "Recon:EC2/PortProbeUnprotectedPort"
+        with open(other, "w", encoding="utf-8") as f:
+            json.dump(event, f)
+        pbrun = os.path.join(BUILD, "pbrun")
+        rows = [
+            ("pbrun run, nothing matches", [pbrun, "run", "-p", bundle, "-e", other], other),
+            ("pbrun run, a playbook matches", [pbrun, "run", "-p", decide, "-e", match, "--evidence", os.path.join(work, "evidence")], match),
+            ("pbrun run, compiling five playbooks", [pbrun, "run", "-p", os.path.join(ROOT, "playbooks"), "-e", other], other),
+            ("jq .detail.type", ["jq", "-r", ".detail.type", other], other),
+            ("python3 -c 'import boto3'", ["/usr/bin/python3", "-c", "import boto3"], other),
+            ("/bin/true (starting a process)", ["/bin/true"], other),
+        ]
+        times = [[] for _ in rows]
+        for i in range(runs + 1):
+            for r, (name, command, event_path) in enumerate(rows):
+                result = measure(command, event_path)
+                if result[3]:
+                    sys.exit("%s ended with status %d" % (name, result[3]))
+                if i:  # the first round warms the file cache
+                    times[r].append(result)
+        print("medians of %d runs, taking turns" % runs)
+        print("%-38s %9s %9s %9s %14s" % ("", "wall ms", "cpu ms", "peak MB", "boto3 import /"))
+        medians = [[statistics.median(t[k] for t in rows_) for k in range(3)] for rows_ in times]
+        for (name, _, _), m in zip(rows, medians):
+            print("%-38s %9.2f %9.2f %9.1f %13.0fx" % (name, m[0] * 1e3, m[1] * 1e3, m[2] / 1024, medians[4][0] / m[0]))
+
+
+main()
