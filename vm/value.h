@@ -59,11 +59,21 @@ typedef struct pb_map_builder {
     pb_entry *entries;
     uint32_t n, cap;
     bool oom;
+    uint32_t *slots; /* beyond a few entries: a hash index (0: free, else entry + 1), so that big maps are not quadratic */
+    uint32_t nslots;
 } pb_map_builder;
 void pb_map_add(pb_map_builder *b, pb_str key, pb_value v);
+bool pb_map_has(const pb_map_builder *b, pb_str key);
 pb_value pb_map_done(pb_map_builder *b);
 
-bool pb_equal(pb_value a, pb_value b);            /* deep; none equals nothing */
+bool pb_equal(pb_value a, pb_value b);            /* deep; none equals nothing; not to be asked about unknowns */
+/* The same with its work limited: *work goes down by one a value looked at. MAYBE: an unknown decides; COSTLY: too deep or
+ * *work was used up. A program can make values (lists of one and the same list) whose walk would take for ever. */
+typedef enum pb_truth { PB_NO, PB_YES, PB_MAYBE, PB_COSTLY } pb_truth;
+pb_truth pb_equal_within(pb_value a, pb_value b, int64_t *work);
+int pb_number_cmp(pb_value a, pb_value b);        /* INT and FLOAT in any mix, exact: <0, 0, >0 */
+bool pb_has_unknown(pb_value v);                  /* anywhere inside; also when it is too deep or too large to tell */
+bool pb_utf8_valid(const char *s, size_t n);      /* no overlong forms, surrogates or code points above U+10FFFF */
 pb_str pb_display(pb_arena *a, pb_value v);       /* as interpolation writes it; a secret is "***" */
 
 /* ISO 8601 ("2026-01-02T03:04:05.678Z"; ms left out when zero) from and to ms since 1970. */
@@ -73,13 +83,18 @@ bool pb_time_parse(pb_str s, int64_t *ms);
 pb_str pb_base64(pb_arena *a, const void *data, size_t n);
 bool pb_base64_decode(pb_arena *a, pb_str text, pb_str *out);
 
-/* ---- JSON (json-c) ---- */
-struct json_object;
+/* ---- JSON ---- */
+struct json_object; /* json-c */
+enum { JSON_MAX_TEXT = 16 << 20 }; /* of what is written; a run's evidence is some KB */
+enum { VALUE_MAX_DEPTH = 128 }; /* of any value that is walked: twice what JSON may bring, room for what a program wraps around it */
 enum { JSON_MAX_DEPTH = 64, JSON_MAX_BYTES = 4 << 20 }; /* an EventBridge event is at most 256 KB; 4 MB leaves room for custom sources */
 /* Text to a value. False with a sentence (place included) in *err. */
 bool pb_json_parse(pb_arena *a, const char *text, size_t n, pb_value *out, pb_str *err);
-bool pb_json_value(pb_arena *a, struct json_object *o, pb_value *out); /* false: out of memory */
-struct json_object *pb_json_object(pb_value v); /* new reference; NULL for none and when out of memory; times as ISO text, bytes as base64, secrets "***" */
-pb_str pb_json_text(pb_arena *a, pb_value v);   /* compact */
+bool pb_json_value(pb_arena *a, struct json_object *o, pb_value *out); /* false: out of memory, or nested too deep */
+/* New reference; NULL for none, when out of memory, too deep or above JSON_MAX_TEXT; times as ISO text, bytes as base64,
+ * durations as text ("30s"), secrets "***". */
+struct json_object *pb_json_object(pb_value v);
+pb_str pb_json_text(pb_arena *a, pb_value v);   /* compact; .s is NULL where pb_json_object gives NULL (none is "null") */
+bool pb_json_write(pb_buf *b, pb_value v);      /* the same into a buffer; false: too deep, too large or out of memory */
 
 #endif
