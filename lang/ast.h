@@ -161,7 +161,7 @@ typedef enum ast_stmt_kind {
     STMT_FAIL,     /* fail "message" [code "Code"]: raises an error */
     STMT_RETURN,   /* return expr, in an action */
     STMT_VERIFY,   /* verify cond [within d] else "message": read back until true */
-    STMT_ON_FAILURE, /* on failure { } or on failure undo */
+    STMT_ON_FAILURE, /* on failure { } or on failure undo; covers the statements after it, to the end of the playbook */
     STMT_APPROVE, STMT_WAIT, STMT_AUTHORIZE, STMT_IN_ACCOUNT /* accepted by the grammar, refused by the checker for now */
 } ast_stmt_kind;
 
@@ -230,7 +230,8 @@ struct ast_decl {
     uint32_t nlocals;       /* FN, ACTION, PLAYBOOK: ids run from 0 to nlocals-1 */
     pb_effect inferred;     /* ACTION, PLAYBOOK: what the body can do */
     bool reachable;         /* codegen: used by some playbook */
-    uint32_t index;         /* codegen: function, param or event index in the image */
+    uint32_t index;         /* IMPORT, parser: index in the source set of the file it names. Others, codegen: function, param
+                               or event index in the image */
     uint32_t file;
 };
 
