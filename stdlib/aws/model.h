@@ -35,10 +35,18 @@ aws_service aws_op_service(const aws_model *m, aws_op op);
 pb_str aws_op_name(const aws_model *m, aws_op op);
 pb_effect aws_op_effect(const aws_model *m, aws_op op);
 
+/* How an operation is signed: ordinarily, not at all (sts.AssumeRoleWithWebIdentity), with UNSIGNED-PAYLOAD, by bearer token. */
+typedef enum aws_auth { AWS_AUTH_V4, AWS_AUTH_NONE, AWS_AUTH_UNSIGNED_BODY, AWS_AUTH_BEARER } aws_auth;
+aws_auth aws_op_auth(const aws_model *m, aws_op op);
+
 /* Host and region to sign for of a service in a region, by the partitions' rules; false: no such region or service there.
  * host is without scheme: "ec2.eu-west-1.amazonaws.com". */
 bool aws_endpoint(const aws_model *m, aws_service s, pb_str region, pb_arena *a, pb_str *host, pb_str *signing_region);
 /* "aws" for eu-west-1, "aws-cn" for cn-north-1 ...; empty when the region fits no partition. */
 pb_str aws_partition(const aws_model *m, pb_str region);
+
+/* One line of documentation of an operation, of the i-th member of a structure; empty: none. */
+pb_str aws_op_doc(aws_op op);
+pb_str aws_member_doc(const aws_model *m, aws_shape shape, uint32_t i);
 
 #endif

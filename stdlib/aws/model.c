@@ -1,0 +1,352 @@
+/*
+ * model.c - looking things up in the AWS table (table.h): services, operations, shapes, endpoints; and the compiler's
+ * schema over the same records.
+ *
+ * Nothing here allocates or keeps state, save for the host name that aws_endpoint puts together. Names are found by
+ * binary search: services, and each service's operations and shapes, stand in the table by name. Handles are record
+ * numbers; one that is out of range finds the zeroed record 0 and so gives empty answers, never a wild read.
+ */
+#include "stdlib/aws/table.h"
+
+extern const unsigned char aws_model_data[] __attribute__((aligned(64), visibility("hidden")));
+extern const unsigned char aws_docs_data[] __attribute__((aligned(64), visibility("hidden")));
+
+const aws_model *aws_model_get(void) { return (const aws_model *)(const void *)aws_model_data; }
+
+/* ---- texts and members ---- */
+
+static pb_str pool_text(const char *pool, uint32_t size, tab_text t) {
+    uint16_t n;
+    if (t < 2 || t >= size) return (pb_str){"", 0};
+    memcpy(&n, pool + t - 2, sizeof n);
+    if (n > size - t) return (pb_str){"", 0};
+    return (pb_str){pool + t, n};
+}
+
+pb_str tab_str(const aws_model *m, tab_text t) {
+    return pool_text((const char *)m + m->section[TAB_TEXT].offset, m->section[TAB_TEXT].count, t);
+}
+
+pb_str tab_wire(const aws_model *m, const tab_ref *r) {
+    pb_str wire = tab_str(m, r->wire);
+    return wire.n ? wire : tab_str(m, r->name);
+}
+
+const tab_ref *tab_find(const aws_model *m, const tab_shape *s, pb_str name) {
+    for (uint32_t i = 0; i < s->n; i++) {
+        const tab_ref *r = tab_member(m, s, i);
+        if (pb_str_eq(tab_str(m, r->name), name)) return r;
+    }
+    return NULL;
+}
+
+const tab_ref *tab_find_wire(const aws_model *m, const tab_shape *s, pb_str wire) {
+    for (uint32_t i = 0; i < s->n; i++) {
+        const tab_ref *r = tab_member(m, s, i);
+        if (pb_str_eq(tab_wire(m, r), wire)) return r;
+    }
+    return NULL;
+}
+
+const char *tab_method_name(uint8_t method) {
+    static const char *const names[] = {"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"};
+    return method < sizeof names / sizeof *names ? names[method] : "POST";
+}
+
+static int text_cmp(pb_str a, pb_str b) {
+    uint32_t n = a.n < b.n ? a.n : b.n;
+    int c = n ? memcmp(a.s, b.s, n) : 0;
+    if (c) return c;
+    return a.n < b.n ? -1 : a.n > b.n;
+}
+
+/* Binary search over `count` records of a section from `first`, whose first field is their name. 0: not there. */
+static uint32_t find_named(const aws_model *m, tab_section sec, size_t size, uint32_t first, uint32_t count, pb_str name) {
+    uint32_t lo = first, hi = first + count;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        tab_text t;
+        memcpy(&t, tab_at(m, sec, mid, size), sizeof t);
+        int c = text_cmp(tab_str(m, t), name);
+        if (c == 0) return mid;
+        if (c < 0) lo = mid + 1;
+        else hi = mid;
+    }
+    return 0;
+}
+
+/* ---- services and operations ---- */
+
+static uint32_t service_total(const aws_model *m) { return m->section[TAB_SERVICES].count - 1; }
+
+void aws_service_get(const aws_model *m, aws_service s, aws_service_info *out) {
+    const tab_service *t = tab_service_at(m, s);
+    *out = (aws_service_info){
+        .name = tab_str(m, t->name),
+        .protocol = (aws_protocol)t->protocol,
+        .api_version = tab_str(m, t->api_version),
+        .endpoint_prefix = tab_str(m, t->endpoint_prefix),
+        .signing_name = tab_str(m, t->signing_name),
+        .target_prefix = tab_str(m, t->target_prefix),
+        .json_version = tab_str(m, t->json_version),
+        .service_id = tab_str(m, t->service_id),
+        .xml_namespace = tab_str(m, t->xml_namespace),
+        .query_compatible = (t->flags & TAB_V_QUERY_COMPATIBLE) != 0,
+        .global = (t->flags & TAB_V_GLOBAL) != 0,
+    };
+}
+
+aws_service aws_service_find(const aws_model *m, pb_str name) {
+    return find_named(m, TAB_SERVICES, sizeof(tab_service), 1, service_total(m), name);
+}
+
+aws_service aws_service_by_signing_name(const aws_model *m, pb_str signing_name, uint32_t nth) {
+    for (uint32_t i = 1; i <= service_total(m); i++)
+        if (pb_str_eq(tab_str(m, tab_service_at(m, i)->signing_name), signing_name) && nth-- == 0) return i;
+    return 0;
+}
+
+aws_op aws_op_find(const aws_model *m, aws_service s, pb_str name) {
+    const tab_service *t = tab_service_at(m, s);
+    return find_named(m, TAB_OPS, sizeof(tab_op), t->first_op, t->nops, name);
+}
+
+aws_service aws_op_service(const aws_model *m, aws_op op) { return tab_op_at(m, op)->service; }
+pb_str aws_op_name(const aws_model *m, aws_op op) { return tab_str(m, tab_op_at(m, op)->name); }
+
+pb_effect aws_op_effect(const aws_model *m, aws_op op) {
+    const tab_op *t = tab_op_at(m, op);
+    return t->service ? (pb_effect)t->effect : PB_DESTROY; /* an operation nobody knows: assume the worst */
+}
+
+aws_auth aws_op_auth(const aws_model *m, aws_op op) { return (aws_auth)tab_op_at(m, op)->auth; }
+
+/* ---- partitions and endpoints ---- */
+
+static bool word_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* "-west-1": a word and a number, each after a dash. */
+static bool region_tail(const char *p, const char *end) {
+    if (p == end || *p++ != '-') return false;
+    const char *word = p;
+    while (p < end && word_char(*p)) p++;
+    if (p == word || p == end || *p++ != '-') return false;
+    const char *digits = p;
+    while (p < end && *p >= '0' && *p <= '9') p++;
+    return p > digits && p == end;
+}
+
+static uint32_t partition_of(const aws_model *m, pb_str region) {
+    for (uint32_t i = 1; i < m->section[TAB_PARTITIONS].count; i++) {
+        const tab_partition *p = tab_at(m, TAB_PARTITIONS, i, sizeof *p);
+        for (uint32_t k = 0; k < p->nprefixes; k++) {
+            const tab_text *t = tab_at(m, TAB_PREFIXES, p->first_prefix + k, sizeof *t);
+            pb_str prefix = tab_str(m, *t);
+            if (region.n > prefix.n && memcmp(region.s, prefix.s, prefix.n) == 0 &&
+                region_tail(region.s + prefix.n, region.s + region.n))
+                return i;
+        }
+    }
+    return 0;
+}
+
+pb_str aws_partition(const aws_model *m, pb_str region) {
+    const tab_partition *p = tab_at(m, TAB_PARTITIONS, partition_of(m, region), sizeof *p);
+    return tab_str(m, p->name);
+}
+
+/* The record for a prefix in a partition, or the partition's rule for prefixes it does not list. */
+static const tab_host *host_of(const aws_model *m, uint32_t partition, pb_str prefix) {
+    const tab_host *fallback = NULL;
+    for (uint32_t i = 1; i < m->section[TAB_HOSTS].count; i++) {
+        const tab_host *h = tab_at(m, TAB_HOSTS, i, sizeof *h);
+        if (h->partition != partition) continue;
+        pb_str p = tab_str(m, h->prefix);
+        if (p.n == 0) fallback = h;
+        else if (pb_str_eq(p, prefix)) return h;
+    }
+    return fallback;
+}
+
+static const tab_endpoint *endpoint_of(const aws_model *m, const tab_host *h, pb_str region) {
+    for (uint32_t i = 0; i < h->n; i++) {
+        const tab_endpoint *e = tab_at(m, TAB_ENDPOINTS, h->first + i, sizeof *e);
+        if (pb_str_eq(tab_str(m, e->region), region)) return e;
+    }
+    return tab_at(m, TAB_ENDPOINTS, 0, sizeof(tab_endpoint));
+}
+
+/* Fills {service}, {region} and {dnsSuffix} in. */
+static pb_str expand(pb_arena *a, pb_str template, pb_str service, pb_str region, pb_str suffix) {
+    pb_buf b = {0};
+    for (uint32_t i = 0; i < template.n;) {
+        const char *close = template.s[i] == '{' ? memchr(template.s + i, '}', template.n - i) : NULL;
+        if (!close) {
+            pb_buf_putc(&b, template.s[i++]);
+            continue;
+        }
+        pb_str key = {template.s + i + 1, (uint32_t)(close - template.s) - i - 1};
+        pb_str v = pb_str_is(key, "service") ? service : pb_str_is(key, "region") ? region : suffix;
+        pb_buf_add(&b, v.s, v.n);
+        i += key.n + 2;
+    }
+    pb_str out = b.oom ? (pb_str){NULL, 0} : pb_strdup(a, b.data ? b.data : "", b.len);
+    pb_buf_free(&b);
+    return out;
+}
+
+bool aws_endpoint(const aws_model *m, aws_service s, pb_str region, pb_arena *a, pb_str *host, pb_str *signing_region) {
+    const tab_service *t = tab_service_at(m, s);
+    uint32_t partition = partition_of(m, region);
+    pb_str prefix = tab_str(m, t->endpoint_prefix);
+    if (!partition || prefix.n == 0) return false;
+    const tab_host *h = host_of(m, partition, prefix);
+    if (!h) return false;
+    const tab_endpoint *e = endpoint_of(m, h, region);
+    if (!e->region && h->global) {
+        region = tab_str(m, h->whole);
+        e = endpoint_of(m, h, region);
+    }
+    pb_str name = tab_str(m, e->hostname);
+    *host = name.n ? name : expand(a, tab_str(m, h->hostname), prefix, region, tab_str(m, h->suffix));
+    pb_str scope = tab_str(m, e->scope);
+    if (scope.n == 0) scope = tab_str(m, h->scope);
+    *signing_region = scope.n ? scope : region;
+    return host->s != NULL;
+}
+
+/* ---- documentation ---- */
+
+typedef struct docs_header {
+    char magic[8];
+    uint32_t nops, nrefs, text_size;
+} docs_header;
+
+static pb_str doc_text(uint32_t i, bool of_op) {
+    docs_header h;
+    memcpy(&h, aws_docs_data, sizeof h);
+    const unsigned char *lists = aws_docs_data + offsetof(docs_header, text_size) + sizeof h.text_size;
+    const char *pool = (const char *)lists + ((size_t)h.nops + h.nrefs) * sizeof(uint32_t);
+    tab_text t;
+    if (i >= (of_op ? h.nops : h.nrefs)) return (pb_str){"", 0};
+    memcpy(&t, lists + (of_op ? (size_t)i : (size_t)h.nops + i) * sizeof t, sizeof t);
+    return pool_text(pool, h.text_size, t);
+}
+
+pb_str aws_op_doc(aws_op op) { return doc_text(op, true); }
+
+pb_str aws_member_doc(const aws_model *m, aws_shape shape, uint32_t i) {
+    const tab_shape *s = tab_shape_at(m, shape);
+    return s->kind == SCHEMA_STRUCT && i < s->n ? doc_text(s->first + i, false) : (pb_str){"", 0};
+}
+
+/* ---- the compiler's schema ---- */
+
+static uint32_t schema_services(const void *ctx) { return service_total(ctx); }
+static pb_str schema_service_name(const void *ctx, uint32_t i) {
+    return i < service_total(ctx) ? tab_str(ctx, tab_service_at(ctx, i + 1)->name) : (pb_str){"", 0};
+}
+static schema_service schema_service_by_name(const void *ctx, pb_str name) { return aws_service_find(ctx, name); }
+static uint32_t schema_operations(const void *ctx, schema_service s) { return tab_service_at(ctx, s)->nops; }
+
+static void fill_operation(const aws_model *m, aws_op op, schema_operation *out) {
+    const tab_op *t = tab_op_at(m, op);
+    *out = (schema_operation){
+        .name = tab_str(m, t->name),
+        .input = tab_ref_at(m, t->input)->shape,
+        .output = tab_ref_at(m, t->output)->shape,
+        .effect = aws_op_effect(m, op),
+        .deprecated = (t->flags & TAB_O_DEPRECATED) != 0,
+        .doc = aws_op_doc(op),
+    };
+}
+
+static bool schema_operation_at(const void *ctx, schema_service s, uint32_t i, schema_operation *out) {
+    const tab_service *t = tab_service_at(ctx, s);
+    if (i >= t->nops) return false;
+    fill_operation(ctx, t->first_op + i, out);
+    return true;
+}
+
+static bool schema_operation_find(const void *ctx, schema_service s, pb_str name, schema_operation *out) {
+    aws_op op = aws_op_find(ctx, s, name);
+    if (!op) return false;
+    fill_operation(ctx, op, out);
+    return true;
+}
+
+static uint32_t schema_shapes(const void *ctx, schema_service s) { return tab_service_at(ctx, s)->nshapes; }
+static schema_shape schema_shape_at(const void *ctx, schema_service s, uint32_t i) {
+    const tab_service *t = tab_service_at(ctx, s);
+    return i < t->nshapes ? t->first_shape + i : 0;
+}
+static schema_shape schema_shape_find(const void *ctx, schema_service s, pb_str name) {
+    const tab_service *t = tab_service_at(ctx, s);
+    return find_named(ctx, TAB_SHAPES, sizeof(tab_shape), t->first_shape, t->nshapes, name);
+}
+
+static void schema_shape_get(const void *ctx, schema_shape shape, schema_shape_info *out) {
+    const aws_model *m = ctx;
+    const tab_shape *s = tab_shape_at(m, shape);
+    bool is_struct = s->kind == SCHEMA_STRUCT;
+    *out = (schema_shape_info){
+        .kind = (schema_kind)s->kind,
+        .name = tab_str(m, s->name),
+        .nmembers = is_struct ? s->n : 0,
+        .nenum = s->kind == SCHEMA_STRING ? s->n : 0,
+        .sensitive = (s->flags & TAB_S_SENSITIVE) != 0,
+        .is_union = (s->flags & TAB_S_UNION) != 0,
+    };
+    if (s->kind == SCHEMA_LIST) out->elem = tab_ref_at(m, s->first)->shape;
+    if (s->kind == SCHEMA_MAP) out->elem = tab_ref_at(m, s->first + 1)->shape;
+    if (is_struct || s->kind == SCHEMA_JSON) return;
+    const tab_limit *l = tab_limit_at(m, s->detail);
+    out->has_min = (l->flags & TAB_L_MIN) != 0;
+    out->has_max = (l->flags & TAB_L_MAX) != 0;
+    out->min = l->min;
+    out->max = l->max;
+    out->pattern = tab_str(m, l->pattern);
+}
+
+static bool schema_member_at(const void *ctx, schema_shape shape, uint32_t i, schema_member *out) {
+    const tab_shape *s = tab_shape_at(ctx, shape);
+    if (s->kind != SCHEMA_STRUCT || i >= s->n) return false;
+    const tab_ref *r = tab_member(ctx, s, i);
+    *out = (schema_member){
+        .name = tab_str(ctx, r->name),
+        .wire_name = tab_wire(ctx, r),
+        .shape = r->shape,
+        .required = (r->flags & TAB_R_REQUIRED) != 0,
+        .deprecated = (r->flags & TAB_R_DEPRECATED) != 0,
+        .idempotency_token = (r->flags & TAB_R_TOKEN) != 0,
+    };
+    return true;
+}
+
+static pb_str schema_enum_at(const void *ctx, schema_shape shape, uint32_t i) {
+    const tab_shape *s = tab_shape_at(ctx, shape);
+    if (s->kind != SCHEMA_STRING || i >= s->n) return (pb_str){"", 0};
+    const tab_text *t = tab_at(ctx, TAB_ENUMS, s->first + i, sizeof *t);
+    return tab_str(ctx, *t);
+}
+
+const pb_schema *aws_schema(void) {
+    static const pb_schema schema = {
+        .ctx = aws_model_data,
+        .service_count = schema_services,
+        .service_name = schema_service_name,
+        .service_find = schema_service_by_name,
+        .operation_count = schema_operations,
+        .operation_at = schema_operation_at,
+        .operation_find = schema_operation_find,
+        .shape_count = schema_shapes,
+        .shape_at = schema_shape_at,
+        .shape_find = schema_shape_find,
+        .shape_info = schema_shape_get,
+        .member_at = schema_member_at,
+        .enum_at = schema_enum_at,
+    };
+    return &schema;
+}
