@@ -1,0 +1,297 @@
+"""The five playbooks of the library against the simulated account, looked at through boto3: what they do, that doing it twice
+changes nothing, what a dry run leaves alone, and what happens when AWS or Slack fail half-way."""
+# runs: sanitized
+# speed: slow
+import copy
+import json
+import os
+import time
+
+from lab import NAMES, PLAYBOOKS, Lab, Proxy, documents
+from pbtest import PBC, case, eq, has, main, run, tempdir
+
+lab = Lab()
+lab.set_up()
+work = tempdir()
+bundle = os.path.join(work, "playbooks.pbx")
+FAST = {"PB_RETRY_BASE_MS": "20"}
+
+
+def build():
+    p = run([PBC, "build", "-o", bundle, PLAYBOOKS])
+    eq((p.returncode, p.stderr), (0, ""))
+
+
+def respond(event, *more, url=None, **env):
+    """Runs the bundle on an event; the exit status, the evidence documents, the process."""
+    evidence = tempdir()
+    p = lab.run(bundle, event, evidence, *more, url=url, **dict(FAST, **env))
+    path = os.path.join(evidence, "evidence.jsonl")
+    return p.returncode, documents(evidence) if os.path.exists(path) else [], p
+
+
+def fresh(name, ident):
+    """The playbook's event as a finding that was not seen before."""
+    e = copy.deepcopy(lab.events[name])
+    e["detail"]["id"] = ident
+    return e
+
+
+def new_instance():
+    return lab.ec2.run_instances(ImageId="ami-0abcdef1234567890", InstanceType="t3.micro", MinCount=1, MaxCount=1, SecurityGroupIds=[lab.group],
+                                 BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8}}])["Instances"][0]["InstanceId"]
+
+
+def trojan_on(instance, ident):
+    e = fresh("quarantine_instance", ident)
+    e["detail"]["resource"]["instanceDetails"]["instanceId"] = instance
+    return e
+
+
+@case("the library's playbooks compile without a finding")
+def _():
+    p = run([PBC, "check", "--deny", "warnings", PLAYBOOKS])
+    eq(p.returncode, 0, p.stderr)
+    build()
+
+
+@case("a dry run plans the containment of all five and changes nothing")
+def _():
+    before, told = lab.everything(), len(lab.slack.messages)
+    for name in NAMES:
+        status, docs, p = respond(lab.events[name], "--dry-run")
+        eq(status, 0, p.stderr)
+        eq([d["remediation_status"] for d in docs], ["planned"], name)
+        eq(docs[0]["dry_run"], True)
+    eq(lab.everything(), before)
+    eq(len(lab.slack.messages), told)
+
+
+@case("a public bucket is blocked, unless it is tagged as public on purpose")
+def _():
+    intended = copy.deepcopy(lab.events["block_public_bucket"])
+    intended["detail"]["resource"]["s3BucketDetails"][0]["name"] = "site-assets"
+    lab.s3.create_bucket(Bucket="site-assets")
+    lab.s3.put_bucket_tagging(Bucket="site-assets", Tagging={"TagSet": [{"Key": "PublicAccess", "Value": "Intended"}]})
+    status, docs, p = respond(intended)
+    eq((status, docs[0]["remediation_status"]), (0, "skipped"), p.stderr)
+    has(docs[0]["reason"], "PublicAccess")
+    try:
+        lab.s3.get_public_access_block(Bucket="site-assets")
+        raise AssertionError("it was blocked")
+    except lab.s3.exceptions.ClientError as e:
+        eq(e.response["Error"]["Code"], "NoSuchPublicAccessBlockConfiguration")
+    status, docs, p = respond(lab.events["block_public_bucket"])
+    eq((status, docs[0]["remediation_status"]), (0, "remediated"), p.stderr)
+    eq(set(lab.bucket_state()["public access block"].values()), {True})
+    eq(docs[0]["affected_resource"], "arn:aws:s3:::" + lab.bucket)
+
+
+@case("an exposed key is deactivated and the user's sessions end")
+def _():
+    status, docs, p = respond(lab.events["revoke_exposed_key"])
+    eq((status, docs[0]["remediation_status"]), (0, "remediated"), p.stderr)
+    state = lab.user_state(lab.users[0])
+    eq(state["keys"], {lab.keys[0]: "Inactive"})
+    statement = state["inline policies"]["AWSRevokeOlderSessions"]["Statement"][0]
+    eq((statement["Effect"], statement["Action"], statement["Resource"]), ("Deny", ["*"], ["*"]))
+    eq(list(statement["Condition"]), ["DateLessThan"])
+    eq([a["action"] for a in docs[0]["automated_actions"]], ["iam.deactivate_key", "iam.revoke_sessions", "slack.notify"])
+
+
+@case("the sessions of a compromised user end; the user, its key and its other policies stay")
+def _():
+    lab.iam.put_user_policy(UserName=lab.users[1], PolicyName="its-own", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:List*", "Resource": "*"}]}))
+    status, docs, p = respond(lab.events["revoke_user_sessions"])
+    eq((status, docs[0]["remediation_status"]), (0, "remediated"), p.stderr)
+    state = lab.user_state(lab.users[1])
+    eq(state["keys"], {lab.keys[1]: "Active"})
+    eq(sorted(state["inline policies"]), ["AWSRevokeOlderSessions", "its-own"])
+
+
+@case("a Trojan's instance is kept, isolated and tagged; its neighbour is left alone")
+def _():
+    status, docs, p = respond(lab.events["quarantine_instance"])
+    eq((status, docs[0]["remediation_status"]), (0, "remediated"), p.stderr)
+    state = lab.instance_state()
+    eq((len(state["groups"]), state["rules of the groups"], len(state["snapshots"])), (1, 0, 2))
+    has(state["groups"][0], "ir-isolate-v1")
+    eq((state["tags"]["SecurityStatus"], state["tags"]["IncidentID"]), ("Isolated", docs[0]["incident_id"]))
+    has(lab.slack.messages[-1][1], lab.instance)
+    has(lab.slack.messages[-1][1], "#InstanceDetails:instanceId=" + lab.instance)
+    others = [i for r in lab.ec2.describe_instances()["Reservations"] for i in r["Instances"] if i["InstanceId"] != lab.instance]
+    eq([g["GroupId"] for g in others[0]["SecurityGroups"]], [lab.group])
+
+
+@case("a root login is reported under both spellings of its detail type, and nothing is changed")
+def _():
+    for spelling in ("AWS Console Sign In via CloudTrail", "AWS Console Signin via CloudTrail"):
+        event = dict(lab.events["report_root_login"], **{"detail-type": spelling})
+        before = lab.everything()
+        status, docs, p = respond(event)
+        eq((status, [d["remediation_status"] for d in docs]), (0, ["reported"]), p.stderr)
+        eq(lab.everything(), before)
+        has(lab.slack.messages[-1][1], "root sign-in to account 123456789012 from 198.51.100.7: Success, MFA No")
+
+
+@case("the same events again change nothing, say so, and tell nobody twice")
+def _():
+    before, told = lab.everything(), len(lab.slack.messages)
+    for name in NAMES[:4]:
+        status, docs, p = respond(lab.events[name])
+        eq((status, docs[0]["remediation_status"]), (0, "already_remediated"), name + p.stderr)
+        eq({a["status"] for a in docs[0]["automated_actions"]}, {"already_done"}, name)
+    eq(lab.everything(), before)
+    eq(len(lab.slack.messages), told)
+
+
+@case("a tampered quarantine group is emptied again, for the instance that is in it already")
+def _():
+    group = lab.ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["ir-isolate-v1"]}])["SecurityGroups"][0]["GroupId"]
+    lab.ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+    eq(lab.instance_state()["rules of the groups"], 1)
+    status, docs, p = respond(lab.events["quarantine_instance"])
+    eq((status, docs[0]["remediation_status"]), (0, "remediated"), p.stderr)
+    eq(lab.instance_state()["rules of the groups"], 0)
+
+
+@case("an instance with several network interfaces is isolated on all of them")
+def _():
+    instance = new_instance()
+    subnet = lab.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    second = lab.ec2.create_network_interface(SubnetId=subnet, Groups=[lab.group])["NetworkInterface"]["NetworkInterfaceId"]
+    lab.ec2.attach_network_interface(NetworkInterfaceId=second, InstanceId=instance, DeviceIndex=1)
+    status, docs, p = respond(trojan_on(instance, "several-interfaces"))
+    eq((status, docs[0]["remediation_status"]), (0, "remediated"), p.stderr)
+    nics = lab.ec2.describe_network_interfaces(Filters=[{"Name": "attachment.instance-id", "Values": [instance]}])["NetworkInterfaces"]
+    eq(len(nics), 2)
+    eq({g["GroupName"] for n in nics for g in n["Groups"]}, {"ir-isolate-v1"})
+
+
+@case("an event whose fields are missing ends as skipped with the condition, not as failed")
+def _():
+    e = fresh("quarantine_instance", "no-instance")
+    del e["detail"]["resource"]["instanceDetails"]
+    status, docs, p = respond(e)
+    eq((status, docs[0]["remediation_status"]), (0, "skipped"), p.stderr)
+    has(docs[0]["reason"], "id exists")
+
+
+@case("text of an attacker stays text: a user name with markup is refused by its type, and shown escaped")
+def _():
+    e = fresh("revoke_user_sessions", "markup")
+    e["detail"]["resource"]["accessKeyDetails"]["userName"] = "<!channel> rm -rf"
+    told = len(lab.slack.messages)
+    status, docs, _ = respond(e)
+    eq((status, docs[0]["remediation_status"]), (1, "failed"))
+    eq(docs[0]["automated_actions"][0]["error"]["code"], "InvalidUserName")
+    eq(len(lab.slack.messages), told)
+    root = copy.deepcopy(lab.events["report_root_login"])
+    root["detail"]["sourceIPAddress"] = "<https://evil.example|198.51.100.7> & <!here>"
+    respond(root)
+    has(lab.slack.messages[-1][1], "&lt;https://evil.example|198.51.100.7&gt; &amp; &lt;!here&gt;")
+
+
+@case("AWS says no, throttles, breaks, answers garbage, half or nothing: the run ends in time and the evidence says what happened")
+def _():
+    faults = [
+        ((403, "AccessDenied"), "failed", "AccessDenied"),
+        ((400, "ValidationError"), "failed", "ValidationError"),
+        ((409, "LimitExceeded"), "failed", "LimitExceeded"),
+        ((400, "Throttling"), "remediated", None),
+        ((500, "InternalFailure"), "remediated", None),
+        ("garbage", "failed", "InvalidResponse"),
+        ("nothing", "remediated", None),
+        ("half", "remediated", None),
+    ]
+    for i, (fault, want, code) in enumerate(faults):
+        proxy = Proxy(lab.url)
+        user = "faulty-%d" % i
+        lab.iam.create_user(UserName=user)
+        e = fresh("revoke_user_sessions", "fault-%d" % i)
+        e["detail"]["resource"]["accessKeyDetails"]["userName"] = user
+        proxy.faults["ListUserPolicies"] = [fault]
+        start = time.time()
+        status, docs, p = respond(e, url=proxy.url)
+        eq((docs[0]["remediation_status"], status), (want, 0 if code is None else 1), "%r: %s" % (fault, p.stderr))
+        if code:
+            eq(docs[0]["automated_actions"][0]["error"]["code"], code)
+            has(docs[0]["reason"], code)
+            eq(lab.user_state(user)["inline policies"], {})
+        else:
+            eq(proxy.seen["ListUserPolicies"], 2)
+        if time.time() - start > 20:
+            raise AssertionError("%r took %.0f s" % (fault, time.time() - start))
+
+
+@case("AWS that hangs is left after the step's timeout")
+def _():
+    proxy = Proxy(lab.url)
+    proxy.faults["*"] = ["hang"] * 40
+    start = time.time()
+    status, docs, p = respond(fresh("revoke_user_sessions", "hang"), "--timeout", "3s", url=proxy.url)
+    eq((status, docs[0]["remediation_status"]), (1, "failed"), p.stderr)
+    if time.time() - start > 10:
+        raise AssertionError("took %.0f s" % (time.time() - start))
+
+
+@case("a containment that fails half-way says what was done, and the same event finishes it")
+def _():
+    proxy = Proxy(lab.url)
+    instance = new_instance()
+    event = trojan_on(instance, "half-way")
+    proxy.faults["ModifyNetworkInterfaceAttribute"] = [(403, "UnauthorizedOperation")] * 3
+    status, docs, p = respond(event, url=proxy.url)
+    eq(status, 1, p.stderr)
+    eq(docs[0]["remediation_status"], "partial")
+    by_name = {a["action"]: a["status"] for a in docs[0]["automated_actions"]}
+    eq(by_name["ebs.snapshot_volumes"], "succeeded")
+    eq(by_name["ec2.isolate"], "failed")
+    snapshots = lab.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    status, docs, p = respond(event)
+    eq((status, docs[0]["remediation_status"]), (0, "remediated"), p.stderr)
+    eq({a["action"]: a["status"] for a in docs[0]["automated_actions"]}["ebs.snapshot_volumes"], "already_done")
+    eq(lab.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"], snapshots)
+
+
+@case("Slack down: the containment stands, the run fails, the evidence names Slack")
+def _():
+    lab.slack.status = 500
+    try:
+        user = "slack-down"
+        lab.iam.create_user(UserName=user)
+        e = fresh("revoke_user_sessions", "slack-down")
+        e["detail"]["resource"]["accessKeyDetails"]["userName"] = user
+        status, docs, p = respond(e, "--timeout", "8s")
+        eq((status, docs[0]["remediation_status"]), (1, "partial"), p.stderr)
+        has(docs[0]["automated_actions"][-1]["action"], "slack")
+        has(json.dumps(lab.user_state(user)), "AWSRevokeOlderSessions")
+    finally:
+        lab.slack.status = 200
+
+
+@case("no secret is in any output: not the keys, not the Slack token, not a signature")
+def _():
+    status, docs, p = respond(fresh("revoke_user_sessions", "secrets"), "--json")
+    eq(status, 0, p.stderr)
+    everything = p.stdout + p.stderr + json.dumps(docs)
+    for secret in ("demo-secret", "xoxb-", "Signature=", "AWS4-HMAC"):
+        if secret in everything:
+            raise AssertionError("%r is in the output" % secret)
+
+
+@case("without credentials or Slack settings the error says what to set")
+def _():
+    status, docs, _ = respond(fresh("revoke_user_sessions", "no-credentials"), AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    eq(status, 1)
+    has(docs[0]["reason"], "AWS_ACCESS_KEY_ID")
+    status, docs, _ = respond(lab.events["report_root_login"], SLACK_BOT_TOKEN="")
+    eq(status, 1)
+    has(docs[0]["reason"], "SLACK_BOT_TOKEN")
+
+
+try:
+    main()
+finally:
+    lab.close()
