@@ -39,6 +39,7 @@ struct ast_type {
     ast_type *elem;     /* list[T], map[T] */
     struct ast_field *fields; /* TYPE_RECORD: { a: T  b: T? } written in place */
     bool optional;      /* T? */
+    uint16_t depth;     /* height of the tree below, at most PARSE_MAX_DEPTH: bounds every recursion over it */
 };
 
 typedef struct ast_field { /* a field of a record type, or a parameter of a fn/action */
@@ -101,6 +102,8 @@ struct ast_expr {
     pb_span span;
     ast_expr_kind kind;
     ast_op op;          /* EXPR_BINARY */
+    bool paren;         /* written in ( ); the span is without them */
+    uint16_t depth;     /* height of the tree below, at most PARSE_MAX_DEPTH */
     union {
         bool boolean;
         int64_t integer;
@@ -181,7 +184,9 @@ struct ast_stmt {
     ast_stmt *third;     /* APPROVE's expired */
     bool has_else;       /* else { } was written, even if empty */
     bool undo;           /* ON_FAILURE undo */
-    ast_arg *clauses;    /* APPROVE via/by/escalate as written: name + value */
+    uint16_t depth;      /* height of the tree below, expressions included, at most PARSE_MAX_DEPTH */
+    ast_arg *clauses;    /* APPROVE via/by/escalate: `by group "x"` is the name `by` with the value group("x"),
+                            `escalate to group "x" after 10m` has group("x", after: 10m) */
     /* checker */
     ast_local *local;    /* LET, DO's `as`, FOR; in DO-else and ON_FAILURE: see error_local */
     ast_local *error_local; /* the `error` visible in else { } and on failure { } */
@@ -198,8 +203,11 @@ typedef struct ast_clause {
     struct ast_clause *next;
     ast_name name;       /* version summary owner tier controls dedupe limit concurrency timeout | source detail_type schema resources */
     ast_expr *value;     /* a bare word (tier auto) is an EXPR_NAME */
-    ast_expr *value2;    /* within ..., per ... */
+    ast_expr *value2;    /* within ..., per ..., times ...; a site entry's { } */
     ast_type *type;      /* event: schema T */
+    ast_name word;       /* limit's else WORD; a test's second word: given EVENT, expect DENIED, NO, DO; guard: on ... as WORD */
+    ast_arg *entries;    /* test: given event ... with { dotted.path: value } */
+    ast_stmt *body;      /* test: given { } */
     pb_span span;
 } ast_clause;
 
@@ -208,7 +216,8 @@ struct ast_decl {
     pb_span span;
     ast_decl_kind kind;
     ast_path name;        /* import: empty; others: the declared name, ns.name for actions and events */
-    pb_str string;        /* IMPORT: the path as written; TEST: its title */
+    pb_str string;        /* IMPORT: the path as written; TEST: its title (.name is the playbook's name) */
+    pb_span string_span;
     ast_type *type;       /* PARAM, FN and ACTION result (NULL: none), TYPE (an AST_TYPE_RECORD) */
     ast_expr *expr;       /* PARAM default (NULL: must be set), FN body */
     ast_field *params;    /* FN, ACTION */
@@ -241,12 +250,19 @@ typedef struct ast_comment {
     bool own_line;
 } ast_comment;
 
+typedef struct ast_import {
+    struct ast_import *next;
+    ast_decl *decl;          /* where it is written */
+    struct ast_file *target; /* NULL: could not be read; a message says so */
+} ast_import;
+
 typedef struct ast_file {
     struct ast_file *next;
     uint32_t file;         /* index in the source set */
     ast_decl *decls;
     ast_comment *comments;
     uint32_t ncomments;
+    ast_import *imports;   /* the files whose declarations this one sees, besides its own and the built-in ones */
 } ast_file;
 
 /* A whole program: built-in files first, then the user's, imports resolved. */

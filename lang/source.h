@@ -12,6 +12,8 @@ typedef struct source_file {
     uint32_t *lines;  /* byte offset of each line's start */
     uint32_t nlines;
     bool builtin;     /* part of the standard library: may declare extern actions */
+    bool bom;         /* began with a byte order mark, which `text` leaves out */
+    bool broken;      /* not UTF-8 or with control characters: reported, bad bytes replaced by '?', not parsed */
     uint8_t sha256[32]; /* filled by source_hash */
 } source_file;
 
@@ -20,6 +22,12 @@ typedef struct source_set {
     source_file *files;
     uint32_t count, cap;
 } source_set;
+
+/* Adds a file to the set: copies the text, cuts a byte order mark off, finds the lines, reports bad bytes (broken).
+ * The new file's index, or UINT32_MAX when out of memory. Pointers to files do not survive this. */
+uint32_t source_add(source_set *s, diag_list *diags, pb_str path, const char *text, size_t size, bool builtin);
+/* Fills sha256 with the hash of the file's bytes as they were read (that is, as sha256sum has it). */
+bool source_hash(source_file *f);
 
 /* Line and column (both from 1; column in characters, not bytes) of a byte offset. */
 void source_place(const source_file *f, uint32_t offset, uint32_t *line, uint32_t *column);
