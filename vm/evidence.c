@@ -1,0 +1,479 @@
+/*
+ * evidence.c - the document a finished run leaves. Fields are described in EVIDENCE.md; evidence_log.c writes it.
+ *
+ * The document is a pure function of the run: nothing in here asks the clock or the system. It must come out whatever
+ * the run did, so every part is bounded: a text is cut, deep or huge values end in a note, and calls beyond a number
+ * are counted instead of listed. Nothing secret can get in: a value of kind secret is written as "***", and the arguments
+ * of calls are listed only in the plan of a dry run.
+ */
+#include "vm/evidence.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { STEP_DEPTH_MAX = IMAGE_MAX_DEPTH + 1 }; /* actions under one another; the interpreter allows no more */
+
+/* Work left while one document is made. A program can build values whose walk would take for ever. */
+typedef struct maker {
+    const evidence_run *run;
+    json_object *doc;
+    pb_arena *arena;
+    uint32_t values_left;
+    bool oom;
+} maker;
+
+/* ---- putting things into objects ---- */
+
+static void put(maker *m, json_object *o, const char *key, json_object *v) {
+    if (!o || json_object_object_add_ex(o, key, v, JSON_C_OBJECT_KEY_IS_CONSTANT) != 0) {
+        json_object_put(v);
+        m->oom = true;
+    }
+}
+
+/* Cuts at a character's start. */
+static uint32_t cut(pb_str s, uint32_t max) {
+    if (s.n <= max) return s.n;
+    uint32_t n = max;
+    while (n && ((unsigned char)s.s[n] & 0xc0) == 0x80) n--;
+    return n;
+}
+
+static json_object *text_json(maker *m, pb_str s) {
+    json_object *o;
+    uint32_t n = cut(s, EVIDENCE_STRING_MAX);
+    if (n == s.n) {
+        o = json_object_new_string_len(s.n ? s.s : "", (int)s.n);
+    } else {
+        char note[64];
+        pb_buf b = {0};
+        snprintf(note, sizeof note, "... (%u more bytes)", s.n - n);
+        pb_buf_add(&b, s.s, n);
+        pb_buf_puts(&b, note);
+        o = b.oom ? NULL : json_object_new_string_len(b.data, (int)b.len);
+        pb_buf_free(&b);
+    }
+    if (!o) m->oom = true;
+    return o;
+}
+
+static void put_text(maker *m, json_object *o, const char *key, pb_str s) { put(m, o, key, text_json(m, s)); }
+
+/* An empty text is written as null. */
+static void put_text_or_null(maker *m, json_object *o, const char *key, pb_str s) {
+    put(m, o, key, s.n ? text_json(m, s) : NULL);
+}
+
+static void put_c(maker *m, json_object *o, const char *key, const char *z) { put_text(m, o, key, pb_str_c(z)); }
+
+static void put_int(maker *m, json_object *o, const char *key, int64_t i) {
+    json_object *v = json_object_new_int64(i);
+    if (!v) m->oom = true;
+    put(m, o, key, v);
+}
+
+static void put_bool(maker *m, json_object *o, const char *key, bool b) {
+    json_object *v = json_object_new_boolean(b);
+    if (!v) m->oom = true;
+    put(m, o, key, v);
+}
+
+static void put_time(maker *m, json_object *o, const char *key, int64_t ms) {
+    put_text(m, o, key, pb_time_text(m->arena, ms));
+}
+
+static json_object *new_object(maker *m) {
+    json_object *o = json_object_new_object();
+    if (!o) m->oom = true;
+    return o;
+}
+
+static json_object *new_array(maker *m) {
+    json_object *o = json_object_new_array();
+    if (!o) m->oom = true;
+    return o;
+}
+
+static void push(maker *m, json_object *list, json_object *v) {
+    if (list && json_object_array_add(list, v) == 0) return;
+    json_object_put(v);
+    m->oom = true;
+}
+
+/* ---- values ---- */
+
+static json_object *value_json(maker *m, pb_value v, uint32_t depth);
+
+static json_object *list_json(maker *m, pb_value v, uint32_t depth) {
+    json_object *o = new_array(m);
+    for (uint32_t i = 0; o && i < v.n && !m->oom; i++) {
+        if (!m->values_left) {
+            push(m, o, text_json(m, PB_STR("(left out: too large)")));
+            break;
+        }
+        push(m, o, value_json(m, v.u.items[i], depth + 1));
+    }
+    return o;
+}
+
+static json_object *map_json(maker *m, pb_value v, uint32_t depth) {
+    json_object *o = new_object(m);
+    for (uint32_t i = 0; o && i < v.n && !m->oom; i++) {
+        pb_str key = pb_strdup(m->arena, v.u.entries[i].key.s, v.u.entries[i].key.n); /* json-c wants a NUL */
+        if (!m->values_left || !key.s) {
+            put(m, o, "...", text_json(m, PB_STR("(left out: too large)")));
+            break;
+        }
+        json_object *item = value_json(m, v.u.entries[i].value, depth + 1);
+        if (json_object_object_add(o, key.s, item) != 0) {
+            json_object_put(item);
+            m->oom = true;
+        }
+    }
+    return o;
+}
+
+static json_object *value_json(maker *m, pb_value v, uint32_t depth) {
+    if (m->values_left == 0 || depth > EVIDENCE_DEPTH_MAX) return text_json(m, PB_STR("(left out: too large)"));
+    m->values_left--;
+    switch ((pb_kind)v.kind) {
+    case PB_NONE: return NULL;
+    case PB_BOOL: return json_object_new_boolean(v.u.b);
+    case PB_INT: return json_object_new_int64(v.u.i);
+    case PB_FLOAT:
+    case PB_DURATION: {
+        json_object *o = pb_json_object(v);
+        if (!o) m->oom = true;
+        return o;
+    }
+    case PB_STRING: return text_json(m, pb_text(v));
+    case PB_BYTES:
+        if (v.n > EVIDENCE_STRING_MAX) return text_json(m, pb_printf(m->arena, "(%u bytes)", v.n));
+        return text_json(m, pb_base64(m->arena, v.u.s, v.n));
+    case PB_TIME: return text_json(m, pb_time_text(m->arena, v.u.i));
+    case PB_LIST: return list_json(m, v, depth);
+    case PB_MAP: return map_json(m, v, depth);
+    case PB_SECRET: return text_json(m, PB_STR("***"));
+    case PB_UNKNOWN: return text_json(m, PB_STR("(known only when it runs)"));
+    }
+    return NULL;
+}
+
+static bool maker_begin(maker *m, const evidence_run *r) {
+    *m = (maker){.run = r, .values_left = EVIDENCE_VALUES_MAX};
+    m->arena = pb_arena_new(64 << 20); /* copies of keys and short texts, each of them bounded */
+    return m->arena != NULL;
+}
+
+static json_object *maker_end(maker *m, json_object *o) {
+    if (pb_arena_failed(m->arena)) m->oom = true;
+    pb_arena_free(m->arena);
+    if (!m->oom) return o;
+    json_object_put(o);
+    return NULL;
+}
+
+json_object *evidence_value(pb_value v) {
+    maker m;
+    if (!maker_begin(&m, NULL)) return NULL;
+    return maker_end(&m, value_json(&m, v, 0));
+}
+
+/* ---- what a step came to ---- */
+
+static const vm_step *next_step(const vm_step *s, const vm_step *top) {
+    if (s->children) return s->children;
+    while (s != top && !s->next) s = s->parent;
+    return s == top ? NULL : s->next;
+}
+
+static bool any_planned(const vm_step *top) {
+    for (const vm_step *s = top; s; s = next_step(s, top))
+        if (s->status == STEP_PLANNED) return true;
+    return false;
+}
+
+const char *evidence_action_status(const vm_step *s) {
+    if (s->status == STEP_FAILED || s->status == STEP_RUNNING) return "failed";
+    if (any_planned(s)) return "planned";
+    pb_value changed = pb_get_c(s->result, "changed");
+    return changed.kind == PB_BOOL && !changed.u.b ? "already_done" : "succeeded";
+}
+
+const char *evidence_outcome(vm_outcome o) {
+    switch (o) {
+    case VM_DONE: return "done";
+    case VM_SKIPPED: return "skipped";
+    case VM_STOPPED: return "stopped";
+    default: return "failed";
+    }
+}
+
+/* What the author's steps came to, taken together. */
+typedef struct sum {
+    uint32_t contained, already, failed;
+    int64_t contained_ms; /* end of the last one */
+} sum;
+
+static sum add_up(const evidence_run *r) {
+    sum t = {0};
+    for (const vm_step *s = r->steps; s; s = s->next) {
+        const char *status = evidence_action_status(s);
+        if (!s->is_do) continue;
+        if (strcmp(status, "failed") == 0) t.failed++;
+        if (s->effect < PB_CONTAIN) continue;
+        if (strcmp(status, "already_done") == 0) t.already++;
+        if (strcmp(status, "succeeded") == 0) {
+            t.contained++;
+            if (s->ended_ms > t.contained_ms) t.contained_ms = s->ended_ms;
+        }
+    }
+    return t;
+}
+
+const char *evidence_status(const evidence_run *r) {
+    sum t = add_up(r);
+    if (r->outcome == VM_FAILED || r->interrupted) return t.contained && !r->dry ? "partial" : "failed";
+    if (r->outcome == VM_SKIPPED) return t.contained && !r->dry ? "partial" : "skipped";
+    if (r->outcome == VM_STOPPED) return "stopped";
+    if (r->dry) return "planned";
+    if (t.failed) return t.contained || t.already ? "partial" : "failed";
+    if (t.contained) return "remediated";
+    return t.already ? "already_remediated" : "reported";
+}
+
+/* ---- actions and their calls ---- */
+
+static pb_str step_name(const evidence_run *r, const vm_step *s) {
+    return vm_string(r->program, vm_field(r->program, SECTION_SITES, s->site, SITES_name));
+}
+
+static bool is_host(const evidence_run *r, const vm_step *s) {
+    return vm_field(r->program, SECTION_SITES, s->site, SITES_kind) == SITE_HOST;
+}
+
+static json_object *error_json(maker *m, const vm_step *s) {
+    if (!s->error_code.n && !s->error_message.n) return NULL;
+    json_object *o = new_object(m);
+    put_text(m, o, "code", s->error_code);
+    put_text(m, o, "message", s->error_message);
+    return o;
+}
+
+static int64_t took_ms(const vm_step *s) { return s->ended_ms > s->started_ms ? s->ended_ms - s->started_ms : 0; }
+
+static const char *call_status(const vm_step *s) {
+    switch (s->status) {
+    case STEP_OK: return "succeeded";
+    case STEP_PLANNED: return "planned";
+    default: return "failed";
+    }
+}
+
+static json_object *call_json(maker *m, const vm_step *s) {
+    json_object *o = new_object(m);
+    put_text(m, o, "operation", step_name(m->run, s));
+    put_c(m, o, "effect", pb_effect_name(s->effect));
+    put_c(m, o, "status", call_status(s));
+    put_time(m, o, "started_at", s->started_ms);
+    put_int(m, o, "execution_time_ms", took_ms(s));
+    put_int(m, o, "attempts", s->attempts ? s->attempts : 1);
+    put(m, o, "http_status", value_json(m, pb_get_c(s->meta, "http_status"), 0));
+    put(m, o, "request_id", value_json(m, pb_get_c(s->meta, "request_id"), 0));
+    for (uint32_t i = 0; s->meta.kind == PB_MAP && i < s->meta.n; i++) {
+        pb_entry e = s->meta.u.entries[i];
+        pb_str key = pb_strdup(m->arena, e.key.s, e.key.n);
+        if (key.s && o && !json_object_object_get_ex(o, key.s, NULL)) {
+            json_object *v = value_json(m, e.value, 0);
+            if (json_object_object_add(o, key.s, v) != 0) json_object_put(v), m->oom = true;
+        }
+    }
+    if (m->run->dry && s->status == STEP_PLANNED) put(m, o, "arguments", value_json(m, s->args, 0));
+    if (s->detail.n) put_text(m, o, "detail", s->detail);
+    put(m, o, "error", error_json(m, s));
+    return o;
+}
+
+static json_object *calls_json(maker *m, const vm_step *top, uint32_t *left_out) {
+    json_object *list = new_array(m);
+    uint32_t n = 0;
+    for (const vm_step *s = top; s && !m->oom; s = next_step(s, top)) {
+        if (!is_host(m->run, s)) continue;
+        if (n++ < EVIDENCE_CALLS_MAX && m->values_left) push(m, list, call_json(m, s));
+        else ++*left_out;
+    }
+    return list;
+}
+
+/* What an action was done to: its first argument, when that names something. */
+static pb_str target_of(const vm_step *s) {
+    static const char *const names[] = {"arn", "id", "name"};
+    pb_value first = s->args.kind == PB_LIST && s->args.n ? s->args.u.items[0] : PB_NONE_VALUE;
+    if (first.kind == PB_STRING) return pb_text(first);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        pb_value v = pb_get_c(first, names[i]);
+        if (v.kind == PB_STRING) return pb_text(v);
+    }
+    return (pb_str){0};
+}
+
+static pb_str detail_of(const vm_step *s) {
+    pb_value d = pb_get_c(s->result, "detail");
+    return s->detail.n ? s->detail : d.kind == PB_STRING ? pb_text(d) : (pb_str){0};
+}
+
+static json_object *action_json(maker *m, const vm_step *s) {
+    uint32_t left_out = 0;
+    json_object *o = new_object(m);
+    put_text(m, o, "action", step_name(m->run, s));
+    put_c(m, o, "status", evidence_action_status(s));
+    put_c(m, o, "effect", pb_effect_name(s->effect));
+    put_time(m, o, "started_at", s->started_ms);
+    put_int(m, o, "execution_time_ms", took_ms(s));
+    put_int(m, o, "attempts", s->attempts ? s->attempts : 1);
+    put_text_or_null(m, o, "target", target_of(s));
+    put_text_or_null(m, o, "detail", detail_of(s));
+    put(m, o, "error", error_json(m, s));
+    put(m, o, "calls", calls_json(m, s, &left_out));
+    if (left_out) put_int(m, o, "calls_left_out", left_out);
+    return o;
+}
+
+/* The author's steps (`do`), or the reads beside them. */
+static json_object *actions_json(maker *m, bool dos) {
+    json_object *list = new_array(m);
+    for (const vm_step *s = m->run->steps; s && !m->oom; s = s->next)
+        if (s->is_do == dos) push(m, list, action_json(m, s));
+    return list;
+}
+
+/* ---- the document ---- */
+
+static pb_str event_text(const evidence_run *r, const char *key) {
+    pb_value v = pb_get_c(r->event, key);
+    return v.kind == PB_STRING ? pb_text(v) : (pb_str){0};
+}
+
+static pb_str context_text(const evidence_run *r, const char *key) {
+    pb_value v = pb_get_c(r->context, key);
+    return v.kind == PB_STRING ? pb_text(v) : (pb_str){0};
+}
+
+/* Text at a path that the event's declaration names, else another. */
+static pb_str declared_text(const evidence_run *r, uint32_t field, pb_str otherwise) {
+    uint32_t event = vm_field(r->program, SECTION_PLAYBOOKS, r->playbook, PLAYBOOKS_event);
+    pb_str path = vm_string(r->program, vm_field(r->program, SECTION_EVENTS, event, field));
+    pb_value v = path.n ? pb_path(r->bound, path.s) : PB_NONE_VALUE;
+    return v.kind == PB_STRING && v.n ? pb_text(v) : otherwise;
+}
+
+static pb_str playbook_text(const evidence_run *r, uint32_t field) {
+    return vm_string(r->program, vm_field(r->program, SECTION_PLAYBOOKS, r->playbook, field));
+}
+
+static json_object *playbook_json(maker *m) {
+    const evidence_run *r = m->run;
+    uint32_t source = vm_field(r->program, SECTION_PLAYBOOKS, r->playbook, PLAYBOOKS_source);
+    json_object *o = new_object(m);
+    put_text(m, o, "name", playbook_text(r, PLAYBOOKS_name));
+    put_text_or_null(m, o, "version", playbook_text(r, PLAYBOOKS_version));
+    put_c(m, o, "sha256", vm_program_sha256(r->program));
+    put_text(m, o, "source", vm_string(r->program, vm_field(r->program, SECTION_SOURCES, source, SOURCES_path)));
+    put_text(m, o, "source_sha256", vm_string(r->program, vm_field(r->program, SECTION_SOURCES, source, SOURCES_sha)));
+    put_text_or_null(m, o, "owner", playbook_text(r, PLAYBOOKS_owner));
+    return o;
+}
+
+static json_object *controls_json(maker *m) {
+    const evidence_run *r = m->run;
+    uint32_t n = 0, list = vm_field(r->program, SECTION_PLAYBOOKS, r->playbook, PLAYBOOKS_controls);
+    json_object *o = new_array(m);
+    vm_list(r->program, list, 0, &n);
+    for (uint32_t i = 0; i < n; i++) push(m, o, text_json(m, vm_string(r->program, vm_list(r->program, list, i, &n))));
+    return o;
+}
+
+static json_object *reason_json(maker *m) {
+    const evidence_run *r = m->run;
+    if (!r->reason.n && !r->code.n) return NULL;
+    json_object *o = new_object(m);
+    put_text_or_null(m, o, "code", r->code);
+    put_text(m, o, "message", r->reason);
+    if (r->place) {
+        uint32_t source = r->place >> 20, line = r->place & 0xfffff;
+        if (source < vm_count(r->program, SECTION_SOURCES)) {
+            pb_str path = vm_string(r->program, vm_field(r->program, SECTION_SOURCES, source, SOURCES_path));
+            put_text(m, o, "place", pb_printf(m->arena, "%.*s:%u", PB_ARG(path), line));
+        }
+    }
+    return o;
+}
+
+/* What `record` gathered, without affected_resource, which has a place of its own. */
+static json_object *record_json(maker *m) {
+    json_object *o = value_json(m, m->run->record, 0);
+    if (o && json_object_is_type(o, json_type_object)) json_object_object_del(o, "affected_resource");
+    return o ? o : new_object(m);
+}
+
+static void put_finding(maker *m, json_object *o) {
+    const evidence_run *r = m->run;
+    put_text(m, o, "detection_source", event_text(r, "source"));
+    put_text(m, o, "threat_type", declared_text(r, EVENTS_threat, event_text(r, "detail-type")));
+    put_text_or_null(m, o, "original_alert_id", r->alert_id);
+    put_text_or_null(m, o, "event_id", event_text(r, "id"));
+    put_text_or_null(m, o, "detected_at", declared_text(r, EVENTS_detected, event_text(r, "time")));
+    put_text_or_null(m, o, "account", context_text(r, "account"));
+    put_text_or_null(m, o, "region", context_text(r, "region"));
+    put(m, o, "affected_resource", value_json(m, pb_get_c(r->record, "affected_resource"), 0));
+}
+
+static void put_outcome(maker *m, json_object *o) {
+    const evidence_run *r = m->run;
+    sum t = add_up(r);
+    put_c(m, o, "remediation_status", evidence_status(r));
+    put_c(m, o, "outcome", evidence_outcome(r->outcome));
+    put(m, o, "reason", reason_json(m));
+    if (t.contained && !r->dry)
+        put_time(m, o, "remediated_at", t.contained_ms);
+    else
+        put(m, o, "remediated_at", NULL);
+    put_bool(m, o, "dry_run", r->dry);
+    put_bool(m, o, "interrupted", r->interrupted);
+}
+
+json_object *evidence_document(const evidence_run *r) {
+    maker m;
+    if (!maker_begin(&m, r)) return NULL;
+    json_object *o = new_object(&m), *engine = new_object(&m);
+    put_int(&m, o, "schema_version", EVIDENCE_SCHEMA);
+    put_text(&m, o, "incident_id", context_text(r, "incident_id"));
+    put_text(&m, o, "run_id", context_text(r, "id"));
+    put_time(&m, o, "timestamp", r->ended_ms);
+    put_finding(&m, o);
+    put(&m, o, "playbook", playbook_json(&m));
+    put_outcome(&m, o);
+    put_time(&m, o, "started_at", r->started_ms);
+    put_int(&m, o, "execution_time_ms", r->ended_ms > r->started_ms ? r->ended_ms - r->started_ms : 0);
+    put(&m, o, "automated_actions", actions_json(&m, true));
+    put(&m, o, "reads", actions_json(&m, false));
+    put(&m, o, "record", record_json(&m));
+    put(&m, o, "compliance_tags", controls_json(&m));
+    if (r->note.n) put_text(&m, o, "note", r->note);
+    put_c(&m, engine, "version", PB_VERSION);
+    put(&m, o, "engine", engine);
+    return maker_end(&m, o);
+}
+
+pb_str evidence_resource(const evidence_run *r, pb_arena *a) {
+    pb_value v = pb_get_c(r->record, "affected_resource");
+    if (v.kind == PB_NONE) return (pb_str){0};
+    if (v.kind == PB_STRING) return pb_text(v);
+    json_object *o = evidence_value(v);
+    pb_str s = o ? pb_strdup(a, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+                             json_object_get_string_len(o))
+                 : (pb_str){0};
+    json_object_put(o);
+    return s;
+}

@@ -1,0 +1,47 @@
+/*
+ * match.h - which playbooks an event concerns.
+ *
+ * An index is built once from the loaded programs; asking it about an event calls back for each playbook that the
+ * event matches, with the value the playbook's `when ... as f` names. What is inside may change (today every playbook
+ * of a fitting event is asked in turn); what callers see does not.
+ */
+#ifndef PB_MATCH_H
+#define PB_MATCH_H
+
+#include "vm/interp.h"
+
+typedef struct match_program {
+    const vm_program *program;
+    const pb_value *params; /* one a deployment parameter */
+} match_program;
+
+typedef struct match_index match_index;
+/* The programs and their parameters must outlive the index, which lives in `a`. NULL: out of memory. */
+match_index *match_new(const match_program *programs, uint32_t n, pb_arena *a);
+
+typedef struct match_hit {
+    uint32_t program, playbook; /* indexes */
+    uint32_t item;              /* events with a list: which item, from 0 */
+    pb_value bound;             /* what the playbook sees */
+    pb_str error;               /* not empty: the condition could not be decided, and this is why */
+} match_hit;
+
+/* What came of it, for a line to the user. */
+typedef struct match_tally {
+    bool source_known, type_known; /* some playbook listens to the source / to this detail type of it */
+    uint32_t asked, matched, failed;
+} match_tally;
+
+/* False from the callback ends the search. */
+typedef bool match_fn(void *ctx, const match_hit *hit);
+/* What RUN gives while a condition is decided: the context without the ids, which only a run has. */
+typedef pb_value match_context_fn(void *ctx, uint32_t program, uint32_t playbook);
+
+/* False when memory ran out or a callback said so. The bound values are parts of `event`; errors are in `a`. */
+bool match_event(const match_index *m, pb_value event, pb_arena *a, match_context_fn *context, match_fn *fn, void *ctx,
+                 match_tally *tally);
+
+/* * stands for any text, ? for one character. */
+bool match_glob(pb_str pattern, pb_str text);
+
+#endif
