@@ -67,6 +67,7 @@ typedef struct vm_call {
     pb_str host;           /* "aws.ec2.DescribeInstances" */
     pb_value args;
     void *fiber;           /* the interpreter's */
+    bool answered;         /* set by vm_return and vm_raise: the gate must not time out a call whose step waits to try again */
     void *host_data;       /* the host's own */
 } vm_call;
 void vm_return(vm_call *c, pb_value v);
