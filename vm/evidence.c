@@ -67,33 +67,26 @@ static void put_text_or_null(maker *m, json_object *o, const char *key, pb_str s
 
 static void put_c(maker *m, json_object *o, const char *key, const char *z) { put_text(m, o, key, pb_str_c(z)); }
 
+/* A new object, remembering that there was no memory for it (NULL is JSON's null here). */
+static json_object *made(maker *m, json_object *o) {
+    if (!o) m->oom = true;
+    return o;
+}
+
 static void put_int(maker *m, json_object *o, const char *key, int64_t i) {
-    json_object *v = json_object_new_int64(i);
-    if (!v) m->oom = true;
-    put(m, o, key, v);
+    put(m, o, key, made(m, json_object_new_int64(i)));
 }
 
 static void put_bool(maker *m, json_object *o, const char *key, bool b) {
-    json_object *v = json_object_new_boolean(b);
-    if (!v) m->oom = true;
-    put(m, o, key, v);
+    put(m, o, key, made(m, json_object_new_boolean(b)));
 }
 
 static void put_time(maker *m, json_object *o, const char *key, int64_t ms) {
     put_text(m, o, key, pb_time_text(m->arena, ms));
 }
 
-static json_object *new_object(maker *m) {
-    json_object *o = json_object_new_object();
-    if (!o) m->oom = true;
-    return o;
-}
-
-static json_object *new_array(maker *m) {
-    json_object *o = json_object_new_array();
-    if (!o) m->oom = true;
-    return o;
-}
+static json_object *new_object(maker *m) { return made(m, json_object_new_object()); }
+static json_object *new_array(maker *m) { return made(m, json_object_new_array()); }
 
 static void push(maker *m, json_object *list, json_object *v) {
     if (list && json_object_array_add(list, v) == 0) return;
@@ -139,14 +132,10 @@ static json_object *value_json(maker *m, pb_value v, uint32_t depth) {
     m->values_left--;
     switch ((pb_kind)v.kind) {
     case PB_NONE: return NULL;
-    case PB_BOOL: return json_object_new_boolean(v.u.b);
-    case PB_INT: return json_object_new_int64(v.u.i);
+    case PB_BOOL: return made(m, json_object_new_boolean(v.u.b));
+    case PB_INT: return made(m, json_object_new_int64(v.u.i));
     case PB_FLOAT:
-    case PB_DURATION: {
-        json_object *o = pb_json_object(v);
-        if (!o) m->oom = true;
-        return o;
-    }
+    case PB_DURATION: return made(m, pb_json_object(v));
     case PB_STRING: return text_json(m, pb_text(v));
     case PB_BYTES:
         if (v.n > EVIDENCE_STRING_MAX) return text_json(m, pb_printf(m->arena, "(%u bytes)", v.n));
@@ -471,9 +460,10 @@ pb_str evidence_resource(const evidence_run *r, pb_arena *a) {
     if (v.kind == PB_NONE) return (pb_str){0};
     if (v.kind == PB_STRING) return pb_text(v);
     json_object *o = evidence_value(v);
-    pb_str s = o ? pb_strdup(a, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
-                             json_object_get_string_len(o))
-                 : (pb_str){0};
+    size_t n = 0;
+    const char *text =
+        o ? json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n) : NULL;
+    pb_str s = text ? pb_strdup(a, text, n) : (pb_str){0};
     json_object_put(o);
     return s;
 }

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TAIL_CHUNK = 4096 };
+enum { TAIL_CHUNK = 4096, OPEN_FLAGS = O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW };
 
 struct evidence_log {
     int dir, fd;
@@ -87,14 +87,16 @@ static bool open_files(evidence_log *l, const char *dir) {
     if (mkdir(dir, 0700) != 0 && errno != EEXIST) return false;
     l->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (l->dir < 0) return false;
-    l->fd = openat(l->dir, "evidence.jsonl", O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    l->fd = openat(l->dir, "evidence.jsonl", OPEN_FLAGS);
+    bool made = l->fd < 0 && errno == ENOENT;
+    if (made) l->fd = openat(l->dir, "evidence.jsonl", OPEN_FLAGS | O_CREAT, 0600);
     struct stat st;
     if (l->fd < 0 || fstat(l->fd, &st) != 0) return false;
     if (!S_ISREG(st.st_mode)) {
         errno = EINVAL;
         return false;
     }
-    return fsync(l->dir) == 0 || errno == EINVAL; /* some file systems cannot sync a directory */
+    return !made || fsync(l->dir) == 0 || errno == EINVAL; /* some file systems cannot sync a directory */
 }
 
 evidence_log *evidence_open(const char *dir, pb_arena *a, pb_str *err) {
