@@ -132,7 +132,7 @@ class Effects:
     def warn_unused(self, services):
         """A rule that no longer fits its model is a hole in the review."""
         for rule in self.rules:
-            if rule[1] in services and not rule[6]:
+            if not rule[6] and (rule[1] in services or rule[1] != "*"):
                 print("%s:%d: no operation of %s is named %s" % (self.path, rule[5], rule[1], rule[2]), file=sys.stderr)
 
 
@@ -410,6 +410,7 @@ def main():
     p.add_argument("--models", required=True)
     p.add_argument("--effects", required=True)
     p.add_argument("--out", required=True)
+    p.add_argument("--review", action="store_true", help="name the rules of effects.tsv that fit no operation")
     o = p.parse_args()
     if not os.path.isdir(o.models):
         sys.exit("gen_model.py: %s is no folder: install python3-botocore, or name its data folder with make AWS_MODELS=..." % o.models)
@@ -421,7 +422,8 @@ def main():
         names.append(name)
     if not names:
         sys.exit("gen_model.py: no service models in %s" % o.models)
-    tables.effects.warn_unused(set(names))
+    if o.review:
+        tables.effects.warn_unused(set(names))
     os.makedirs(o.out, exist_ok=True)
     for file, data in (("aws_model.bin", tables.model_bytes()), ("aws_docs.bin", tables.docs_bytes())):
         path = os.path.join(o.out, file)

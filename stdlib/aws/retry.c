@@ -1,0 +1,189 @@
+/*
+ * retry.c - the classes of AWS failures, by error code first and HTTP status second.
+ *
+ * EC2, IAM and the JSON services put the real reason into the body of a 400, so the status alone says little. Quota
+ * errors (LimitExceeded, LimitExceededException, WAFLimitsExceededException, ...) are not throttling although some
+ * clients treat them so: waiting does not help and retrying hides the reason.
+ *
+ * "Nothing is done twice": a request whose answer was lost may have been carried out. It is sent again only when that
+ * does no harm, by aws_repeatable; else the caller hears "outcome unknown" and has to look.
+ */
+#include "stdlib/aws/retry.h"
+
+#include "vm/value.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+
+enum {
+    TRIES = 8, TRIES_DYNAMODB = 10,
+    BASE_MS = 500, BASE_SLOW_MS = 1000 /* ec2, iam: low request rates */, BASE_DYNAMODB_MS = 50,
+    CAP_MS = 20000
+};
+
+static bool one_of(pb_str s, const char *const *list, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (pb_str_is(s, list[i])) return true;
+    return false;
+}
+#define ONE_OF(s, list) one_of((s), (list), sizeof(list) / sizeof *(list))
+
+static const char *const THROTTLED[] = {
+    "Throttling", "ThrottlingException", "ThrottledException", "Throttled", "RequestThrottledException",
+    "RequestThrottled", "TooManyRequestsException", "RequestLimitExceeded", "EC2ThrottledException",
+    "BandwidthLimitExceeded", "SlowDown", "PriorRequestNotComplete", "TransactionInProgressException",
+    "ProvisionedThroughputExceededException", "RequestTimeout", "RequestTimeoutException",
+};
+static const char *const CLOCK[] = {
+    "RequestTimeTooSkewed", "RequestInTheFuture", "SignatureDoesNotMatch", "InvalidSignatureException", "RequestExpired",
+    "AuthFailure",
+};
+static const char *const EXPIRED[] = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"};
+static const char *const DENIED[] = {
+    "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "NotAuthorized",
+};
+static const char *const IDENTITY[] = {
+    "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "InvalidToken", "IncompleteSignature",
+    "IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "OptInRequired",
+};
+
+aws_failure aws_failure_of(int status, pb_str code) {
+    if (ONE_OF(code, THROTTLED) || status == 429) return AWS_FAIL_THROTTLED;
+    if (ONE_OF(code, CLOCK)) return AWS_FAIL_CLOCK;
+    if (ONE_OF(code, EXPIRED)) return AWS_FAIL_EXPIRED;
+    if (ONE_OF(code, DENIED)) return AWS_FAIL_DENIED;
+    if (ONE_OF(code, IDENTITY)) return AWS_FAIL_IDENTITY;
+    if (status == 500 || status == 503) return AWS_FAIL_SERVER;
+    if (status == 502 || status == 504) return AWS_FAIL_LOST;
+    return AWS_FAIL_FINAL;
+}
+
+const char *aws_failure_cure(aws_failure f) {
+    switch (f) {
+    case AWS_FAIL_EXPIRED: return "; the credentials have expired: get new ones and set them again";
+    case AWS_FAIL_DENIED: return "; the credentials in use are not allowed to do this: see the policies of their role";
+    case AWS_FAIL_CLOCK:
+    case AWS_FAIL_IDENTITY:
+        return "; AWS does not accept these credentials here: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
+               "AWS_SESSION_TOKEN and the region";
+    default: return "";
+    }
+}
+
+/* ---- what may be repeated ---- */
+
+/* Doing it twice ends where doing it once does. A second Delete may answer "not found", a second Attach "already there":
+ * the actions of the library read first and treat these as done. */
+static const char *const NATURAL[] = {
+    "Put*", "Modify*", "Update*", "Revoke*", "Authorize*", "Delete*", "Set*", "Reset*", "Tag*", "Untag*", "CreateTags",
+    "AddTags*", "RemoveTags*", "Attach*", "Detach*", "Associate*", "Disassociate*", "Enable*", "Disable*", "Deactivate*",
+    "Activate*", "Stop*", "Start*", "Terminate*", "Archive*", "Unarchive*", "BatchUpdate*", "Cancel*", "Remove*",
+    "Deregister*", "Register*", "Change*",
+};
+
+/* Names that look natural but are not: each call adds a thing, starts something or counts. */
+static const struct { const char *service, *operation; } NOT_NATURAL[] = {
+    {"events", "PutEvents"}, {"kinesis", "Put*"}, {"firehose", "Put*"}, {"cloudwatch", "PutMetricData"},
+    {"logs", "PutLogEvents"}, {"logs", "StartQuery"}, {"dynamodb", "Update*"}, {"ssm", "Start*"}, {"ssm", "PutParameter"},
+    {"stepfunctions", "Start*"}, {"codebuild", "Start*"}, {"athena", "Start*"}, {"lambda", "Update*Code"},
+    {"secretsmanager", "Put*"}, {"secretsmanager", "Update*"}, {"detective", "Start*"}, {"guardduty", "StartMalwareScan"},
+    {"macie2", "Put*"}, {"iot_data", "*"}, {"ecs", "Register*"}, {"ecs", "Start*"}, {"batch", "Register*"},
+    {"ec2", "Register*"}, {"ec2", "Associate*"}, {"rds", "Start*"}, {"glue", "Start*"}, {"transcribe", "Start*"},
+};
+
+static bool fits(pb_str name, const char *pattern) {
+    char z[128];
+    if (name.n >= sizeof z) return false;
+    memcpy(z, name.s ? name.s : "", name.n);
+    z[name.n] = 0;
+    return fnmatch(pattern, z, FNM_NOESCAPE) == 0;
+}
+
+bool aws_repeatable(pb_str service, pb_str operation, pb_effect effect, bool has_token) {
+    if (effect <= PB_READ || has_token) return true;
+    for (size_t i = 0; i < sizeof NOT_NATURAL / sizeof *NOT_NATURAL; i++)
+        if (pb_str_is(service, NOT_NATURAL[i].service) && fits(operation, NOT_NATURAL[i].operation)) return false;
+    for (size_t i = 0; i < sizeof NATURAL / sizeof *NATURAL; i++)
+        if (fits(operation, NATURAL[i])) return true;
+    return false;
+}
+
+/* ---- how often and when ---- */
+
+aws_retry_policy aws_retry_policy_of(pb_str service, int max_attempts, int64_t base_ms) {
+    aws_retry_policy p = {TRIES, BASE_MS, CAP_MS};
+    if (pb_str_is(service, "ec2") || pb_str_is(service, "iam")) p.base_ms = BASE_SLOW_MS;
+    if (pb_str_is(service, "dynamodb")) p = (aws_retry_policy){TRIES_DYNAMODB, BASE_DYNAMODB_MS, CAP_MS};
+    if (max_attempts > 0) p.tries = max_attempts;
+    if (base_ms > 0) p.base_ms = base_ms;
+    return p;
+}
+
+int64_t aws_retry_delay(const aws_retry_policy *p, int tried, uint64_t random) {
+    int64_t most = p->base_ms;
+    for (int i = 1; i < tried && most < p->cap_ms; i++) most *= 2;
+    if (most > p->cap_ms) most = p->cap_ms;
+    return (int64_t)(random % ((uint64_t)most + 1));
+}
+
+/* ---- failures inside a 200 ---- */
+
+typedef struct partial {
+    const char *service, *operation; /* operation: a pattern */
+    const char *member;              /* the list or map of those that failed; or of all, those with a code having failed */
+    const char *code, *message;      /* dotted, inside an item */
+    bool all;                        /* the list holds good items too */
+} partial;
+
+static const partial PARTIALS[] = {
+    {"securityhub", "BatchUpdateFindings*", "UnprocessedFindings", "ErrorCode", "ErrorMessage", false},
+    {"securityhub", "BatchImportFindings", "FailedFindings", "ErrorCode", "ErrorMessage", false},
+    {"securityhub", "*", "UnprocessedAccounts", "ProcessingResult", "ProcessingResult", false},
+    {"securityhub", "*", "UnprocessedAssociationUpdates", "ErrorCode", "ErrorReason", false},
+    {"resourcegroupstaggingapi", "*", "FailedResourcesMap", "ErrorCode", "ErrorMessage", false},
+    {"ec2", "*", "Unsuccessful", "Error.Code", "Error.Message", false},
+    {"ec2", "*", "UnsuccessfulInstanceCreditSpecifications", "Error.Code", "Error.Message", false},
+    {"events", "PutEvents", "Entries", "ErrorCode", "ErrorMessage", true},
+    {"events", "*", "FailedEntries", "ErrorCode", "ErrorMessage", false},
+    {"config", "PutEvaluations", "FailedEvaluations", "ComplianceResourceId", "Annotation", false},
+    {"config", "*", "FailedBatches", "FailureMessage", "FailureMessage", false},
+    {"ecr", "Batch*", "failures", "failureCode", "failureReason", false},
+    {"ecs", "*", "failures", "reason", "detail", false},
+    {"guardduty", "*", "UnprocessedAccounts", "Result", "Result", false},
+    {"inspector2", "*", "failedAccounts", "errorCode", "errorMessage", false},
+    {"s3", "DeleteObjects", "Errors", "Code", "Message", false},
+    {"sqs", "*Batch", "Failed", "Code", "Message", false},
+    {"sns", "PublishBatch", "Failed", "Code", "Message", false},
+    {"kinesis", "PutRecords", "Records", "ErrorCode", "ErrorMessage", true},
+    {"firehose", "PutRecordBatch", "RequestResponses", "ErrorCode", "ErrorMessage", true},
+    {"dynamodb", "BatchWriteItem", "UnprocessedItems", "", "", false},
+};
+
+static pb_value item_at(pb_value v, uint32_t i) {
+    return v.kind == PB_LIST ? v.u.items[i] : v.u.entries[i].value;
+}
+
+static pb_str item_text(pb_value item, const char *path) {
+    pb_value v = *path ? pb_path(item, path) : PB_NONE_VALUE;
+    return v.kind == PB_STRING ? pb_text(v) : (pb_str){"", 0};
+}
+
+bool aws_partial_failure(pb_str service, pb_str operation, const pb_value *output, pb_str *code, pb_str *message,
+                         uint32_t *failed) {
+    *failed = 0;
+    for (size_t i = 0; i < sizeof PARTIALS / sizeof *PARTIALS; i++) {
+        const partial *p = &PARTIALS[i];
+        if (!pb_str_is(service, p->service) || !fits(operation, p->operation)) continue;
+        pb_value list = pb_get_c(*output, p->member);
+        if (list.kind != PB_LIST && list.kind != PB_MAP) continue;
+        for (uint32_t k = 0; k < list.n; k++) {
+            pb_str c = item_text(item_at(list, k), p->code);
+            if (p->all && c.n == 0) continue;
+            if ((*failed)++ > 0) continue;
+            *code = c;
+            *message = item_text(item_at(list, k), p->message);
+        }
+        if (*failed) return true;
+    }
+    return false;
+}
