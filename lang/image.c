@@ -131,14 +131,21 @@ static bool check_strings(const image_view *v, char *err) {
     return true;
 }
 
-/* Does a list start at index `list` and end inside LISTS? */
-static bool list_fits(const image_view *v, uint32_t list) {
+/*
+ * Does a list start at index `list` and end inside LISTS? Records may share lists, but an enemy could have a million
+ * of them share one of a million items: *work, which begins at the size of the image, bounds what is looked at.
+ */
+static bool list_fits(const image_view *v, uint32_t list, uint32_t *work) {
     const uint32_t n = v->count[SECTION_LISTS];
-    return list < n && image_field(v, SECTION_LISTS, list, 0) < n - list;
+    if (list >= n) return false;
+    uint32_t size = image_field(v, SECTION_LISTS, list, 0);
+    if (size >= n - list || size > *work) return false;
+    *work -= size;
+    return true;
 }
 
-static bool strings_fit(const image_view *v, uint32_t list) {
-    if (!list_fits(v, list)) return false;
+static bool strings_fit(const image_view *v, uint32_t list, uint32_t *work) {
+    if (!list_fits(v, list, work)) return false;
     uint32_t n = 0;
     image_item(v, list, 0, &n);
     for (uint32_t i = 0; i < n; i++)
@@ -146,8 +153,8 @@ static bool strings_fit(const image_view *v, uint32_t list) {
     return true;
 }
 
-static bool members_fit(const image_view *v, uint32_t list, uint32_t record) {
-    if (!list_fits(v, list)) return false;
+static bool members_fit(const image_view *v, uint32_t list, uint32_t record, uint32_t *work) {
+    if (!list_fits(v, list, work)) return false;
     uint32_t n = 0;
     image_item(v, list, 0, &n);
     if (n % 2 != 0) return false;
@@ -157,18 +164,18 @@ static bool members_fit(const image_view *v, uint32_t list, uint32_t record) {
     return true;
 }
 
-static bool field_fits(const image_view *v, char rule, uint32_t value, uint32_t record) {
+static bool field_fits(const image_view *v, char rule, uint32_t value, uint32_t record, uint32_t *work) {
     switch (rule) {
     case '#': return true;
     case 'b': return value <= 1;
     case 'S': return value == IMAGE_NIL || value < v->count[SECTION_STRINGS];
     case 's': return value < v->count[SECTION_STRINGS];
-    case 'l': return strings_fit(v, value);
+    case 'l': return strings_fit(v, value, work);
     case 'f': return value < v->count[SECTION_FUNCTIONS];
     case 'e': return value < v->count[SECTION_EVENTS];
     case 't': return value < v->count[SECTION_TYPES];
     case 'T': return value == IMAGE_NIL || value < record;
-    case 'r': return value == IMAGE_NIL || members_fit(v, value, record);
+    case 'r': return value == IMAGE_NIL || members_fit(v, value, record, work);
     case 'c': return value == IMAGE_NIL || value < v->count[SECTION_CONSTS];
     case 'p': return value < v->count[SECTION_SOURCES];
     case 'x': return value <= PB_DESTROY;
@@ -177,10 +184,11 @@ static bool field_fits(const image_view *v, char rule, uint32_t value, uint32_t 
 }
 
 static bool check_fields(const image_view *v, enum image_section s, char *err) {
+    uint32_t work = v->size;
     if (strspn(field_rules[s], "#") == image_record_fields[s]) return true;
     for (uint32_t i = 0; i < v->count[s]; i++)
         for (uint32_t f = 0; f < image_record_fields[s]; f++)
-            if (!field_fits(v, field_rules[s][f], image_field(v, s, i, f), i))
+            if (!field_fits(v, field_rules[s][f], image_field(v, s, i, f), i, &work))
                 return complain(err, "the image is damaged: %s %u, field %u has an impossible value",
                                 image_section_names[s], i, f);
     return true;
@@ -203,12 +211,17 @@ static bool check_consts(const image_view *v, char *err) {
 static bool range_fits(uint32_t first, uint32_t n, uint32_t count) { return n <= count && first <= count - n; }
 
 static bool check_functions(const image_view *v, char *err) {
+    uint64_t code = 0, consts = 0; /* functions share neither, so going through all of them is bounded */
     for (uint32_t i = 0; i < v->count[SECTION_FUNCTIONS]; i++) {
         uint32_t f[FUNCTIONS_FIELDS];
         for (uint32_t k = 0; k < FUNCTIONS_FIELDS; k++) f[k] = image_field(v, SECTION_FUNCTIONS, i, k);
         if (!range_fits(f[FUNCTIONS_code], f[FUNCTIONS_ncode], v->count[SECTION_CODE]) ||
             !range_fits(f[FUNCTIONS_consts], f[FUNCTIONS_nconsts], v->count[SECTION_CONSTS]))
             return complain(err, "the image is damaged: function %u lies outside CODE or CONSTS", i);
+        code += f[FUNCTIONS_ncode];
+        consts += f[FUNCTIONS_nconsts];
+        if (code > v->count[SECTION_CODE] || consts > v->count[SECTION_CONSTS])
+            return complain(err, "the image is damaged: function %u shares code or constants with another", i);
         if (f[FUNCTIONS_nregs] > IMAGE_MAX_REGS || f[FUNCTIONS_nparams] > IMAGE_MAX_PARAMS ||
             f[FUNCTIONS_nparams] > f[FUNCTIONS_nregs])
             return complain(err, "the image is damaged: function %u has too many registers or parameters", i);

@@ -1,0 +1,402 @@
+/*
+ * codegen.c - from a checked tree to a program image.
+ *
+ * Only what the playbooks reach is written (codegen_reach.c). Functions and actions come first, in the order in which
+ * they were reached, then two functions a playbook: MATCH, which says whether an event is for it (the `where`s that
+ * stand right behind `when`), and BODY, the rest. Events, parameters, types and sources are tables beside them.
+ *
+ * Nothing in an image depends on addresses, time or the order of a hash table: the same sources give the same bytes.
+ *
+ * Limits of the bytecode show up here and are ordinary errors with a place (05xx); a function that went over one is
+ * not finished, and no image is made.
+ */
+#include "lang/codegen.h"
+
+#include <stdio.h>
+
+/* ---- messages, places, texts ---- */
+
+void cg_limit(cg *g, diag_code code, pb_span span, const char *fmt, ...) {
+    g->failed = true;
+    if (g->overflow) return;
+    g->overflow = true;
+    va_list ap;
+    va_start(ap, fmt);
+    pb_str text = pb_vprintf(g->arena, fmt, ap);
+    va_end(ap);
+    if (text.s) diag_add(g->diags, code, span, "%.*s", PB_ARG(text));
+}
+
+uint32_t cg_line(cg *g, pb_span span) {
+    if (g->place_line && g->place_file == span.file && g->place_start == span.start) return g->place_line;
+    uint32_t line = 1, column = 1;
+    source_place(&g->program->sources->files[span.file], span.start, &line, &column);
+    g->place_file = span.file;
+    g->place_start = span.start;
+    g->place_line = line;
+    return line;
+}
+
+static void hex(char *out, const uint8_t *bytes, size_t n) {
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+}
+
+uint32_t cg_source(cg *g, uint32_t file) {
+    if (g->source_of[file]) return g->source_of[file] - 1;
+    source_file *f = &g->program->sources->files[file];
+    char sha[2 * sizeof f->sha256];
+    if (g->nsources >= CG_MAX_SOURCES) {
+        cg_limit(g, DIAG_LIMIT_TABLE, (pb_span){file, 0, 0}, "the program uses more than %d source files", CG_MAX_SOURCES);
+        return 0;
+    }
+    if (!source_hash(f)) {
+        g->failed = true;
+        return 0;
+    }
+    hex(sha, f->sha256, sizeof f->sha256);
+    iw_source(g->w, f->path, (pb_str){sha, sizeof sha});
+    g->source_of[file] = ++g->nsources;
+    return g->nsources - 1;
+}
+
+void cg_place(cg *g, pb_span span) { iw_place(g->w, cg_source(g, span.file), cg_line(g, span)); }
+
+/* Is this the first byte of a character? */
+static bool starts_char(char c) { return ((uint8_t)c & 0xc0) != 0x80; }
+
+pb_str cg_source_text(cg *g, pb_span span, uint32_t max) {
+    const source_file *f = &g->program->sources->files[span.file];
+    char *out = pb_alloc(g->arena, (size_t)max + 4);
+    uint32_t n = 0, i = span.start;
+    if (!out) {
+        g->failed = true;
+        return (pb_str){NULL, 0};
+    }
+    for (; i < span.end && i < f->text.n && n < max; i++) {
+        char c = f->text.s[i];
+        bool space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+        if (space && n && out[n - 1] == ' ') continue;
+        out[n++] = space ? ' ' : c;
+    }
+    if (i < span.end && i < f->text.n) { /* cut: never inside a character */
+        for (; n && !starts_char(f->text.s[i]); i--) n--;
+        memcpy(out + n, "…", 3);
+        n += 3;
+    }
+    return (pb_str){out, n};
+}
+
+pb_str cg_path_text(cg *g, const ast_path *p) {
+    pb_str s = p->n ? p->parts[0].text : PB_STR("");
+    for (uint32_t i = 1; i < p->n; i++) s = pb_printf(g->arena, "%.*s.%.*s", PB_ARG(s), PB_ARG(p->parts[i].text));
+    if (!s.s) g->failed = true;
+    return s;
+}
+
+/* ---- types ---- */
+
+enum { MAX_TYPE_DEPTH = 32 }; /* of records within records; below it anything goes */
+
+typedef struct cg_type {
+    struct cg_type *next;
+    const pb_type *type;
+    uint32_t index;
+} cg_type;
+
+static enum image_type image_kind(type_kind k) {
+    switch (k) {
+    case TYPE_BOOL: return IMAGE_TYPE_BOOL;
+    case TYPE_INT: return IMAGE_TYPE_INT;
+    case TYPE_FLOAT: return IMAGE_TYPE_FLOAT;
+    case TYPE_STRING: return IMAGE_TYPE_STRING;
+    case TYPE_BYTES: return IMAGE_TYPE_BYTES;
+    case TYPE_DURATION: return IMAGE_TYPE_DURATION;
+    case TYPE_TIME: return IMAGE_TYPE_TIME;
+    case TYPE_IP: return IMAGE_TYPE_IP;
+    case TYPE_CIDR: return IMAGE_TYPE_CIDR;
+    case TYPE_ARN: return IMAGE_TYPE_ARN;
+    case TYPE_SECRET: return IMAGE_TYPE_SECRET;
+    case TYPE_LIST: return IMAGE_TYPE_LIST;
+    case TYPE_MAP:
+    case TYPE_SHAPE: return IMAGE_TYPE_MAP; /* AWS's answers are checked where they are read, by the codec */
+    case TYPE_RECORD: return IMAGE_TYPE_RECORD;
+    case TYPE_POISON:
+    case TYPE_NONE:
+    case TYPE_VOID:
+    case TYPE_JSON: break;
+    }
+    return IMAGE_TYPE_ANY;
+}
+
+static uint32_t any_type(cg *g) { return iw_type(g->w, IMAGE_TYPE_ANY, true, IMAGE_NIL, IMAGE_NIL, (pb_str){NULL, 0}); }
+
+static uint32_t record_fields(cg *g, const pb_type *t) {
+    uint32_t n = 0, i = 0;
+    for (const type_field *f = t->fields; f; f = f->next) n++;
+    uint32_t *items = pb_alloc_array(g->arena, n + 1, 2 * sizeof *items);
+    if (!items) {
+        g->failed = true;
+        return IMAGE_NIL;
+    }
+    for (const type_field *f = t->fields; f; f = f->next) {
+        items[i++] = iw_string(g->w, f->name);
+        items[i++] = cg_image_type(g, f->type);
+    }
+    return iw_list(g->w, items, i);
+}
+
+static uint32_t make_type(cg *g, const pb_type *t) {
+    enum image_type kind = image_kind(t->kind);
+    uint32_t elem = IMAGE_NIL, fields = IMAGE_NIL;
+    bool optional = t->optional || kind == IMAGE_TYPE_ANY;
+    if (kind == IMAGE_TYPE_LIST || kind == IMAGE_TYPE_MAP) elem = t->elem ? cg_image_type(g, t->elem) : any_type(g);
+    if (kind == IMAGE_TYPE_RECORD) fields = record_fields(g, t);
+    return iw_type(g->w, kind, optional, elem, fields, t->name.n ? t->name : (pb_str){NULL, 0});
+}
+
+/* Made once; a type inside itself counts as `any`, so the image's types have no cycle. */
+uint32_t cg_image_type(cg *g, const pb_type *t) {
+    for (const cg_type *k = g->types; k; k = k->next)
+        if (k->type == t) return k->index == IMAGE_NIL ? any_type(g) : k->index;
+    cg_type *k = pb_alloc(g->arena, sizeof *k);
+    if (!k || g->type_depth >= MAX_TYPE_DEPTH) {
+        g->failed = g->failed || !k;
+        return any_type(g);
+    }
+    *k = (cg_type){g->types, t, IMAGE_NIL};
+    g->types = k;
+    g->type_depth++;
+    k->index = make_type(g, t);
+    g->type_depth--;
+    return k->index;
+}
+
+/* ---- clauses ---- */
+
+static const ast_clause *clause(const ast_decl *d, const char *name) {
+    for (const ast_clause *c = d->clauses; c; c = c->next)
+        if (pb_str_is(c->name.text, name)) return c;
+    return NULL;
+}
+
+/* Text of a clause; .s NULL when it is not there. */
+static pb_str clause_text(const ast_decl *d, const char *name) {
+    const ast_clause *c = clause(d, name);
+    if (!c || !c->value || c->value->kind != EXPR_STRING) return (pb_str){NULL, 0};
+    return c->value->u.string.s ? c->value->u.string : PB_STR("");
+}
+
+/* A clause that is a text or a list of texts, as a list in the image. */
+static uint32_t clause_list(cg *g, const ast_decl *d, const char *name) {
+    const ast_clause *c = clause(d, name);
+    const ast_expr *e = c ? c->value : NULL;
+    uint32_t n = 0, one;
+    if (!e || (e->kind != EXPR_STRING && e->kind != EXPR_LIST)) return iw_list(g->w, NULL, 0);
+    if (e->kind == EXPR_STRING) {
+        one = iw_string(g->w, e->u.string);
+        return iw_list(g->w, &one, 1);
+    }
+    for (const ast_arg *a = e->u.list; a; a = a->next) n++;
+    uint32_t *items = pb_alloc_array(g->arena, n + 1, sizeof *items);
+    if (!items) {
+        g->failed = true;
+        return 0;
+    }
+    n = 0;
+    for (const ast_arg *a = e->u.list; a; a = a->next)
+        if (a->value->kind == EXPR_STRING) items[n++] = iw_string(g->w, a->value->u.string);
+    return iw_list(g->w, items, n);
+}
+
+static void gen_event(cg *g, const ast_decl *d) {
+    iw_event_info e = {.name = cg_path_text(g, &d->name)};
+    cg_source(g, d->span.file);
+    e.sources = clause_list(g, d, "source");
+    e.detail_types = clause_list(g, d, "detail_type");
+    e.payload = clause_text(d, "payload");
+    if (!e.payload.s) e.payload = PB_STR("detail");
+    e.each = clause_text(d, "each");
+    e.id = clause_text(d, "id");
+    e.threat = clause_text(d, "threat");
+    e.detected = clause_text(d, "detected");
+    iw_event(g->w, &e);
+}
+
+/* ---- deployment parameters ---- */
+
+static uint64_t float_bits(double d) {
+    uint64_t bits;
+    memcpy(&bits, &d, sizeof bits);
+    return bits;
+}
+
+/* ip("..."), cidr("...") and arn("...") of a text are that text at run time; the checker has looked at it. */
+static const ast_expr *plain(const ast_expr *e) {
+    if (e->kind == EXPR_CALL && e->u.call.kind == CALL_BUILTIN && e->u.call.nresolved == 1 && e->type &&
+        (e->type->kind == TYPE_IP || e->type->kind == TYPE_CIDR || e->type->kind == TYPE_ARN))
+        return e->u.call.resolved[0];
+    return e;
+}
+
+/* The constant of a parameter's default; false when it is not one. */
+static bool default_const(cg *g, const ast_expr *e, uint32_t *out) {
+    bool minus = e->kind == EXPR_NEG;
+    const ast_expr *v = minus ? e->u.unary : plain(e);
+    if (minus && v->kind != EXPR_INT && v->kind != EXPR_FLOAT && v->kind != EXPR_DURATION) return false;
+    uint64_t integer = (uint64_t)v->u.integer;
+    switch (v->kind) {
+    case EXPR_NONE: *out = iw_const(g->w, CONST_NONE, 0); return true;
+    case EXPR_BOOL: *out = iw_const(g->w, CONST_BOOL, v->u.boolean); return true;
+    case EXPR_INT: *out = iw_const(g->w, CONST_INT, minus ? 0 - integer : integer); return true;
+    case EXPR_DURATION: *out = iw_const(g->w, CONST_DURATION, minus ? 0 - integer : integer); return true;
+    case EXPR_FLOAT: *out = iw_const(g->w, CONST_FLOAT, float_bits(minus ? -v->u.number : v->u.number)); return true;
+    case EXPR_STRING: *out = iw_const_string(g->w, v->u.string); return true;
+    default: return false;
+    }
+}
+
+static void gen_param(cg *g, const ast_decl *d) {
+    uint32_t k = IMAGE_NIL;
+    cg_source(g, d->span.file);
+    if (d->expr && !default_const(g, d->expr, &k)) {
+        g->overflow = false;
+        cg_limit(g, DIAG_LIMIT_DEFAULT, d->expr->span, "the default of parameter %.*s must be a plain constant",
+                 PB_ARG(d->name.parts[0].text));
+    }
+    iw_param(g->w, cg_path_text(g, &d->name), cg_image_type(g, d->ty), d->expr && k != IMAGE_NIL, k);
+}
+
+/* ---- functions ---- */
+
+static uint32_t function_begin(cg *g, const ast_decl *d, pb_str name, enum image_function kind, pb_effect effect) {
+    uint32_t n = 0;
+    for (const ast_field *p = d->params; p; p = p->next) n++;
+    if (kind == FUNCTION_MATCH || kind == FUNCTION_BODY) n = 1; /* the event */
+    g->reg = NULL;
+    g->nreg = 0;
+    g->top = g->max = g->tries = g->depth = 0;
+    g->reserved = NULL;
+    g->span = d->span;
+    g->name = name;
+    g->overflow = false;
+    uint32_t index = iw_function_begin(g->w, name, kind, effect, n);
+    if (n > IMAGE_MAX_PARAMS)
+        cg_limit(g, DIAG_LIMIT_PARAMS, d->params->name.span, "%.*s has %u parameters, at most %d are possible", PB_ARG(name),
+                 n, IMAGE_MAX_PARAMS);
+    else
+        cg_alloc(g, n, d->span);
+    n = 0;
+    for (const ast_field *p = d->params; p; p = p->next) cg_bind(g, p->local, n++);
+    cg_place(g, d->span);
+    return index;
+}
+
+static void gen_return_none(cg *g, pb_span span) {
+    uint32_t r = cg_alloc(g, 1, span);
+    cg_emit(g, OPCODE_LOADNONE, r, 0, 0);
+    cg_emit(g, OPCODE_RETURN, r, 0, 0);
+}
+
+/* Both kinds. An action that comes to its end without `return` gives none. */
+static void gen_function(cg *g, const ast_decl *d) {
+    bool fn = d->kind == DECL_FN;
+    function_begin(g, d, cg_path_text(g, &d->name), fn ? FUNCTION_PURE : FUNCTION_ACTION, fn ? PB_PURE : d->effect);
+    if (fn) {
+        uint32_t r = cg_value(g, d->expr);
+        cg_emit(g, OPCODE_RETURN, r, 0, 0);
+    } else {
+        cg_block(g, d->body);
+        cg_place(g, d->span);
+        gen_return_none(g, d->span);
+    }
+    iw_function_end(g->w, g->max);
+}
+
+/* ---- playbooks ---- */
+
+static uint32_t gen_match(cg *g, const ast_decl *d, const ast_stmt *end) {
+    pb_str name = pb_printf(g->arena, "playbook %.*s (match)", PB_ARG(d->name.parts[0].text));
+    uint32_t f = function_begin(g, d, name, FUNCTION_MATCH, PB_PURE);
+    cg_bind(g, d->event_local, 0);
+    cg_wheres(g, d->body, end);
+    cg_place(g, d->span);
+    uint32_t r = cg_alloc(g, 1, d->span);
+    cg_emit(g, OPCODE_LOADBOOL, r, 1, 0);
+    cg_emit(g, OPCODE_RETURN, r, 0, 0);
+    iw_function_end(g->w, g->max);
+    return f;
+}
+
+static uint32_t gen_body(cg *g, const ast_decl *d, const ast_stmt *first) {
+    pb_str name = pb_printf(g->arena, "playbook %.*s", PB_ARG(d->name.parts[0].text));
+    uint32_t f = function_begin(g, d, name, FUNCTION_BODY, d->inferred);
+    cg_bind(g, d->event_local, 0);
+    cg_block(g, first);
+    cg_place(g, d->span);
+    gen_return_none(g, d->span);
+    iw_function_end(g->w, g->max);
+    return f;
+}
+
+static enum image_tier tier_of(const ast_decl *d) {
+    const ast_clause *c = clause(d, "tier");
+    if (!c || !c->value || c->value->kind != EXPR_NAME) return TIER_AUTO;
+    if (pb_str_is(c->value->u.name.text, "approve")) return TIER_APPROVE;
+    return pb_str_is(c->value->u.name.text, "manual") ? TIER_MANUAL : TIER_AUTO;
+}
+
+static void gen_playbook(cg *g, const ast_decl *d) {
+    const ast_stmt *rest = d->body;
+    while (rest && rest->kind == STMT_WHERE) rest = rest->next;
+    iw_playbook_info p = {.name = d->name.parts[0].text, .effect = d->inferred, .tier = tier_of(d)};
+    p.version = clause_text(d, "version");
+    p.summary = clause_text(d, "summary");
+    p.owner = clause_text(d, "owner");
+    p.controls = clause_list(g, d, "controls");
+    p.event = d->event_decl->index;
+    p.match = gen_match(g, d, rest);
+    p.body = gen_body(g, d, rest);
+    p.source = cg_source(g, d->span.file);
+    iw_playbook(g->w, &p);
+}
+
+/* ---- the program ---- */
+
+static void gen_playbooks(cg *g) {
+    for (const ast_file *f = g->program->files; f; f = f->next)
+        for (const ast_decl *d = f->decls; d && iw_fault_of(g->w) == IW_OK; d = d->next)
+            if (d->kind == DECL_PLAYBOOK) gen_playbook(g, d);
+}
+
+/* Functions are numbered before they are made; what CALL and SITES hold must fit. */
+static bool gen_all(cg *g) {
+    cg_reach(g);
+    if (g->failed) return false;
+    if (g->nnodes > CG_MAX_INDEX || g->nparams > CG_MAX_INDEX) {
+        cg_limit(g, DIAG_LIMIT_TABLE, g->span, "the program reaches more than %d functions, actions or parameters",
+                 CG_MAX_INDEX);
+        return false;
+    }
+    for (uint32_t i = 0; i < g->nevents; i++) gen_event(g, g->events[i]);
+    for (uint32_t i = 0; i < g->nparams; i++) gen_param(g, g->params[i]);
+    for (uint32_t i = 0; i < g->nnodes && iw_fault_of(g->w) == IW_OK; i++) gen_function(g, ((cg_node *)g->nodes[i])->decl);
+    gen_playbooks(g);
+    for (const cg_host *h = g->hosts; h; h = h->next) iw_manifest(g->w, h->name, h->effect);
+    return !g->failed;
+}
+
+bool codegen_program(ast_program *p, diag_list *diags, pb_buf *image) {
+    cg g = {.program = p, .diags = diags, .arena = p->arena};
+    g.w = iw_new(p->arena);
+    g.source_of = pb_alloc_array(p->arena, (size_t)p->sources->count + 1, sizeof *g.source_of);
+    if (!g.w || !g.source_of) return false;
+    if (!gen_all(&g)) return false;
+    iw_fault fault = iw_finish(g.w, image);
+    if (fault == IW_TOO_LARGE)
+        cg_limit(&g, DIAG_LIMIT_IMAGE, g.span, "the program is larger than %d MiB", IMAGE_MAX_SIZE >> 20);
+    return fault == IW_OK && !pb_arena_failed(p->arena);
+}

@@ -1,0 +1,222 @@
+/*
+ * codegen_reach.c - what the playbooks reach: only that goes into the image.
+ *
+ * The standard library has many actions and a repository many helpers; a playbook carries only those it can come to.
+ * The walk starts at the playbooks' bodies and goes on through the actions and functions it finds, breadth first, each
+ * once; the order of discovery is the order in the image. On the way it notes hosts (they become the manifest),
+ * deployment parameters and events. The call graph has no cycle (the checker's business), so every function has a
+ * height: how deep the calls below it go. The VM's frames are limited, so the limit is found here, with a place.
+ */
+#include "lang/codegen.h"
+
+typedef struct walk {
+    cg *g;
+    cg_edge **calls;
+} walk;
+
+static void walk_expr(walk *k, const ast_expr *e);
+
+static void no_memory(cg *g) { g->failed = true; }
+
+/* ---- what is found ---- */
+
+/* Room for one more pointer behind the first n of *list. */
+static bool room(cg *g, void ***list, uint32_t n, uint32_t *cap) {
+    if (n < *cap) return true;
+    uint32_t more = *cap ? *cap * 2 : 16;
+    void **p = pb_alloc_array(g->arena, more, sizeof *p);
+    if (!p) {
+        no_memory(g);
+        return false;
+    }
+    if (n) memcpy(p, *list, n * sizeof *p);
+    *list = p;
+    *cap = more;
+    return true;
+}
+
+static cg_node *reach_function(cg *g, ast_decl *d) {
+    if (d->reachable) return g->nodes[d->index];
+    if (!room(g, &g->nodes, g->nnodes, &g->nodes_cap)) return NULL;
+    cg_node *n = pb_alloc(g->arena, sizeof *n);
+    if (!n) {
+        no_memory(g);
+        return NULL;
+    }
+    d->reachable = true;
+    d->index = g->nnodes;
+    n->decl = d;
+    g->nodes[g->nnodes++] = n;
+    return n;
+}
+
+static void reach_call(walk *k, ast_decl *d, pb_span span) {
+    cg_edge *e = pb_alloc(k->g->arena, sizeof *e);
+    cg_node *to = e ? reach_function(k->g, d) : NULL;
+    if (!to) {
+        no_memory(k->g);
+        return;
+    }
+    e->to = to;
+    e->span = span;
+    e->next = *k->calls;
+    *k->calls = e;
+}
+
+static void reach_host(cg *g, pb_str name, pb_effect effect) {
+    cg_host **at = &g->hosts;
+    for (; *at; at = &(*at)->next) { /* kept in order of name */
+        uint32_t n = name.n < (*at)->name.n ? name.n : (*at)->name.n;
+        int order = n ? memcmp(name.s, (*at)->name.s, n) : 0;
+        if (order == 0) order = name.n < (*at)->name.n ? -1 : name.n > (*at)->name.n;
+        if (order == 0) {
+            if ((*at)->effect < effect) (*at)->effect = effect;
+            return;
+        }
+        if (order < 0) break;
+    }
+    cg_host *h = pb_alloc(g->arena, sizeof *h);
+    if (!h || !name.s) {
+        no_memory(g);
+        return;
+    }
+    *h = (cg_host){*at, name, effect};
+    *at = h;
+    g->nhosts++;
+}
+
+/* Numbers a parameter or event on its first use. */
+static void reach_decl(cg *g, ast_decl *d, void ***list, uint32_t *n, uint32_t *cap) {
+    if (d->reachable) return;
+    if (!room(g, list, *n, cap)) return;
+    d->reachable = true;
+    d->index = *n;
+    (*list)[(*n)++] = d;
+}
+
+/* ---- the walk ---- */
+
+static void walk_args(walk *k, const ast_arg *a) {
+    for (; a; a = a->next) walk_expr(k, a->value);
+}
+
+static void walk_call(walk *k, const ast_expr *e) {
+    switch (e->u.call.kind) {
+    case CALL_FN:
+    case CALL_ACTION: reach_call(k, e->u.call.decl, e->span); break;
+    case CALL_HOST: reach_host(k->g, cg_path_text(k->g, &e->u.call.decl->name), e->u.call.effect); break;
+    case CALL_AWS: reach_host(k->g, pb_printf(k->g->arena, "aws.%.*s", PB_ARG(e->u.call.aws)), e->u.call.effect); break;
+    case CALL_UNRESOLVED:
+    case CALL_BUILTIN: break;
+    }
+    if (e->u.call.kind == CALL_AWS) walk_args(k, e->u.call.args);
+    else
+        for (uint32_t i = 0; i < e->u.call.nresolved; i++) walk_expr(k, e->u.call.resolved[i]);
+}
+
+static void walk_comp(walk *k, const ast_expr *e) {
+    walk_expr(k, e->u.comp.list);
+    walk_expr(k, e->u.comp.value);
+    walk_expr(k, e->u.comp.cond);
+}
+
+static void walk_inner(walk *k, const ast_expr *e) {
+    switch (e->kind) {
+    case EXPR_NAME:
+        if (e->name_kind == NAME_PARAM)
+            reach_decl(k->g, e->param, &k->g->params, &k->g->nparams, &k->g->params_cap);
+        break;
+    case EXPR_FIELD: walk_expr(k, e->u.field.of); break;
+    case EXPR_INDEX:
+    case EXPR_BINARY:
+        walk_expr(k, e->u.binary.left);
+        walk_expr(k, e->u.binary.right);
+        break;
+    case EXPR_CALL: walk_call(k, e); break;
+    case EXPR_LIST:
+    case EXPR_INTERP: walk_args(k, e->u.list); break;
+    case EXPR_MAP: walk_args(k, e->u.map); break;
+    case EXPR_NOT:
+    case EXPR_NEG:
+    case EXPR_EXISTS: walk_expr(k, e->u.unary); break;
+    case EXPR_COMP:
+    case EXPR_ANY:
+    case EXPR_ALL: walk_comp(k, e); break;
+    case EXPR_AS: walk_expr(k, e->u.as.value); break;
+    case EXPR_NONE:
+    case EXPR_BOOL:
+    case EXPR_INT:
+    case EXPR_FLOAT:
+    case EXPR_DURATION:
+    case EXPR_STRING: break;
+    }
+}
+
+static void walk_expr(walk *k, const ast_expr *e) {
+    if (!e || !cg_enter(k->g, e->span)) return;
+    walk_inner(k, e);
+    cg_leave(k->g);
+}
+
+static void walk_stmts(walk *k, const ast_stmt *s) {
+    for (; s; s = s->next) {
+        if (!cg_enter(k->g, s->span)) return;
+        walk_expr(k, s->expr);
+        walk_expr(k, s->expr2);
+        walk_stmts(k, s->body);
+        walk_stmts(k, s->other);
+        cg_leave(k->g);
+    }
+}
+
+static void walk_body(cg *g, const ast_decl *d, cg_edge **calls) {
+    walk k = {g, calls};
+    g->overflow = false;
+    walk_stmts(&k, d->body);
+    walk_expr(&k, d->kind == DECL_FN ? d->expr : NULL);
+}
+
+/* ---- heights ---- */
+
+/* Height of a node; `depth` bounds the recursion, which is at most as deep as the calls are. */
+static uint32_t height(cg_node *n, uint32_t depth) {
+    if (n->height) return n->height;
+    uint32_t most = 0;
+    if (depth > IMAGE_MAX_DEPTH) return 1;
+    for (cg_edge *e = n->calls; e; e = e->next) {
+        uint32_t h = height(e->to, depth + 1);
+        if (h > most) most = h;
+    }
+    n->height = most + 1;
+    return n->height;
+}
+
+/* A playbook is a frame of its own, so what it calls may be one less deep. */
+static void check_depth(cg *g, const ast_decl *playbook, const cg_edge *calls) {
+    for (const cg_edge *e = calls; e; e = e->next)
+        if (height(e->to, 2) + 1 > IMAGE_MAX_DEPTH) {
+            g->overflow = false;
+            cg_limit(g, DIAG_LIMIT_CALL_DEPTH, e->span,
+                     "calls from playbook %.*s go more than %d functions and actions deep",
+                     PB_ARG(playbook->name.parts[0].text), IMAGE_MAX_DEPTH);
+            return;
+        }
+}
+
+static void reach_playbook(cg *g, ast_decl *d) {
+    cg_edge *calls = NULL;
+    uint32_t seen = g->nnodes;
+    walk_body(g, d, &calls);
+    reach_decl(g, d->event_decl, &g->events, &g->nevents, &g->events_cap);
+    for (; seen < g->nnodes && !g->failed; seen++) {
+        cg_node *n = g->nodes[seen];
+        walk_body(g, n->decl, &n->calls);
+    }
+    if (!g->failed) check_depth(g, d, calls);
+}
+
+void cg_reach(cg *g) {
+    for (ast_file *f = g->program->files; f; f = f->next)
+        for (ast_decl *d = f->decls; d && !g->failed; d = d->next)
+            if (d->kind == DECL_PLAYBOOK) reach_playbook(g, d);
+}
