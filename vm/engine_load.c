@@ -1,0 +1,185 @@
+/*
+ * engine_load.c - programs and their deployment parameters.
+ *
+ * A parameter is set by --set, else by the environment variable PB_PARAM_<NAME> (in upper case), else it has its
+ * default. One that has none and is not set is an error before anything runs, whether or not a playbook that uses it
+ * matches: a set-up that lacks something should be found on the first event, not on the first bad day. A name that
+ * several programs have is set in all of them.
+ */
+#include "vm/engine_own.h"
+
+#include <stdlib.h>
+
+enum {
+    NAME_MAX_BYTES = 128, /* of a parameter; identifiers are shorter */
+    NEAR = 4              /* edits up to which another name is offered */
+};
+
+engine *engine_new(const engine_config *c) {
+    engine *e = calloc(1, sizeof *e);
+    if (!e) return NULL;
+    e->config = *c;
+    if (e->config.run_ms <= 0) e->config.run_ms = ENGINE_RUN_MS;
+    e->arena = pb_arena_new(0);
+    e->loop = pb_loop_new();
+    if (e->arena && e->loop) return e;
+    engine_free(e);
+    return NULL;
+}
+
+pb_loop *engine_loop(engine *e) { return e->loop; }
+
+void engine_unload(engine *e) {
+    for (uint32_t i = 0; i < e->nprograms; i++) vm_program_close(e->programs[i].program);
+    free(e->programs);
+    free(e->for_match);
+    e->programs = NULL;
+    e->nprograms = 0;
+}
+
+static pb_str playbook_name(const vm_program *p, uint32_t i) {
+    return vm_string(p, vm_field(p, SECTION_PLAYBOOKS, i, PLAYBOOKS_name));
+}
+
+static int compare_names(const void *a, const void *b) {
+    const pb_str *x = a, *y = b;
+    int r = memcmp(x->s, y->s, x->n < y->n ? x->n : y->n);
+    return r ? r : (x->n > y->n) - (x->n < y->n);
+}
+
+/* The compiler refuses two playbooks of one name; here it is about images that were built apart. */
+static bool names_unique(engine *e, pb_str *err) {
+    uint32_t n = engine_playbooks(e), k = 0;
+    if (e->nprograms < 2) return true;
+    pb_str *names = calloc(n ? n : 1, sizeof *names);
+    if (!names) {
+        *err = PB_STR("out of memory");
+        return false;
+    }
+    for (uint32_t i = 0; i < e->nprograms; i++)
+        for (uint32_t j = 0; j < vm_count(e->programs[i].program, SECTION_PLAYBOOKS); j++)
+            names[k++] = playbook_name(e->programs[i].program, j);
+    qsort(names, n, sizeof *names, compare_names);
+    bool ok = true;
+    for (uint32_t i = 1; i < n && ok; i++) {
+        ok = !pb_str_eq(names[i - 1], names[i]);
+        if (!ok) *err = pb_printf(e->arena, "two of the programs have a playbook `%.*s`", PB_ARG(names[i]));
+    }
+    free(names);
+    return ok;
+}
+
+bool engine_add(engine *e, vm_program *p, const char *name, pb_str *err) {
+    uint32_t n = vm_count(p, SECTION_PARAMS);
+    engine_program new = {.program = p, .name = name};
+    *err = PB_STR("out of memory");
+    if (e->nprograms == ENGINE_PROGRAMS_MAX) {
+        *err = pb_printf(e->arena, "more than %d programs", ENGINE_PROGRAMS_MAX);
+        goto refuse;
+    }
+    engine_program *programs = realloc(e->programs, (e->nprograms + 1) * sizeof *programs);
+    if (!programs) goto refuse;
+    e->programs = programs;
+    new.params = pb_alloc_array(e->arena, n ? n : 1, sizeof *new.params);
+    new.set = pb_alloc_array(e->arena, n ? n : 1, sizeof *new.set);
+    if (!new.params || !new.set) goto refuse;
+    new.hosts = gate_bind(p, e->config.providers, e->config.nproviders, e->arena, err);
+    if (!new.hosts) goto refuse;
+    e->programs[e->nprograms++] = new;
+    return true;
+refuse:
+    vm_program_close(p);
+    return false;
+}
+
+uint32_t engine_playbooks(const engine *e) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < e->nprograms; i++) n += vm_count(e->programs[i].program, SECTION_PLAYBOOKS);
+    return n;
+}
+
+/* ---- parameters ---- */
+
+static pb_str param_name(const engine_program *p, uint32_t i) {
+    return vm_string(p->program, vm_field(p->program, SECTION_PARAMS, i, PARAMS_name));
+}
+
+static bool set_one(engine *e, engine_program *p, uint32_t i, pb_str text, const char *where, pb_str *err) {
+    pb_str why = {0};
+    uint32_t type = vm_field(p->program, SECTION_PARAMS, i, PARAMS_type);
+    pb_str copy = pb_strdup(e->arena, text.s, text.n);
+    p->set[i] = true;
+    if (copy.s && vm_parse_param(p->program, type, copy, e->arena, &p->params[i], &why)) return true;
+    *err = pb_printf(e->arena, "parameter `%.*s` (%s): %.*s", PB_ARG(param_name(p, i)), where, PB_ARG(why));
+    return false;
+}
+
+static pb_str nearest_param(const engine *e, pb_str name) {
+    unsigned best = NEAR;
+    pb_str found = {0};
+    for (uint32_t i = 0; i < e->nprograms; i++) {
+        for (uint32_t j = 0; j < vm_count(e->programs[i].program, SECTION_PARAMS); j++) {
+            unsigned d = pb_edit_distance(name, param_name(&e->programs[i], j), best);
+            if (d < best) best = d, found = param_name(&e->programs[i], j);
+        }
+    }
+    return found;
+}
+
+bool engine_set(engine *e, pb_str name, pb_str text, pb_str *err) {
+    bool found = false;
+    for (uint32_t i = 0; i < e->nprograms; i++) {
+        engine_program *p = &e->programs[i];
+        for (uint32_t j = 0; j < vm_count(p->program, SECTION_PARAMS); j++) {
+            if (!pb_str_eq(param_name(p, j), name)) continue;
+            found = true;
+            if (!set_one(e, p, j, text, "--set", err)) return false;
+        }
+    }
+    if (found) return true;
+    pb_str near = nearest_param(e, name);
+    *err = near.n ? pb_printf(e->arena, "no playbook has a parameter `%.*s`; did you mean `%.*s`?", PB_ARG(name), PB_ARG(near))
+                  : pb_printf(e->arena, "no playbook has a parameter `%.*s`", PB_ARG(name));
+    return false;
+}
+
+/* PB_PARAM_ALERTS_CHANNEL of alerts_channel. False: too long to be one. */
+static bool variable_of(pb_str name, char out[NAME_MAX_BYTES + 16]) {
+    if (name.n > NAME_MAX_BYTES) return false;
+    memcpy(out, "PB_PARAM_", 9);
+    for (uint32_t i = 0; i < name.n; i++) {
+        char c = name.s[i];
+        out[9 + i] = (char)(c >= 'a' && c <= 'z' ? c - 32 : c);
+    }
+    out[9 + name.n] = 0;
+    return true;
+}
+
+static bool settle_param(engine *e, engine_program *p, uint32_t i, pb_str *err) {
+    char variable[NAME_MAX_BYTES + 16];
+    pb_str name = param_name(p, i);
+    const char *text = variable_of(name, variable) ? getenv(variable) : NULL;
+    if (p->set[i]) return true;
+    if (text) return set_one(e, p, i, pb_str_c(text), variable, err);
+    if (vm_field(p->program, SECTION_PARAMS, i, PARAMS_has_default)) {
+        uint32_t c = vm_field(p->program, SECTION_PARAMS, i, PARAMS_default_const);
+        p->params[i] = c == IMAGE_NIL ? PB_NONE_VALUE : vm_const(p->program, c);
+        return true;
+    }
+    *err = pb_printf(e->arena, "parameter `%.*s` is not set: give --set %.*s=..., or set the environment variable %s",
+                     PB_ARG(name), PB_ARG(name), variable);
+    return false;
+}
+
+bool engine_ready(engine *e, pb_str *err) {
+    if (!names_unique(e, err)) return false;
+    for (uint32_t i = 0; i < e->nprograms; i++)
+        for (uint32_t j = 0; j < vm_count(e->programs[i].program, SECTION_PARAMS); j++)
+            if (!settle_param(e, &e->programs[i], j, err)) return false;
+    e->for_match = calloc(e->nprograms ? e->nprograms : 1, sizeof *e->for_match);
+    *err = PB_STR("out of memory");
+    if (!e->for_match) return false;
+    for (uint32_t i = 0; i < e->nprograms; i++) e->for_match[i] = (match_program){e->programs[i].program, e->programs[i].params};
+    e->index = match_new(e->for_match, e->nprograms, e->arena);
+    return e->index != NULL;
+}
