@@ -44,16 +44,20 @@ static const char *load_all(aws_credentials *c) {
     load key = load_variable("AWS_ACCESS_KEY_ID", c->access_key, KEY_MAX);
     load secret = load_variable("AWS_SECRET_ACCESS_KEY", c->secret_key, SECRET_MAX);
     load token = load_variable("AWS_SESSION_TOKEN", c->token, TOKEN_MAX);
-    if (key == LOAD_BAD) return "AWS_ACCESS_KEY_ID holds white space or other characters that no access key has; set it again";
-    if (secret == LOAD_BAD) return "AWS_SECRET_ACCESS_KEY holds white space or other characters that no key has; set it again";
-    if (token == LOAD_BAD) return "AWS_SESSION_TOKEN holds white space or other characters that no token has; set it again";
+    if (key == LOAD_BAD)
+        return "AWS_ACCESS_KEY_ID holds white space or other characters that no access key has; set it again";
+    if (secret == LOAD_BAD)
+        return "AWS_SECRET_ACCESS_KEY holds white space or other characters that no key has; set it again";
+    if (token == LOAD_BAD)
+        return "AWS_SESSION_TOKEN holds white space or other characters that no token has; set it again";
     if (key == LOAD_OK && secret == LOAD_OK) return NULL;
     if (key == LOAD_OK) return "AWS_ACCESS_KEY_ID is set but AWS_SECRET_ACCESS_KEY is not; set both";
     if (secret == LOAD_OK) return "AWS_SECRET_ACCESS_KEY is set but AWS_ACCESS_KEY_ID is not; set both";
     if (getenv("AWS_PROFILE"))
         return "no AWS credentials: profiles (AWS_PROFILE) are not read by this version; set AWS_ACCESS_KEY_ID, "
                "AWS_SECRET_ACCESS_KEY and, for temporary ones, AWS_SESSION_TOKEN";
-    return "no AWS credentials: set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for temporary ones, AWS_SESSION_TOKEN";
+    return "no AWS credentials: set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for temporary ones, "
+           "AWS_SESSION_TOKEN";
 }
 
 bool aws_credentials_get(aws_credentials *c, sigv4_credentials *out, const char **why) {

@@ -1,8 +1,8 @@
 /*
  * credentials.h - where the keys that sign AWS requests come from.
  *
- * The only source for now is the environment; the rest of AWS's chain (files, containers, instances, assumed roles) goes
- * behind this interface. Callers ask again for every request, so a source may renew what it gives.
+ * The only source for now is the environment; the rest of AWS's chain (files, containers, instances, assumed roles)
+ * goes behind this interface. Callers ask again for every request, so a source may renew what it gives.
  */
 #ifndef PB_AWS_CREDENTIALS_H
 #define PB_AWS_CREDENTIALS_H

@@ -19,7 +19,9 @@
 
 enum { REGION_MAX = 32 /* the longest today has 14 */, SERVICE_MAX = 64 };
 
-typedef struct fault { pb_str *code, *message; } fault;
+typedef struct fault {
+    pb_str *code, *message;
+} fault;
 
 static bool fail(fault f, const char *code, pb_str message) {
     *f.code = pb_str_c(code);
@@ -54,7 +56,8 @@ static bool env_true(const char *name) {
     return v && strcasecmp(v, "true") == 0;
 }
 
-/* AWS_ENDPOINT_URL_<SERVICE ID in capitals, spaces and hyphens as _>, then AWS_ENDPOINT_URL. *name: the one that was set. */
+/* AWS_ENDPOINT_URL_<SERVICE ID in capitals, spaces and hyphens as _>, then AWS_ENDPOINT_URL. *name: the one that was
+ * set. */
 static pb_str custom_endpoint(pb_arena *a, const aws_service_info *s, pb_str *name) {
     char id[SERVICE_MAX];
     uint32_t n = s->service_id.n < SERVICE_MAX - 1 ? s->service_id.n : SERVICE_MAX - 1;
@@ -107,7 +110,8 @@ static bool host_is_bare(pb_str host) {
     if (host.s[0] == '[') return true;
     uint32_t n = 0;
     bool numeric = true;
-    for (; n < host.n && host.s[n] != ':'; n++) numeric = numeric && (host.s[n] == '.' || (host.s[n] >= '0' && host.s[n] <= '9'));
+    for (; n < host.n && host.s[n] != ':'; n++)
+        numeric = numeric && (host.s[n] == '.' || (host.s[n] >= '0' && host.s[n] <= '9'));
     return numeric || pb_str_is((pb_str){host.s, n}, "localhost");
 }
 
@@ -133,11 +137,13 @@ static bool path_without(pb_str path, pb_str bucket, pb_str *rest) {
 
 static bool check_settings(fault f, pb_str region) {
     if (env_true("AWS_USE_FIPS_ENDPOINT") || env_true("AWS_USE_DUALSTACK_ENDPOINT"))
-        return fail(f, "endpoint", PB_STR("AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT are not available in this "
-                                          "version: unset them, or name the endpoint in AWS_ENDPOINT_URL_<SERVICE>"));
+        return fail(f, "endpoint",
+                    PB_STR("AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT are not available in this "
+                           "version: unset them, or name the endpoint in AWS_ENDPOINT_URL_<SERVICE>"));
     if (region.n == 0)
-        return fail(f, "region", PB_STR("no AWS region: the event names none and neither AWS_REGION nor "
-                                        "AWS_DEFAULT_REGION is set"));
+        return fail(f, "region",
+                    PB_STR("no AWS region: the event names none and neither AWS_REGION nor "
+                           "AWS_DEFAULT_REGION is set"));
     if (!aws_region_ok(region))
         return fail(f, "region", PB_STR("the region is not one: it may hold small letters, digits and hyphens only"));
     return true;
@@ -153,13 +159,15 @@ static bool find_base(pb_arena *a, const aws_model *m, const aws_target *t, pb_s
     if (url.n) {
         if (!known) *signing = region;
         if (base_parse(url, b)) return true;
-        return fail(f, "endpoint", pb_printf(a, "%.*s must be http://HOST or https://HOST, with a port and path if need be",
-                                             PB_ARG(variable)));
+        return fail(f, "endpoint",
+                    pb_printf(a, "%.*s must be http://HOST or https://HOST, with a port and path if need be",
+                              PB_ARG(variable)));
     }
     *b = (base){.scheme = "https://", .host = host, .path = {"", 0}};
     if (known) return true;
-    return fail(f, "region", pb_printf(a, "AWS has no endpoint for %.*s in region %.*s: check the region, or set %s",
-                                       PB_ARG(s.name), PB_ARG(region), "AWS_ENDPOINT_URL"));
+    return fail(f, "region",
+                pb_printf(a, "AWS has no endpoint for %.*s in region %.*s: check the region, or set %s", PB_ARG(s.name),
+                          PB_ARG(region), "AWS_ENDPOINT_URL"));
 }
 
 /* What goes in front of the host, and what stays of the path. */
@@ -169,7 +177,8 @@ static bool address_host(pb_arena *a, const aws_target *t, const base *b, pb_str
     *path = q->path;
     if (t->bucket.n) {
         if (memchr(t->bucket.s, ':', t->bucket.n))
-            return fail(f, "bucket", PB_STR("access point and bucket ARNs are not available in this version: name the bucket"));
+            return fail(f, "bucket",
+                        PB_STR("access point and bucket ARNs are not available in this version: name the bucket"));
         if (!b->custom && bucket_fits_host(t->bucket) && path_without(q->path, t->bucket, path))
             prefix = pb_printf(a, "%.*s.", PB_ARG(t->bucket));
     }
@@ -178,7 +187,8 @@ static bool address_host(pb_arena *a, const aws_target *t, const base *b, pb_str
     return true;
 }
 
-bool aws_address_of(pb_arena *a, const aws_model *m, const aws_target *t, aws_address *out, pb_str *code, pb_str *message) {
+bool aws_address_of(pb_arena *a, const aws_model *m, const aws_target *t, aws_address *out, pb_str *code,
+                    pb_str *message) {
     base b = {0};
     fault f = {code, message};
     pb_str region = aws_region_or_default(t->region), path;
@@ -186,7 +196,8 @@ bool aws_address_of(pb_arena *a, const aws_model *m, const aws_target *t, aws_ad
     if (!address_host(a, t, &b, &out->host, &path, f)) return false;
     out->path = b.path.n ? pb_printf(a, "%.*s%.*s", PB_ARG(b.path), PB_ARG(path)) : path;
     pb_str q = t->request->query;
-    out->url = pb_printf(a, "%s%.*s%.*s%s%.*s", b.scheme, PB_ARG(out->host), PB_ARG(out->path), q.n ? "?" : "", PB_ARG(q));
+    out->url =
+        pb_printf(a, "%s%.*s%.*s%s%.*s", b.scheme, PB_ARG(out->host), PB_ARG(out->path), q.n ? "?" : "", PB_ARG(q));
     if (out->url.s && out->path.s && out->host.s) return true;
-    return fail(f, "internal", PB_STR("out of memory"));
+    return fail(f, "memory", PB_STR("out of memory"));
 }

@@ -16,8 +16,11 @@
 #include <stdio.h>
 
 enum {
-    TRIES = 8, TRIES_DYNAMODB = 10,
-    BASE_MS = 500, BASE_SLOW_MS = 1000 /* ec2, iam: low request rates */, BASE_DYNAMODB_MS = 50,
+    TRIES = 8,
+    TRIES_DYNAMODB = 10,
+    BASE_MS = 500,
+    BASE_SLOW_MS = 1000 /* ec2, iam: low request rates */,
+    BASE_DYNAMODB_MS = 50,
     CAP_MS = 20000
 };
 
@@ -29,22 +32,41 @@ static bool one_of(pb_str s, const char *const *list, size_t n) {
 #define ONE_OF(s, list) one_of((s), (list), sizeof(list) / sizeof *(list))
 
 static const char *const THROTTLED[] = {
-    "Throttling", "ThrottlingException", "ThrottledException", "Throttled", "RequestThrottledException",
-    "RequestThrottled", "TooManyRequestsException", "RequestLimitExceeded", "EC2ThrottledException",
-    "BandwidthLimitExceeded", "SlowDown", "PriorRequestNotComplete", "TransactionInProgressException",
-    "ProvisionedThroughputExceededException", "RequestTimeout", "RequestTimeoutException",
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "Throttled",
+    "RequestThrottledException",
+    "RequestThrottled",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "EC2ThrottledException",
+    "BandwidthLimitExceeded",
+    "SlowDown",
+    "PriorRequestNotComplete",
+    "TransactionInProgressException",
+    "ProvisionedThroughputExceededException",
+    "RequestTimeout",
+    "RequestTimeoutException",
 };
 static const char *const CLOCK[] = {
-    "RequestTimeTooSkewed", "RequestInTheFuture", "SignatureDoesNotMatch", "InvalidSignatureException", "RequestExpired",
-    "AuthFailure",
+    "RequestTimeTooSkewed",      "RequestInTheFuture", "SignatureDoesNotMatch",
+    "InvalidSignatureException", "RequestExpired",     "AuthFailure",
 };
 static const char *const EXPIRED[] = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"};
 static const char *const DENIED[] = {
     "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "NotAuthorized",
 };
 static const char *const IDENTITY[] = {
-    "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "InvalidToken", "IncompleteSignature",
-    "IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "OptInRequired",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "OptInRequired",
 };
 
 aws_failure aws_failure_of(int status, pb_str code) {
@@ -72,23 +94,47 @@ const char *aws_failure_cure(aws_failure f) {
 
 /* ---- what may be repeated ---- */
 
-/* Doing it twice ends where doing it once does. A second Delete may answer "not found", a second Attach "already there":
- * the actions of the library read first and treat these as done. */
+/* Doing it twice ends where doing it once does. A second Delete may answer "not found", a second Attach "already
+ * there": the actions of the library read first and treat these as done. */
 static const char *const NATURAL[] = {
-    "Put*", "Modify*", "Update*", "Revoke*", "Authorize*", "Delete*", "Set*", "Reset*", "Tag*", "Untag*", "CreateTags",
-    "AddTags*", "RemoveTags*", "Attach*", "Detach*", "Associate*", "Disassociate*", "Enable*", "Disable*", "Deactivate*",
-    "Activate*", "Stop*", "Start*", "Terminate*", "Archive*", "Unarchive*", "BatchUpdate*", "Cancel*", "Remove*",
-    "Deregister*", "Register*", "Change*",
+    "Put*",    "Modify*",     "Update*",       "Revoke*",    "Authorize*", "Delete*",      "Set*",
+    "Reset*",  "Tag*",        "Untag*",        "CreateTags", "AddTags*",   "RemoveTags*",  "Attach*",
+    "Detach*", "Associate*",  "Disassociate*", "Enable*",    "Disable*",   "Deactivate*",  "Activate*",
+    "Stop*",   "Start*",      "Terminate*",    "Archive*",   "Unarchive*", "BatchUpdate*", "Cancel*",
+    "Remove*", "Deregister*", "Register*",     "Change*",
 };
 
 /* Names that look natural but are not: each call adds a thing, starts something or counts. */
-static const struct { const char *service, *operation; } NOT_NATURAL[] = {
-    {"events", "PutEvents"}, {"kinesis", "Put*"}, {"firehose", "Put*"}, {"cloudwatch", "PutMetricData"},
-    {"logs", "PutLogEvents"}, {"logs", "StartQuery"}, {"dynamodb", "Update*"}, {"ssm", "Start*"}, {"ssm", "PutParameter"},
-    {"stepfunctions", "Start*"}, {"codebuild", "Start*"}, {"athena", "Start*"}, {"lambda", "Update*Code"},
-    {"secretsmanager", "Put*"}, {"secretsmanager", "Update*"}, {"detective", "Start*"}, {"guardduty", "StartMalwareScan"},
-    {"macie2", "Put*"}, {"iot_data", "*"}, {"ecs", "Register*"}, {"ecs", "Start*"}, {"batch", "Register*"},
-    {"ec2", "Register*"}, {"ec2", "Associate*"}, {"rds", "Start*"}, {"glue", "Start*"}, {"transcribe", "Start*"},
+static const struct {
+    const char *service, *operation;
+} NOT_NATURAL[] = {
+    {"events", "PutEvents"},
+    {"kinesis", "Put*"},
+    {"firehose", "Put*"},
+    {"cloudwatch", "PutMetricData"},
+    {"logs", "PutLogEvents"},
+    {"logs", "StartQuery"},
+    {"dynamodb", "Update*"},
+    {"ssm", "Start*"},
+    {"ssm", "PutParameter"},
+    {"stepfunctions", "Start*"},
+    {"codebuild", "Start*"},
+    {"athena", "Start*"},
+    {"lambda", "Update*Code"},
+    {"secretsmanager", "Put*"},
+    {"secretsmanager", "Update*"},
+    {"detective", "Start*"},
+    {"guardduty", "StartMalwareScan"},
+    {"macie2", "Put*"},
+    {"iot_data", "*"},
+    {"ecs", "Register*"},
+    {"ecs", "Start*"},
+    {"batch", "Register*"},
+    {"ec2", "Register*"},
+    {"ec2", "Associate*"},
+    {"rds", "Start*"},
+    {"glue", "Start*"},
+    {"transcribe", "Start*"},
 };
 
 static bool fits(pb_str name, const char *pattern) {
@@ -130,9 +176,9 @@ int64_t aws_retry_delay(const aws_retry_policy *p, int tried, uint64_t random) {
 
 typedef struct partial {
     const char *service, *operation; /* operation: a pattern */
-    const char *member;              /* the list or map of those that failed; or of all, those with a code having failed */
-    const char *code, *message;      /* dotted, inside an item */
-    bool all;                        /* the list holds good items too */
+    const char *member;         /* the list or map of those that failed; or of all, those with a code having failed */
+    const char *code, *message; /* dotted, inside an item */
+    bool all;                   /* the list holds good items too */
 } partial;
 
 static const partial PARTIALS[] = {
@@ -159,9 +205,7 @@ static const partial PARTIALS[] = {
     {"dynamodb", "BatchWriteItem", "UnprocessedItems", "", "", false},
 };
 
-static pb_value item_at(pb_value v, uint32_t i) {
-    return v.kind == PB_LIST ? v.u.items[i] : v.u.entries[i].value;
-}
+static pb_value item_at(pb_value v, uint32_t i) { return v.kind == PB_LIST ? v.u.items[i] : v.u.entries[i].value; }
 
 static pb_str item_text(pb_value item, const char *path) {
     pb_value v = *path ? pb_path(item, path) : PB_NONE_VALUE;

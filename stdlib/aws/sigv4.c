@@ -26,10 +26,10 @@
 enum {
     DIGEST = 32,
     HEX_DIGEST = 2 * DIGEST,
-    KEY_SLOTS = 16,        /* regions x services that one run plausibly talks to; more are derived again */
-    NAME_MAX_LEN = 64,     /* region and service names; longer ones are not cached */
-    SECRET_MAX = 512,      /* AWS's secrets have 40 bytes; room for other makers' */
-    AMZ_DATE = 16,         /* 20150830T123600Z */
+    KEY_SLOTS = 16,          /* regions x services that one run plausibly talks to; more are derived again */
+    NAME_MAX_LEN = 64,       /* region and service names; longer ones are not cached */
+    SECRET_MAX = 512,        /* AWS's secrets have 40 bytes; room for other makers' */
+    AMZ_DATE = 16,           /* 20150830T123600Z */
     SKEW_MS = 15 * 60 * 1000 /* AWS: five minutes for some services, fifteen for most */
 };
 
@@ -171,7 +171,8 @@ static void add_normal_path(pb_buf *b, pb_str path) {
         i = end + 1;
         if (seg.n == 0 || pb_str_is(seg, ".")) continue;
         if (pb_str_is(seg, "..")) {
-            while (b->len > start && b->data[--b->len] != '/') {}
+            while (b->len > start && b->data[--b->len] != '/') {
+            }
             continue;
         }
         pb_buf_putc(b, '/');
@@ -202,7 +203,9 @@ pb_str sigv4_canonical_path(pb_arena *a, pb_str path, bool s3) {
 
 /* ---- canonical query ---- */
 
-typedef struct pair { pb_str key, value; } pair;
+typedef struct pair {
+    pb_str key, value;
+} pair;
 
 static int str_order(pb_str a, pb_str b) {
     uint32_t n = a.n < b.n ? a.n : b.n;
@@ -367,7 +370,8 @@ static bool header_list_make(pb_arena *a, const sigv4_request *r, const pb_heade
         host = host || name_is(h->name, "host");
         list_add(a, l, h->name, h->value);
     }
-    if (!host && r->host.n && (!only.n || in_signed_list(only, PB_STR("host")))) list_add(a, l, PB_STR("host"), r->host);
+    if (!host && r->host.n && (!only.n || in_signed_list(only, PB_STR("host"))))
+        list_add(a, l, PB_STR("host"), r->host);
     if (l->oom) return false;
     if (l->n) qsort(l->h, l->n, sizeof *l->h, header_order);
     return true;
@@ -461,10 +465,10 @@ static bool signing_key(sigv4_keys *keys, pb_str secret, const char date[9], pb_
 /* What a signature is made over; the same for signing and for checking. */
 typedef struct job {
     const sigv4_request *r;
-    pb_str query;        /* canonical */
+    pb_str query; /* canonical */
     header_list headers;
     pb_str signed_names;
-    pb_str payload;      /* hash or what stands for it */
+    pb_str payload; /* hash or what stands for it */
     char time[AMZ_DATE + 1];
     char date[9];
     pb_str region, service;
@@ -658,9 +662,7 @@ static sigv4_problem check_time(const sigv4_claim *c, int64_t now_ms) {
     return c->time_ms > now_ms + SKEW_MS || c->time_ms < now_ms - SKEW_MS ? SIGV4_SKEWED : SIGV4_OK;
 }
 
-static bool same_secret(pb_str a, pb_str b) {
-    return a.n == b.n && (a.n == 0 || CRYPTO_memcmp(a.s, b.s, a.n) == 0);
-}
+static bool same_secret(pb_str a, pb_str b) { return a.n == b.n && (a.n == 0 || CRYPTO_memcmp(a.s, b.s, a.n) == 0); }
 
 /* What to put for the body into the canonical request, checked against the body itself. */
 static sigv4_problem claimed_payload(pb_arena *a, const sigv4_request *in, const sigv4_claim *c, pb_str *out) {
@@ -706,51 +708,56 @@ sigv4_problem sigv4_verify(pb_arena *a, sigv4_keys *keys, const sigv4_request *i
 #define SAY_SKEWED "The difference between the request time and the current time is too large."
 #define SAY_BODY "The provided 'x-amz-content-sha256' header does not match what was computed."
 
-static const sigv4_refusal REFUSALS[][SIGV4_NO_MEMORY + 1] = {
-    [SIGV4_STYLE_QUERY] = {
-        [SIGV4_ANONYMOUS] = {"MissingAuthenticationToken", SAY_ANONYMOUS, 403},
-        [SIGV4_INCOMPLETE] = {"IncompleteSignature", SAY_INCOMPLETE, 400},
-        [SIGV4_UNKNOWN_KEY] = {"InvalidClientTokenId", SAY_TOKEN, 403},
-        [SIGV4_BAD_TOKEN] = {"InvalidClientTokenId", SAY_TOKEN, 403},
-        [SIGV4_MISMATCH] = {"SignatureDoesNotMatch", SAY_MISMATCH, 403},
-        [SIGV4_SKEWED] = {"SignatureDoesNotMatch", SAY_TIME, 403},
-        [SIGV4_EXPIRED] = {"SignatureDoesNotMatch", SAY_TIME, 403},
-        [SIGV4_BODY_MISMATCH] = {"SignatureDoesNotMatch", SAY_MISMATCH, 403},
-        [SIGV4_UNSUPPORTED] = {"IncompleteSignature", SAY_UNSUPPORTED, 400},
-    },
-    [SIGV4_STYLE_EC2] = {
-        [SIGV4_ANONYMOUS] = {"MissingAuthenticationToken", SAY_ANONYMOUS, 403},
-        [SIGV4_INCOMPLETE] = {"IncompleteSignature", SAY_INCOMPLETE, 400},
-        [SIGV4_UNKNOWN_KEY] = {"AuthFailure", SAY_INVALID, 401},
-        [SIGV4_BAD_TOKEN] = {"AuthFailure", SAY_INVALID, 401},
-        [SIGV4_MISMATCH] = {"AuthFailure", SAY_INVALID, 401},
-        [SIGV4_SKEWED] = {"RequestExpired", "Request has expired.", 400},
-        [SIGV4_EXPIRED] = {"RequestExpired", "Request has expired.", 400},
-        [SIGV4_BODY_MISMATCH] = {"AuthFailure", SAY_INVALID, 401},
-        [SIGV4_UNSUPPORTED] = {"AuthFailure", SAY_UNSUPPORTED, 401},
-    },
-    [SIGV4_STYLE_JSON] = {
-        [SIGV4_ANONYMOUS] = {"MissingAuthenticationTokenException", SAY_ANONYMOUS, 403},
-        [SIGV4_INCOMPLETE] = {"IncompleteSignatureException", SAY_INCOMPLETE, 400},
-        [SIGV4_UNKNOWN_KEY] = {"UnrecognizedClientException", SAY_TOKEN, 400},
-        [SIGV4_BAD_TOKEN] = {"UnrecognizedClientException", SAY_TOKEN, 400},
-        [SIGV4_MISMATCH] = {"InvalidSignatureException", SAY_MISMATCH, 400},
-        [SIGV4_SKEWED] = {"InvalidSignatureException", SAY_TIME, 400},
-        [SIGV4_EXPIRED] = {"InvalidSignatureException", SAY_TIME, 400},
-        [SIGV4_BODY_MISMATCH] = {"InvalidSignatureException", SAY_MISMATCH, 400},
-        [SIGV4_UNSUPPORTED] = {"IncompleteSignatureException", SAY_UNSUPPORTED, 400},
-    },
-    [SIGV4_STYLE_S3] = {
-        [SIGV4_ANONYMOUS] = {"AccessDenied", "Access Denied", 403},
-        [SIGV4_INCOMPLETE] = {"AuthorizationHeaderMalformed", "The authorization header is malformed.", 400},
-        [SIGV4_UNKNOWN_KEY] = {"InvalidAccessKeyId", SAY_NO_KEY, 403},
-        [SIGV4_BAD_TOKEN] = {"InvalidToken", "The provided token is malformed or otherwise invalid.", 400},
-        [SIGV4_MISMATCH] = {"SignatureDoesNotMatch", SAY_MISMATCH, 403},
-        [SIGV4_SKEWED] = {"RequestTimeTooSkewed", SAY_SKEWED, 403},
-        [SIGV4_EXPIRED] = {"AccessDenied", "Request has expired", 403},
-        [SIGV4_BODY_MISMATCH] = {"XAmzContentSHA256Mismatch", SAY_BODY, 400},
-        [SIGV4_UNSUPPORTED] = {"NotImplemented", SAY_UNSUPPORTED, 501},
-    },
+static const sigv4_refusal REFUSALS[][SIGV4_NO_MEMORY + 1] =
+    {
+        [SIGV4_STYLE_QUERY] =
+            {
+                [SIGV4_ANONYMOUS] = {"MissingAuthenticationToken", SAY_ANONYMOUS, 403},
+                [SIGV4_INCOMPLETE] = {"IncompleteSignature", SAY_INCOMPLETE, 400},
+                [SIGV4_UNKNOWN_KEY] = {"InvalidClientTokenId", SAY_TOKEN, 403},
+                [SIGV4_BAD_TOKEN] = {"InvalidClientTokenId", SAY_TOKEN, 403},
+                [SIGV4_MISMATCH] = {"SignatureDoesNotMatch", SAY_MISMATCH, 403},
+                [SIGV4_SKEWED] = {"SignatureDoesNotMatch", SAY_TIME, 403},
+                [SIGV4_EXPIRED] = {"SignatureDoesNotMatch", SAY_TIME, 403},
+                [SIGV4_BODY_MISMATCH] = {"SignatureDoesNotMatch", SAY_MISMATCH, 403},
+                [SIGV4_UNSUPPORTED] = {"IncompleteSignature", SAY_UNSUPPORTED, 400},
+            },
+        [SIGV4_STYLE_EC2] =
+            {
+                [SIGV4_ANONYMOUS] = {"MissingAuthenticationToken", SAY_ANONYMOUS, 403},
+                [SIGV4_INCOMPLETE] = {"IncompleteSignature", SAY_INCOMPLETE, 400},
+                [SIGV4_UNKNOWN_KEY] = {"AuthFailure", SAY_INVALID, 401},
+                [SIGV4_BAD_TOKEN] = {"AuthFailure", SAY_INVALID, 401},
+                [SIGV4_MISMATCH] = {"AuthFailure", SAY_INVALID, 401},
+                [SIGV4_SKEWED] = {"RequestExpired", "Request has expired.", 400},
+                [SIGV4_EXPIRED] = {"RequestExpired", "Request has expired.", 400},
+                [SIGV4_BODY_MISMATCH] = {"AuthFailure", SAY_INVALID, 401},
+                [SIGV4_UNSUPPORTED] = {"AuthFailure", SAY_UNSUPPORTED, 401},
+            },
+        [SIGV4_STYLE_JSON] =
+            {
+                [SIGV4_ANONYMOUS] = {"MissingAuthenticationTokenException", SAY_ANONYMOUS, 403},
+                [SIGV4_INCOMPLETE] = {"IncompleteSignatureException", SAY_INCOMPLETE, 400},
+                [SIGV4_UNKNOWN_KEY] = {"UnrecognizedClientException", SAY_TOKEN, 400},
+                [SIGV4_BAD_TOKEN] = {"UnrecognizedClientException", SAY_TOKEN, 400},
+                [SIGV4_MISMATCH] = {"InvalidSignatureException", SAY_MISMATCH, 400},
+                [SIGV4_SKEWED] = {"InvalidSignatureException", SAY_TIME, 400},
+                [SIGV4_EXPIRED] = {"InvalidSignatureException", SAY_TIME, 400},
+                [SIGV4_BODY_MISMATCH] = {"InvalidSignatureException", SAY_MISMATCH, 400},
+                [SIGV4_UNSUPPORTED] = {"IncompleteSignatureException", SAY_UNSUPPORTED, 400},
+            },
+        [SIGV4_STYLE_S3] =
+            {
+                [SIGV4_ANONYMOUS] = {"AccessDenied", "Access Denied", 403},
+                [SIGV4_INCOMPLETE] = {"AuthorizationHeaderMalformed", "The authorization header is malformed.", 400},
+                [SIGV4_UNKNOWN_KEY] = {"InvalidAccessKeyId", SAY_NO_KEY, 403},
+                [SIGV4_BAD_TOKEN] = {"InvalidToken", "The provided token is malformed or otherwise invalid.", 400},
+                [SIGV4_MISMATCH] = {"SignatureDoesNotMatch", SAY_MISMATCH, 403},
+                [SIGV4_SKEWED] = {"RequestTimeTooSkewed", SAY_SKEWED, 403},
+                [SIGV4_EXPIRED] = {"AccessDenied", "Request has expired", 403},
+                [SIGV4_BODY_MISMATCH] = {"XAmzContentSHA256Mismatch", SAY_BODY, 400},
+                [SIGV4_UNSUPPORTED] = {"NotImplemented", SAY_UNSUPPORTED, 501},
+            },
 };
 
 sigv4_refusal sigv4_refuse(sigv4_problem p, sigv4_style style) {

@@ -23,9 +23,9 @@ typedef struct sigv4_request {
     const pb_header *headers; /* all that are sent, without those that signing adds */
     uint32_t nheaders;
     pb_str body;
-    pb_str payload_hash;      /* instead of the body's SHA-256: "UNSIGNED-PAYLOAD"; empty: hash the body */
-    pb_str region, service;   /* service: its signing name */
-    int64_t time_ms;          /* wall clock, ms since 1970 */
+    pb_str payload_hash;    /* instead of the body's SHA-256: "UNSIGNED-PAYLOAD"; empty: hash the body */
+    pb_str region, service; /* service: its signing name */
+    int64_t time_ms;        /* wall clock, ms since 1970 */
 } sigv4_request;
 
 /* Remembers derived signing keys, which hold for a day, a region and a service. Owns key material: close wipes it. */
@@ -39,8 +39,9 @@ enum { SIGV4_HEADERS_MAX = 4, SIGV4_PRESIGN_MAX_S = 7 * 24 * 3600 /* AWS refuses
  * X-Amz-Content-SHA256. keys may be NULL. False: out of memory. */
 bool sigv4_sign(pb_arena *a, sigv4_keys *keys, const sigv4_request *r, const sigv4_credentials *c,
                 pb_header out[SIGV4_HEADERS_MAX], uint32_t *n);
-/* The whole query string (the request's own first) of a URL that is valid for expires_s. Only Host and the given headers
- * are signed; payload_hash is usually "UNSIGNED-PAYLOAD" for S3. False: out of memory or expires_s out of range. */
+/* The whole query string (the request's own first) of a URL that is valid for expires_s. Only Host and the given
+ * headers are signed; payload_hash is usually "UNSIGNED-PAYLOAD" for S3. False: out of memory or expires_s out of
+ * range. */
 bool sigv4_presign(pb_arena *a, sigv4_keys *keys, const sigv4_request *r, const sigv4_credentials *c, int64_t expires_s,
                    pb_str *query);
 
@@ -75,7 +76,8 @@ typedef struct sigv4_claim {
     bool presigned;
 } sigv4_claim;
 
-/* Reads the Authorization header or the X-Amz-* query of an incoming request (region, service and time of `in` are not used). */
+/* Reads the Authorization header or the X-Amz-* query of an incoming request (region, service and time of `in` are not
+ * used). */
 sigv4_problem sigv4_parse_authorization(pb_arena *a, const sigv4_request *in, sigv4_claim *out);
 /* Checks the claim against the key's owner. Compares in constant time. now_ms: wall clock. */
 sigv4_problem sigv4_verify(pb_arena *a, sigv4_keys *keys, const sigv4_request *in, const sigv4_claim *claim,

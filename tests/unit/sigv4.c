@@ -44,10 +44,15 @@ static void request_of(pb_arena *a, struct json_object *o, sigv4_request *r, cha
     struct json_object *list = NULL;
     pb_str m = text_of(o, "method");
     snprintf(method, 16, "%.*s", PB_ARG(m));
-    *r = (sigv4_request){.method = method, .host = text_of(o, "host"), .path = text_of(o, "path"),
-                         .query = text_of(o, "query"), .body = hex_of(a, text_of(o, "body")),
-                         .payload_hash = text_of(o, "payload_hash"), .region = text_of(o, "region"),
-                         .service = text_of(o, "service"), .time_ms = int_of(o, "time") * 1000};
+    *r = (sigv4_request){.method = method,
+                         .host = text_of(o, "host"),
+                         .path = text_of(o, "path"),
+                         .query = text_of(o, "query"),
+                         .body = hex_of(a, text_of(o, "body")),
+                         .payload_hash = text_of(o, "payload_hash"),
+                         .region = text_of(o, "region"),
+                         .service = text_of(o, "service"),
+                         .time_ms = int_of(o, "time") * 1000};
     json_object_object_get_ex(o, "headers", &list);
     size_t n = list ? json_object_array_length(list) : 0;
     pb_header *h = pb_alloc_array(a, n + 1, sizeof *h);
@@ -127,18 +132,29 @@ static const char *signature_of(pb_arena *a, const sigv4_request *r, const sigv4
 }
 
 static sigv4_request s3_get(const char *path, const char *query) {
-    return (sigv4_request){.method = "GET", .host = PB_STR("examplebucket.s3.amazonaws.com"), .path = pb_str_c(path),
-                           .query = pb_str_c(query), .region = PB_STR("us-east-1"), .service = PB_STR("s3"),
+    return (sigv4_request){.method = "GET",
+                           .host = PB_STR("examplebucket.s3.amazonaws.com"),
+                           .path = pb_str_c(path),
+                           .query = pb_str_c(query),
+                           .region = PB_STR("us-east-1"),
+                           .service = PB_STR("s3"),
                            .time_ms = (int64_t)T2013 * 1000};
 }
 
 static void test_documents(pb_arena *a) {
     CASE("IAM ListUsers, as in the IAM user guide") {
         pb_header type = {PB_STR("Content-Type"), PB_STR("application/x-www-form-urlencoded; charset=utf-8")};
-        sigv4_request r = {.method = "GET", .host = PB_STR("iam.amazonaws.com"), .path = PB_STR("/"),
-                           .query = PB_STR("Action=ListUsers&Version=2010-05-08"), .headers = &type, .nheaders = 1,
-                           .region = PB_STR("us-east-1"), .service = PB_STR("iam"), .time_ms = (int64_t)T2015 * 1000};
-        CHECK_STR(signature_of(a, &r, &IAM_EXAMPLE), "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7");
+        sigv4_request r = {.method = "GET",
+                           .host = PB_STR("iam.amazonaws.com"),
+                           .path = PB_STR("/"),
+                           .query = PB_STR("Action=ListUsers&Version=2010-05-08"),
+                           .headers = &type,
+                           .nheaders = 1,
+                           .region = PB_STR("us-east-1"),
+                           .service = PB_STR("iam"),
+                           .time_ms = (int64_t)T2015 * 1000};
+        CHECK_STR(signature_of(a, &r, &IAM_EXAMPLE),
+                  "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7");
     }
     CASE("S3 GET object with a range, as in the S3 reference") {
         pb_header range = {PB_STR("Range"), PB_STR("bytes=0-9")};
@@ -168,13 +184,33 @@ static void test_documents(pb_arena *a) {
 }
 
 static void test_canonical(pb_arena *a) {
-    static const struct { const char *in, *want; } paths[] = {
-        {"", "/"}, {"/", "/"}, {"//", "/"}, {"/a/../..", "/"}, {"/a//b/./c/", "/a/b/c/"}, {"/a/b/..", "/a"},
-        {"/../x", "/x"}, {"/a%2Fb", "/a%252Fb"}, {"/\xc3\xbc", "/%C3%BC"}, {"/a/../", "/"},
+    static const struct {
+        const char *in, *want;
+    } paths[] = {
+        {"", "/"},
+        {"/", "/"},
+        {"//", "/"},
+        {"/a/../..", "/"},
+        {"/a//b/./c/", "/a/b/c/"},
+        {"/a/b/..", "/a"},
+        {"/../x", "/x"},
+        {"/a%2Fb", "/a%252Fb"},
+        {"/\xc3\xbc", "/%C3%BC"},
+        {"/a/../", "/"},
     };
-    static const struct { const char *in, *want; } queries[] = {
-        {"", ""}, {"acl", "acl="}, {"b=2&a=1", "a=1&b=2"}, {"a=2&a=1", "a=1&a=2"}, {"a-b=1&a=2", "a=2&a-b=1"},
-        {"a=%7e&b=+", "a=~&b=%20"}, {"a=b=c", "a=b%3Dc"}, {"&&x=", "x="}, {"k=%zz%", "k=%25zz%25"}, {"A=1&a=2&B=3", "A=1&B=3&a=2"},
+    static const struct {
+        const char *in, *want;
+    } queries[] = {
+        {"", ""},
+        {"acl", "acl="},
+        {"b=2&a=1", "a=1&b=2"},
+        {"a=2&a=1", "a=1&a=2"},
+        {"a-b=1&a=2", "a=2&a-b=1"},
+        {"a=%7e&b=+", "a=~&b=%20"},
+        {"a=b=c", "a=b%3Dc"},
+        {"&&x=", "x="},
+        {"k=%zz%", "k=%25zz%25"},
+        {"A=1&a=2&B=3", "A=1&B=3&a=2"},
     };
     CASE("paths are normalised and encoded twice, except for S3") {
         for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
@@ -197,9 +233,15 @@ typedef struct signed_request {
 static void make_signed(pb_arena *a, signed_request *s, const sigv4_credentials *c) {
     uint32_t n;
     s->h[0] = (pb_header){PB_STR("X-Amz-Target"), PB_STR("AmazonSSM.SendCommand")};
-    s->r = (sigv4_request){.method = "POST", .host = PB_STR("ssm.eu-west-1.amazonaws.com"), .path = PB_STR("/"),
-                           .headers = s->h, .nheaders = 1, .body = PB_STR("{}"), .region = PB_STR("eu-west-1"),
-                           .service = PB_STR("ssm"), .time_ms = (int64_t)T2015 * 1000};
+    s->r = (sigv4_request){.method = "POST",
+                           .host = PB_STR("ssm.eu-west-1.amazonaws.com"),
+                           .path = PB_STR("/"),
+                           .headers = s->h,
+                           .nheaders = 1,
+                           .body = PB_STR("{}"),
+                           .region = PB_STR("eu-west-1"),
+                           .service = PB_STR("ssm"),
+                           .time_ms = (int64_t)T2015 * 1000};
     CHECK(sigv4_sign(a, NULL, &s->r, c, s->h + 1, &n));
     s->r.nheaders = 1 + n;
 }
@@ -243,8 +285,11 @@ static void test_verify(pb_arena *a) {
     }
     CASE("broken or missing authorization is named as such") {
         static const char *const bad[] = {
-            "AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=AKID/20150830/eu-west-1/ssm/aws4_request",
-            "AWS4-HMAC-SHA256 Credential=AKID/x, SignedHeaders=host, Signature=00", "Basic eDp5", "Bearer ,=,=,",
+            "AWS4-HMAC-SHA256",
+            "AWS4-HMAC-SHA256 Credential=AKID/20150830/eu-west-1/ssm/aws4_request",
+            "AWS4-HMAC-SHA256 Credential=AKID/x, SignedHeaders=host, Signature=00",
+            "Basic eDp5",
+            "Bearer ,=,=,",
         };
         make_signed(a, &s, &IAM_EXAMPLE);
         pb_header *auth = &s.h[s.r.nheaders - 1];

@@ -1,0 +1,54 @@
+/*
+ * stdlib.c - puts the providers of hosts together: one set for whoever asks, with the state that belongs to it.
+ *
+ * The set is one block of memory that its providers share; each is closed once and the last one takes the block with
+ * it. Nothing is opened here: credentials are read and keys derived at the first AWS call, because most events match
+ * nothing.
+ */
+#include "stdlib/stdlib.h"
+
+#include "stdlib/aws/client.h"
+#include "stdlib/aws/provider.h"
+#include "stdlib/hosts.h"
+
+#include <stdlib.h>
+
+enum { PROVIDERS = 2 };
+
+/* A provider's view of the set: what its close needs to find the rest. */
+typedef struct share {
+    struct provider_set *set;
+    aws_client *client; /* made at the first look-up of an aws.* host */
+} share;
+
+typedef struct provider_set {
+    pb_host_provider providers[PROVIDERS];
+    share shares[PROVIDERS];
+    int open;
+} provider_set;
+
+static void close_share(void *state) {
+    share *s = state;
+    provider_set *set = s->set;
+    aws_client_free(s->client);
+    s->client = NULL;
+    if (--set->open == 0) free(set);
+}
+
+static bool resolve_aws(void *state, pb_str name, pb_host *out) {
+    share *s = state;
+    if (!s->client) s->client = aws_client_new();
+    return s->client && aws_provider_resolve(s->client, name, out);
+}
+
+const pb_host_provider *stdlib_providers(size_t *count) {
+    provider_set *set = calloc(1, sizeof *set);
+    *count = 0;
+    if (!set) return NULL;
+    for (int i = 0; i < PROVIDERS; i++) set->shares[i].set = set;
+    set->providers[0] = (pb_host_provider){"aws.", &set->shares[0], resolve_aws, close_share};
+    set->providers[1] = (pb_host_provider){"", &set->shares[1], hosts_resolve, close_share};
+    set->open = PROVIDERS;
+    *count = PROVIDERS;
+    return set->providers;
+}
