@@ -38,7 +38,11 @@ static const char UNSIGNED[] = "UNSIGNED-PAYLOAD";
 
 /* ---- small things ---- */
 
-static bool is_s3(pb_str service) { return service.n >= 2 && memcmp(service.s, "s3", 2) == 0; }
+/* s3, s3-outposts, s3-object-lambda, s3express; but s3tables and the like are ordinary services. */
+static bool is_s3(pb_str service) {
+    return pb_str_is(service, "s3") || pb_str_is(service, "s3express") ||
+           (service.n > 3 && memcmp(service.s, "s3-", 3) == 0);
+}
 
 static void hex_into(char *out, const unsigned char *d, size_t n) {
     static const char digits[] = "0123456789abcdef";

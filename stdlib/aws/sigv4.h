@@ -4,7 +4,7 @@
  * The client signs and the simulated account checks with the same canonical form, so what one side gets wrong the other
  * would get wrong too: that is why the tests hold both against botocore's signer, which shares no code with this one.
  *
- * S3 (service names beginning with "s3") differs in two ways: its path is taken as it is (a key may hold "//" or ".."),
+ * S3 (signing names s3, s3-*, s3express) differs in two ways: its path is taken as it is (a key may hold "//" or ".."),
  * encoded once; and the body's hash is also sent, as the header x-amz-content-sha256.
  */
 #ifndef PB_AWS_SIGV4_H
