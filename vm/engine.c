@@ -2,9 +2,9 @@
  * engine.c - runs: what they are made of, how they begin, wait, go on and end. engine_load.c is about programs and
  * parameters.
  *
- * Everything happens on one thread. A run goes on (vm_run_go) until all its fibers wait; when a host answers or a
- * pause is over, the run is put into the ready queue, and the turn that brought the answer lets it go on. So a host
- * may answer at any moment, even within gate_invoke, and no run ever runs within another one's call.
+ * Everything happens on one thread. A run goes on (vm_run_go) until all its fibers wait. Hosts only
+ * leave their answers with it; after each turn of the loop every run under way (they are few) is asked to go on. So a
+ * host may answer at any moment, even within gate_invoke, and no run ever runs within another one's call.
  *
  * An event's value is shared by its runs and freed when all of them have been reported. Events are reported in the
  * order they came in, so a fast one may wait for a slow one before it: that is why their number is limited.
@@ -202,17 +202,12 @@ static void hook_step_begin(void *ctx, vm_run *vm, vm_step *s) {
     if (w->step_begin) w->step_begin(w->ctx, r, s);
 }
 
-static void ready(engine_run *r) {
-    if (r->begun && !r->ended) enqueue(&r->engine->ready, r);
-}
-
 static void hook_step_end(void *ctx, vm_run *vm, vm_step *s) {
     engine_run *r = ctx;
     const engine_watch *w = &r->engine->config.watch;
     (void)vm;
     gate_step_end(&r->gate, s);
     if (w->step_end) w->step_end(w->ctx, r, s);
-    ready(r);
 }
 
 static void sleep_remove(engine_sleep *s) {
@@ -225,7 +220,6 @@ static void on_wake(void *ctx) {
     engine_run *r = s->run;
     sleep_remove(s);
     vm_wake(r->vm, s->token);
-    ready(r);
 }
 
 static void hook_sleep(void *ctx, vm_run *vm, void *token, int64_t ms) {
@@ -236,7 +230,6 @@ static void hook_sleep(void *ctx, vm_run *vm, void *token, int64_t ms) {
     pb_timer *t = s ? pb_timer_start(r->engine->loop, ms, on_wake, s) : NULL;
     if (!t) { /* no memory for a pause: go on at once, the run's own limits end it */
         r->wake_now = token;
-        enqueue(&r->engine->ready, r);
         return;
     }
     *s = (engine_sleep){r, token, t, r->sleeps, &r->sleeps};
@@ -258,6 +251,19 @@ static int64_t hook_mono(void *ctx) {
 
 static void report_events(engine *e);
 
+static void slot_free(engine *e, const engine_run *r) {
+    for (uint32_t i = 0; i < ENGINE_RUNS_MAX; i++)
+        if (e->active[i] == r) e->active[i] = NULL;
+    e->running--;
+}
+
+static void slot_take(engine *e, engine_run *r) {
+    uint32_t i = 0;
+    while (i + 1 < ENGINE_RUNS_MAX && e->active[i]) i++; /* begin_waiting has seen that one is free */
+    e->active[i] = r;
+    e->running++;
+}
+
 static void run_over(engine_run *r, vm_outcome outcome, pb_str code, pb_str reason) {
     const engine_watch *w = &r->engine->config.watch;
     engine *e = r->engine;
@@ -267,7 +273,7 @@ static void run_over(engine_run *r, vm_outcome outcome, pb_str code, pb_str reas
     r->facts.code = code;
     r->facts.reason = reason;
     r->facts.ended_ms = pb_loop_wall_ms();
-    if (r->begun) e->running--;
+    if (r->begun) slot_free(e, r);
     r->event->open_runs--;
     if (w->run_end) w->run_end(w->ctx, r);
     if (r->vm) {
@@ -290,11 +296,15 @@ static void take_result(engine_run *r) {
 
 static void run_go(engine_run *r) {
     vm_outcome o = vm_run_go(r->vm);
-    if (o == VM_RUNNING) return;
+    if (o == VM_RUNNING && (r->gate.open || r->sleeps || r->wake_now)) return;
     gate_abandon(&r->gate);
     take_result(r);
     if (r->facts.interrupted) {
         run_over(r, VM_FAILED, PB_STR("interrupted"), PB_STR("pbrun was told to stop"));
+        return;
+    }
+    if (o == VM_RUNNING) { /* would wait for ever */
+        run_over(r, VM_FAILED, PB_STR("internal"), PB_STR("the run waits for something that was never asked for"));
         return;
     }
     run_over(r, o, vm_run_error_code(r->vm), vm_run_reason(r->vm));
@@ -339,7 +349,7 @@ static void run_begin(engine_run *r) {
     const engine_watch *w = &e->config.watch;
     bool ok = prepare(r);
     r->begun = true;
-    e->running++;
+    slot_take(e, r);
     r->number = ++e->nruns;
     if (w->run_begin) w->run_begin(w->ctx, r);
     if (r->match_error.n) {
@@ -359,24 +369,27 @@ static void begin_waiting(engine *e) {
     }
 }
 
-static void go_on(engine *e) {
-    engine_run *r;
-    while ((r = dequeue(&e->ready))) {
-        if (r->ended) continue;
+/* Lets every run go on that can. True: something has moved, so others may be able to now. */
+static bool go_on(engine *e) {
+    bool moved = false;
+    for (uint32_t i = 0; i < ENGINE_RUNS_MAX; i++) {
+        engine_run *r = e->active[i];
+        if (!r) continue;
+        uint64_t before = vm_run_instructions(r->vm);
         if (r->wake_now) {
             void *token = r->wake_now;
             r->wake_now = NULL;
             vm_wake(r->vm, token);
         }
         run_go(r);
+        moved |= r->ended || vm_run_instructions(r->vm) != before;
     }
+    return moved;
 }
 
 static void settle(engine *e) {
-    do {
-        begin_waiting(e);
-        go_on(e);
-    } while (e->ready.first || (e->waiting.first && e->running < ENGINE_RUNS_MAX));
+    do begin_waiting(e);
+    while (go_on(e));
     report_events(e);
 }
 
@@ -476,7 +489,6 @@ static void interrupt_run(engine_run *r) {
         sleep_remove(s);
         vm_wake(r->vm, token);
     }
-    ready(r);
 }
 
 void engine_interrupt(engine *e) {

@@ -39,7 +39,7 @@ typedef struct engine_run {
     gate_run gate;
     uint32_t program, item;
     pb_str match_error;
-    struct engine_run *queue; /* waiting to be started, or to go on */
+    struct engine_run *queue; /* waiting to be started */
     struct engine_sleep *sleeps;
     void *wake_now;        /* token of a pause that could not be made */
     vm_hooks hooks;

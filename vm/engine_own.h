@@ -26,7 +26,8 @@ struct engine {
     match_index *index;
     engine_event *first_event, *last_event;
     uint32_t nevents, running, nruns;
-    engine_queue waiting, ready; /* runs to begin; runs that can go on */
+    engine_queue waiting;  /* runs to begin */
+    engine_run *active[ENGINE_RUNS_MAX]; /* runs under way, with holes */
 };
 
 /* ctx of a question to the index. */

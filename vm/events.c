@@ -76,6 +76,7 @@ events *events_text(const char *text, size_t n) {
     return NULL;
 }
 
+uint32_t events_count(const events *e) { return e->count; }
 int events_fd(const events *e) { return e->fd; }
 const char *events_name(const events *e) { return e->name; }
 

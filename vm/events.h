@@ -33,6 +33,7 @@ events *events_open(const char *path, pb_arena *a, pb_str *err);
 events_result events_next(events *e, pb_arena *a, events_item *out);
 /* The same from memory. */
 events *events_text(const char *text, size_t n);
+uint32_t events_count(const events *e); /* handed out until now */
 int events_fd(const events *e);
 const char *events_name(const events *e); /* for messages: the path, "standard input" */
 void events_close(events *e);

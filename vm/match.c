@@ -8,6 +8,8 @@
  */
 #include "vm/match.h"
 
+#include "vm/glob.h"
+
 enum {
     ITEMS_MAX = 1000,             /* of one event's list; Security Hub sends at most 100 findings */
     MATCH_INSTRUCTIONS = 5000000, /* a condition takes some dozens; leaves room for comprehensions over large events */
@@ -26,27 +28,6 @@ match_index *match_new(const match_program *programs, uint32_t n, pb_arena *a) {
     return m;
 }
 
-/* The last * is returned to when the rest does not fit: linear for one star, at worst the product of the lengths. */
-bool match_glob(pb_str p, pb_str t) {
-    uint32_t i = 0, j = 0, star = UINT32_MAX, mark = 0;
-    while (j < t.n) {
-        if (i < p.n && p.s[i] == '*') {
-            star = i++;
-            mark = j;
-        } else if (i < p.n && (p.s[i] == t.s[j] || p.s[i] == '?')) {
-            i++, j++;
-            while (p.s[i - 1] == '?' && j < t.n && ((unsigned char)t.s[j] & 0xc0) == 0x80) j++; /* rest of a character */
-        } else if (star != UINT32_MAX) {
-            i = star + 1;
-            j = ++mark;
-        } else {
-            return false;
-        }
-    }
-    while (i < p.n && p.s[i] == '*') i++;
-    return i == p.n;
-}
-
 /* One question to the index. */
 typedef struct query {
     const match_index *index;
@@ -63,7 +44,7 @@ static bool listed(const vm_program *p, uint32_t list, pb_str text) {
     uint32_t n = 0;
     vm_list(p, list, 0, &n);
     for (uint32_t i = 0; i < n; i++)
-        if (match_glob(vm_string(p, vm_list(p, list, i, &n)), text)) return true;
+        if (vm_glob(vm_string(p, vm_list(p, list, i, &n)), text)) return true;
     return n == 0;
 }
 

@@ -41,7 +41,4 @@ typedef pb_value match_context_fn(void *ctx, uint32_t program, uint32_t playbook
 bool match_event(const match_index *m, pb_value event, pb_arena *a, match_context_fn *context, match_fn *fn, void *ctx,
                  match_tally *tally);
 
-/* * stands for any text, ? for one character. */
-bool match_glob(pb_str pattern, pb_str text);
-
 #endif

@@ -1,0 +1,520 @@
+/*
+ * pbrun.c - the program: command lines, set-up, signals, exit statuses. What a run is, is the engine's.
+ *
+ * Exit statuses: 0 done or nothing matched; 1 a run or an event failed, or playbooks do not compile; 2 the command could
+ * not be begun as it was given (arguments, files that cannot be opened, parameters); 5 internal. Several runs: the worst.
+ * Results go to standard output; progress, messages and diagnostics to standard error.
+ */
+#include "stdlib/aws/model.h"
+#include "stdlib/stdlib.h"
+#include "vm/engine.h"
+#include "vm/events.h"
+#include "vm/options.h"
+#include "vm/plain.h"
+#include "vm/progress.h"
+#include "vm/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_INTERNAL = 5 };
+
+enum {
+    PATHS_MAX = 4096, /* -p */
+    SETS_MAX = 256    /* --set */
+};
+
+/* ---- pbrun run: its options ---- */
+
+enum run_option { RUN_PLAYBOOKS, RUN_EVENT, RUN_EVIDENCE, RUN_DRY, RUN_SET, RUN_JSON, RUN_TIMEOUT, RUN_STORE, RUN_QUIET, RUN_HELP };
+static const option_row run_rows[] = {
+    [RUN_PLAYBOOKS] = {'p', "playbooks", "PATH...", "playbooks: .pb files, directories of them, or .pbx images"},
+    [RUN_EVENT] = {'e', "event", "FILE", "events as JSON, one or many; - is standard input"},
+    [RUN_EVIDENCE] = {0, "evidence", "DIR", "append the evidence of each run to DIR/evidence.jsonl"},
+    [RUN_DRY] = {0, "dry-run", NULL, "read and plan, change nothing, tell nobody"},
+    [RUN_SET] = {0, "set", "NAME=VALUE", "set a parameter (or the environment variable PB_PARAM_<NAME>)"},
+    [RUN_JSON] = {0, "json", NULL, "results as JSON, one object a line"},
+    [RUN_TIMEOUT] = {0, "timeout", "DURATION", "time limit of each run, such as 90s or 5m (default 10m)"},
+    [RUN_STORE] = {0, "store", "URL", "where runs are kept (not available in this version)"},
+    [RUN_QUIET] = {'q', "quiet", NULL, "no progress on standard error"},
+    [RUN_HELP] = {'h', "help", NULL, "this text"},
+};
+enum { RUN_ROWS = sizeof run_rows / sizeof *run_rows };
+
+typedef struct run_args {
+    const char *paths[PATHS_MAX];
+    size_t npaths;
+    const char *sets[SETS_MAX];
+    size_t nsets;
+    const char *event, *evidence;
+    bool dry, json, quiet, help;
+    int64_t timeout_ms;
+} run_args;
+
+/* What lives as long as the command. */
+typedef struct session {
+    run_args args;
+    pb_arena *arena;       /* images, programs, messages */
+    pb_buf image;          /* of what was compiled here */
+    engine *engine;
+    events *events;
+    evidence_log *log;
+    progress *progress;
+    pb_watch *signal_watch, *input_watch;
+    int signal_fd;
+    int status;
+    bool stopped, output_failed;
+} session;
+
+static void worst(session *s, int status) {
+    if (status > s->status) s->status = status;
+}
+
+/* "pbrun: ..." to standard error, made plain. */
+static void complain(pb_str message) {
+    pb_buf b = {0};
+    pb_buf_puts(&b, "pbrun: ");
+    plain_add(&b, message, 0);
+    pb_buf_putc(&b, '\n');
+    fputs(b.data && !b.oom ? b.data : "pbrun: out of memory\n", stderr);
+    pb_buf_free(&b);
+}
+static void complain_c(const char *message) { complain(pb_str_c(message)); }
+
+static int fail(pb_str message, int status) {
+    complain(message.n ? message : PB_STR("out of memory"));
+    return status;
+}
+
+static int usage(const char *message) {
+    complain_c(message);
+    fputs("pbrun: `pbrun run --help` lists the options\n", stderr);
+    return STATUS_USAGE;
+}
+
+static int run_help(void) {
+    pb_buf b = {0};
+    pb_buf_puts(&b, "usage: pbrun run -p PATH... -e EVENT|- [options]\n\n"
+                    "Runs the playbooks that an event matches.\n\n");
+    options_help(run_rows, RUN_ROWS, &b);
+    pb_buf_puts(&b, "\nExit status: 0 done or nothing matched, 1 a run or an event failed, 2 wrong usage, 5 internal.\n");
+    if (b.data) fputs(b.data, stdout);
+    pb_buf_free(&b);
+    return STATUS_OK;
+}
+
+static const char *take_option(run_args *a, int row, const char *value) {
+    switch (row) {
+    case OPTIONS_WORD:
+    case RUN_PLAYBOOKS:
+        if (a->npaths == PATHS_MAX) return "too many playbook paths; give a directory";
+        a->paths[a->npaths++] = value;
+        return NULL;
+    case RUN_EVENT:
+        if (a->event) return "--event is given twice; put several events into one file, or on standard input";
+        a->event = value;
+        return NULL;
+    case RUN_SET:
+        if (a->nsets == SETS_MAX) return "too many --set options";
+        a->sets[a->nsets++] = value;
+        return strchr(value, '=') && value[0] != '=' ? NULL : "--set takes NAME=VALUE";
+    case RUN_TIMEOUT:
+        return options_duration(value, &a->timeout_ms) ? NULL : "--timeout takes a duration such as 90s, 5m or 2h";
+    case RUN_STORE: return "--store is not available in this version";
+    case RUN_EVIDENCE: a->evidence = value; return NULL;
+    case RUN_DRY: a->dry = true; return NULL;
+    case RUN_JSON: a->json = true; return NULL;
+    case RUN_QUIET: a->quiet = true; return NULL;
+    default: a->help = true; return NULL;
+    }
+}
+
+/* STATUS_OK, or what to exit with. */
+static int run_read_args(run_args *a, int argc, char **argv) {
+    options o;
+    const char *value = NULL, *wrong;
+    int row;
+    options_begin(&o, argc, argv, run_rows, RUN_ROWS);
+    while ((row = options_next(&o, &value)) != OPTIONS_END) {
+        if (row == OPTIONS_ERROR) return usage(o.error);
+        if ((wrong = take_option(a, row, value))) return usage(wrong);
+    }
+    if (a->help) return STATUS_OK;
+    if (!a->npaths) return usage("no playbooks: give -p PATH");
+    if (!a->event) return usage("no event: give -e FILE, or -e - for standard input");
+    return STATUS_OK;
+}
+
+/* ---- playbooks ---- */
+
+static bool is_image(const char *path) {
+    size_t n = strlen(path);
+    if (n > 4 && strcmp(path + n - 4, ".pbx") == 0) return true;
+    char magic[8];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) return false;
+    struct stat st;
+    bool is = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && read(fd, magic, 8) == 8 && memcmp(magic, IMAGE_MAGIC, 8) == 0;
+    close(fd);
+    return is;
+}
+
+static int add_image(session *s, const char *path) {
+    pb_str err = {0};
+    vm_program *p = vm_program_open(path, s->arena, &err);
+    if (p && engine_add(s->engine, p, path, &err)) return STATUS_OK;
+    return fail(pb_printf(s->arena, "%s: %.*s", path, PB_ARG(err)), access(path, R_OK) == 0 ? STATUS_FAILED : STATUS_USAGE);
+}
+
+static void show_diagnostics(diag_list *diags, const source_set *sources) {
+    pb_buf b = {0};
+    if (diag_count(diags, DIAG_ERROR) + diag_count(diags, DIAG_WARNING)) {
+        diag_render(diags, sources, DIAG_TEXT, progress_colours(STDERR_FILENO), &b);
+        if (b.data) fwrite(b.data, 1, b.len, stderr);
+    }
+    pb_buf_free(&b);
+}
+
+static int add_sources(session *s, const char *const *paths, size_t n) {
+    size_t nbuiltins = 0;
+    const builtin_source *builtins = stdlib_sources(&nbuiltins);
+    pb_arena *a = pb_arena_new(0);
+    diag_list *diags = a ? diag_new(a) : NULL;
+    source_set *sources = NULL;
+    pb_str err = {0};
+    int status = STATUS_INTERNAL;
+    bool ok = diags && compile_paths(a, diags, &sources, aws_schema(), builtins, nbuiltins, paths, n, &s->image);
+    if (diags) show_diagnostics(diags, sources);
+    if (!ok) {
+        status = diags && diag_count(diags, DIAG_ERROR) ? STATUS_FAILED : fail(PB_STR("out of memory"), STATUS_INTERNAL);
+        goto cleanup;
+    }
+    vm_program *p = vm_program_load(s->image.data, s->image.len, s->arena, &err);
+    if (p && engine_add(s->engine, p, paths[0], &err))
+        status = STATUS_OK;
+    else
+        fail(pb_printf(s->arena, "the compiled playbooks are refused: %.*s", PB_ARG(err)), STATUS_INTERNAL);
+cleanup:
+    pb_arena_free(a);
+    return status;
+}
+
+/* Sources are compiled together, as one program; each image is one of its own. */
+static int add_playbooks(session *s) {
+    const char **sources = pb_alloc_array(s->arena, s->args.npaths, sizeof *sources);
+    size_t n = 0;
+    int status = STATUS_OK;
+    if (!sources) return fail((pb_str){0}, STATUS_INTERNAL);
+    for (size_t i = 0; i < s->args.npaths && status == STATUS_OK; i++) {
+        if (is_image(s->args.paths[i]))
+            status = add_image(s, s->args.paths[i]);
+        else
+            sources[n++] = s->args.paths[i];
+    }
+    if (status == STATUS_OK && n) status = add_sources(s, sources, n);
+    return status;
+}
+
+static int set_params(session *s) {
+    pb_str err = {0};
+    for (size_t i = 0; i < s->args.nsets; i++) {
+        const char *text = s->args.sets[i], *equals = strchr(text, '=');
+        if (!engine_set(s->engine, (pb_str){text, (uint32_t)(equals - text)}, pb_str_c(equals + 1), &err))
+            return fail(err, STATUS_USAGE);
+    }
+    return engine_ready(s->engine, &err) ? STATUS_OK : fail(err, STATUS_USAGE);
+}
+
+/* ---- what the engine tells ---- */
+
+static void on_run_begin(void *ctx, const engine_run *r) { progress_run_begin(((session *)ctx)->progress, r); }
+static void on_step_begin(void *ctx, const engine_run *r, const vm_step *st) { progress_step_begin(((session *)ctx)->progress, r, st); }
+static void on_step_end(void *ctx, const engine_run *r, const vm_step *st) { progress_step_end(((session *)ctx)->progress, r, st); }
+
+/* Evidence that cannot be kept is not thrown away: it goes to standard error. */
+static void evidence_lost(session *s, pb_str why, const char *line) {
+    progress_hide(s->progress);
+    complain(why);
+    if (line) fprintf(stderr, "pbrun: the evidence was: %s\n", line);
+    progress_show(s->progress);
+    worst(s, STATUS_FAILED);
+}
+
+static void keep_evidence(session *s, const engine_run *r) {
+    pb_arena *a = pb_arena_new(1 << 20);
+    json_object *o = evidence_document(&r->facts);
+    size_t n = 0;
+    const char *line =
+        o ? json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n) : NULL;
+    pb_str err = {0};
+    if (!a || !line)
+        evidence_lost(s, PB_STR("no memory for the evidence of a run"), NULL);
+    else if (!evidence_append(s->log, line, n, a, &err))
+        evidence_lost(s, err, line);
+    json_object_put(o);
+    pb_arena_free(a);
+}
+
+static void on_run_end(void *ctx, const engine_run *r) {
+    session *s = ctx;
+    if (s->log) keep_evidence(s, r);
+    if (r->facts.outcome == VM_FAILED) worst(s, pb_str_is(r->facts.code, "internal") ? STATUS_INTERNAL : STATUS_FAILED);
+    progress_run_end(s->progress, r);
+}
+
+static void complain_of_event(session *s, uint32_t number, uint32_t line, pb_str what) {
+    complain(pb_printf(s->arena, "%s: event %u (line %u): %.*s", events_name(s->events), number, line, PB_ARG(what)));
+}
+
+static void on_event_end(void *ctx, const engine_event *e) {
+    session *s = ctx;
+    pb_buf out = {0};
+    progress_hide(s->progress);
+    if (e->error.n) {
+        complain_of_event(s, e->number, e->line, e->error);
+        worst(s, STATUS_FAILED);
+    }
+    if (e->note.n && e->runs) complain_of_event(s, e->number, e->line, e->note);
+    if (s->args.json)
+        report_json(e, &out);
+    else
+        report_plain(e, &out);
+    if (out.oom || (out.len && fwrite(out.data, 1, out.len, stdout) != out.len) || fflush(stdout) != 0) {
+        if (!s->output_failed) complain(pb_printf(s->arena, "results cannot be written: %s", out.oom ? "out of memory" : strerror(errno)));
+        s->output_failed = true;
+        worst(s, STATUS_FAILED);
+    }
+    pb_buf_free(&out);
+    progress_show(s->progress);
+}
+
+/* ---- signals: the first ends the runs in good order, the second kills ---- */
+
+static void stop_set(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
+}
+
+static bool signals_begin(session *s) {
+    sigset_t set;
+    stop_set(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    s->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return s->signal_fd >= 0;
+}
+
+static void on_signal(void *ctx) {
+    session *s = ctx;
+    struct signalfd_siginfo info;
+    sigset_t set;
+    if (s->stopped || read(s->signal_fd, &info, sizeof info) != (ssize_t)sizeof info) return;
+    s->stopped = true;
+    stop_set(&set);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    progress_hide(s->progress);
+    complain_c("told to stop: runs under way are ended; once more kills");
+    progress_show(s->progress);
+    worst(s, STATUS_FAILED);
+    engine_interrupt(s->engine);
+}
+
+static void on_input(void *ctx) { (void)ctx; /* only to wake the loop */ }
+
+/* ---- the main loop ---- */
+
+static bool submit(session *s, const events_item *item, pb_arena *a) {
+    pb_str err = item->error;
+    if (!err.n && !events_envelope(item->value, a, &err) && !err.n) err = PB_STR("not an EventBridge envelope");
+    if (engine_submit(s->engine, item->number, item->line, err.n ? PB_NONE_VALUE : item->value, err, a)) return true;
+    worst(s, STATUS_INTERNAL);
+    complain_c("out of memory");
+    return false;
+}
+
+/* Waits for the input, the runs or a signal, whatever comes first. */
+static void wait_for_input(session *s) {
+    if (engine_busy(s->engine)) {
+        s->input_watch = pb_watch_start(engine_loop(s->engine), events_fd(s->events), on_input, s);
+        engine_turn(s->engine);
+        pb_watch_stop(s->input_watch);
+        s->input_watch = NULL;
+        return;
+    }
+    struct pollfd p[2] = {{events_fd(s->events), POLLIN, 0}, {s->signal_fd, POLLIN, 0}};
+    if (poll(p, 2, -1) > 0 && p[1].revents) on_signal(s);
+}
+
+/* One event, or a wait. False: there are no more. */
+static bool feed(session *s) {
+    if (!engine_room(s->engine)) {
+        engine_turn(s->engine);
+        return true;
+    }
+    events_item item;
+    pb_arena *a = pb_arena_new(EVENTS_ARENA);
+    if (!a) {
+        complain_c("out of memory");
+        worst(s, STATUS_INTERNAL);
+        return false;
+    }
+    switch (events_next(s->events, a, &item)) {
+    case EVENTS_ONE:
+    case EVENTS_BAD: return submit(s, &item, a); /* the arena is the engine's now */
+    case EVENTS_LATER:
+        pb_arena_free(a);
+        wait_for_input(s);
+        return true;
+    case EVENTS_ERROR:
+        complain(pb_printf(s->arena, "%s cannot be read: %.*s", events_name(s->events), PB_ARG(item.error)));
+        worst(s, STATUS_FAILED);
+        break;
+    case EVENTS_END: break;
+    }
+    pb_arena_free(a);
+    return false;
+}
+
+static int handle_events(session *s) {
+    if (!signals_begin(s)) return fail(PB_STR("signals cannot be received"), STATUS_INTERNAL);
+    s->signal_watch = pb_watch_start(engine_loop(s->engine), s->signal_fd, on_signal, s);
+    if (!s->signal_watch) return fail((pb_str){0}, STATUS_INTERNAL);
+    while (!s->stopped && feed(s)) {}
+    while (engine_busy(s->engine)) engine_turn(s->engine);
+    if (!s->stopped && events_count(s->events) == 0 && s->status == STATUS_OK)
+        worst(s, fail(pb_printf(s->arena, "%s holds no event", events_name(s->events)), STATUS_FAILED));
+    return s->status;
+}
+
+/* ---- pbrun run ---- */
+
+static engine *new_engine(session *s) {
+    engine_config c = {.dry = s->args.dry, .run_ms = s->args.timeout_ms};
+    c.providers = stdlib_providers(&c.nproviders);
+    c.watch = (engine_watch){s, on_run_begin, on_step_begin, on_step_end, on_run_end, on_event_end};
+    return engine_new(&c);
+}
+
+static int run_session(session *s) {
+    pb_str err = {0};
+    int status;
+    s->arena = pb_arena_new(0);
+    s->engine = s->arena ? new_engine(s) : NULL;
+    s->progress = progress_new(STDERR_FILENO, s->args.quiet ? PROGRESS_NONE : progress_style_for(STDERR_FILENO),
+                               progress_colours(STDERR_FILENO));
+    if (!s->engine || !s->progress) return fail((pb_str){0}, STATUS_INTERNAL);
+    progress_loop(s->progress, engine_loop(s->engine));
+    if ((status = add_playbooks(s)) != STATUS_OK || (status = set_params(s)) != STATUS_OK) return status;
+    s->events = events_open(s->args.event, s->arena, &err);
+    if (!s->events) return fail(err, STATUS_USAGE);
+    /* Before anything is done: what cannot be proved afterwards is not done. */
+    if (s->args.evidence && !(s->log = evidence_open(s->args.evidence, s->arena, &err))) return fail(err, STATUS_USAGE);
+    return handle_events(s);
+}
+
+static int command_run(int argc, char **argv) {
+    session *s = calloc(1, sizeof *s);
+    if (!s) return fail((pb_str){0}, STATUS_INTERNAL);
+    s->signal_fd = -1;
+    int status = run_read_args(&s->args, argc, argv);
+    if (status == STATUS_OK) status = s->args.help ? run_help() : run_session(s);
+    progress_free(s->progress);
+    events_close(s->events);
+    evidence_close(s->log);
+    engine_free(s->engine);
+    pb_buf_free(&s->image);
+    pb_arena_free(s->arena);
+    if (s->signal_fd >= 0) close(s->signal_fd);
+    free(s);
+    return status;
+}
+
+/* ---- commands ---- */
+
+static int command_later(int argc, char **argv) {
+    (void)argc;
+    fprintf(stderr, "pbrun: %s is not available in this version\n", argv[0]);
+    return STATUS_USAGE;
+}
+
+typedef struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help; /* NULL: not listed */
+} command;
+
+static const command commands[] = {
+    {"run", command_run, "run the playbooks that an event matches"},
+    {"sim", sim_main, "a simulated AWS account for trying playbooks out"},
+    {"serve", command_later, NULL},       {"lambda", command_later, NULL}, {"work", command_later, NULL},
+    {"runs", command_later, NULL},        {"show", command_later, NULL},   {"resume", command_later, NULL},
+    {"approve", command_later, NULL},     {"deny", command_later, NULL},   {"undo", command_later, NULL},
+    {"kill-switch", command_later, NULL}, {"drill", command_later, NULL},  {"evidence", command_later, NULL},
+    {"report", command_later, NULL},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static int help(FILE *out, int status) {
+    fputs("usage: pbrun COMMAND [options]\n\nRuns security playbooks.\n\n", out);
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (commands[i].help) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+    fputs("\n  pbrun COMMAND --help lists a command's options; pbrun --version says which pbrun this is.\n", out);
+    return status;
+}
+
+static int unknown_command(const char *name) {
+    const char *near = NULL;
+    unsigned best = 4;
+    for (size_t i = 0; i < COMMANDS; i++) {
+        unsigned d = pb_edit_distance(pb_str_c(name), pb_str_c(commands[i].name), best);
+        if (d < best) best = d, near = commands[i].name;
+    }
+    pb_buf b = {0};
+    pb_buf_printf(&b, "unknown command `%s`", name);
+    if (near) pb_buf_printf(&b, "; did you mean `%s`?", near);
+    complain_c(b.data ? b.data : "unknown command");
+    pb_buf_free(&b);
+    return STATUS_USAGE;
+}
+
+/* ---- the process ---- */
+
+/* Closed standard descriptors would be given to the next file that is opened, and be written to by accident. */
+static void open_standard(void) {
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd) _exit(STATUS_INTERNAL);
+}
+
+static void harden(void) {
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__ /* the leak checker attaches to the process */
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+    umask(077);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* writing beyond a limit is an error we look at */
+}
+
+int main(int argc, char **argv) {
+    open_standard();
+    harden();
+    if (argc < 2) return help(stderr, STATUS_USAGE);
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) return help(stdout, STATUS_OK);
+    if (strcmp(name, "--version") == 0) return printf("pbrun %s\n", PB_VERSION) > 0 ? STATUS_OK : STATUS_FAILED;
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(name, commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
+    return unknown_command(name);
+}
