@@ -73,6 +73,7 @@ typedef struct cg {
     const ast_local *reserved;     /* variable of the parallel branch being made: has its register already */
     uint32_t top, max;             /* next free register, most ever used */
     uint32_t tries;                /* TRYs open here */
+    uint32_t branches;             /* parallel branches that we are in */
     uint32_t depth;                /* of nesting */
     pb_span span;                  /* of the function, for messages about all of it */
     pb_str name;

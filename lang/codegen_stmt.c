@@ -220,9 +220,15 @@ static void gen_parallel(cg *g, const ast_stmt *s) {
         cg_limit(g, DIAG_LIMIT_BRANCHES, s->span, "%u parallel branches, at most %d are possible", n, IMAGE_MAX_FORKS);
         return;
     }
+    if (g->branches >= IMAGE_MAX_FORK_DEPTH) {
+        cg_limit(g, DIAG_LIMIT_BRANCHES, s->span, "more than %d `parallel` inside one another", IMAGE_MAX_FORK_DEPTH);
+        return;
+    }
     reserve(g, s->body);
     n = 0;
+    g->branches++;
     for (const ast_stmt *b = s->body; b; b = b->next) gen_branch(g, b, n++);
+    g->branches--;
     cg_place(g, s->span);
     cg_emit(g, OPCODE_JOIN, 0, 0, 0);
 }

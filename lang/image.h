@@ -36,7 +36,8 @@ enum {
     IMAGE_MAX_PARAMS = 32,       /* of a function */
     IMAGE_MAX_DEPTH = 64,        /* calls under one another */
     IMAGE_MAX_TRY = 16,          /* TRYs open at once in one function */
-    IMAGE_MAX_FORKS = 64         /* branches of one parallel */
+    IMAGE_MAX_FORKS = 64,        /* branches of one parallel */
+    IMAGE_MAX_FORK_DEPTH = 8     /* parallel inside parallel in one function: each level copies the registers */
 };
 
 /* Sections and the fields of their records. SECTION(NAME, fields...) */
