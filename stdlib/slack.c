@@ -297,7 +297,8 @@ static void attempt(slack_call *c) {
                                                        : TRY_MS,
                          .connect_ms = CONNECT_MS,
                          .max_response = RESPONSE_MAX,
-                         .ca_file = ca && *ca ? ca : NULL};
+                         .ca_file = ca && *ca ? ca : NULL,
+                         .once = true};
     c->tries++;
     c->http = pb_http_start(c->loop, &q, answered, c, &err);
     if (!c->http) fail(c, "internal", pb_str_c(err));

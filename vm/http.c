@@ -290,6 +290,7 @@ static bool set_safety(const pb_http *h, const pb_http_request *q) {
     ok &= c->easy_setopt(h->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)h->connect_ms) == CURLE_OK;
     ok &= c->easy_setopt(h->easy, CURLOPT_MAXAGE_CONN, (long)IDLE_S) == CURLE_OK;
     if (q->ca_file) ok &= c->easy_setopt(h->easy, CURLOPT_CAINFO, q->ca_file) == CURLE_OK;
+    if (q->once) ok &= c->easy_setopt(h->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
     if (is_local(h->host)) ok &= c->easy_setopt(h->easy, CURLOPT_NOPROXY, "*") == CURLE_OK;
     return ok;
 }

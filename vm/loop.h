@@ -39,6 +39,7 @@ typedef struct pb_http_request {
     int64_t connect_ms;     /* the connection, > 0 */
     size_t max_response;    /* more is an error; > 0 */
     const char *ca_file;    /* NULL: the system's */
+    bool once;              /* never sent twice: not over a kept connection, whose death makes curl silently repeat it */
 } pb_http_request;
 
 typedef enum pb_http_error {

@@ -440,7 +440,8 @@ static void attempt(aws_call *c) {
                          .timeout_ms = left < TRY_MS ? left : TRY_MS,
                          .connect_ms = CONNECT_MS,
                          .max_response = RESPONSE_MAX,
-                         .ca_file = ca && *ca ? ca : NULL};
+                         .ca_file = ca && *ca ? ca : NULL,
+                         .once = !c->repeatable};
     if (q.timeout_ms < 1) q.timeout_ms = 1;
     c->http = pb_http_start(c->loop, &q, answered, c, &err);
     if (!c->http) fail_c(c, "internal", err);
