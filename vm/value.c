@@ -18,7 +18,7 @@
 enum {
     SMALL_MAP = 16,
     EQUAL_WORK = 1 << 22,  /* values one comparison outside a program may look at: more than 4 MB of JSON can hold */
-    UNKNOWN_WORK = 1 << 20 /* the same for the search for unknowns in a call's arguments */
+    SEARCH_WORK = 1 << 20  /* the same for the search for an unknown or a secret */
 };
 
 const char *pb_kind_name(pb_kind k) {
@@ -207,20 +207,25 @@ bool pb_equal(pb_value a, pb_value b) {
     return equal(a, b, &work, 0) == PB_YES;
 }
 
-static bool has_unknown(pb_value v, int64_t *work, int depth) {
-    if (v.kind == PB_UNKNOWN || --*work < 0 || depth > VALUE_MAX_DEPTH) return true;
+static bool holds(pb_value v, pb_kind kind, int64_t *work, int depth) {
+    if (v.kind == kind || --*work < 0 || depth > VALUE_MAX_DEPTH) return true;
     if (v.kind == PB_LIST)
         for (uint32_t i = 0; i < v.n; i++)
-            if (has_unknown(v.u.items[i], work, depth + 1)) return true;
+            if (holds(v.u.items[i], kind, work, depth + 1)) return true;
     if (v.kind == PB_MAP)
         for (uint32_t i = 0; i < v.n; i++)
-            if (has_unknown(v.u.entries[i].value, work, depth + 1)) return true;
+            if (holds(v.u.entries[i].value, kind, work, depth + 1)) return true;
     return false;
 }
 
 bool pb_has_unknown(pb_value v) {
-    int64_t work = UNKNOWN_WORK;
-    return has_unknown(v, &work, 0);
+    int64_t work = SEARCH_WORK;
+    return holds(v, PB_UNKNOWN, &work, 0);
+}
+
+bool pb_has_secret(pb_value v) {
+    int64_t work = SEARCH_WORK;
+    return holds(v, PB_SECRET, &work, 0);
 }
 
 /* ---- UTF-8 ---- */

@@ -1,0 +1,229 @@
+/*
+ * fiber.c - frames, branches, and the way of an error.
+ *
+ * An error goes from frame to frame towards the fiber's first one. In each frame the newest open TRY takes it; a
+ * frame that INVOKE made ends its step, and if the step has tries left it is called again instead. At the first frame of
+ * a branch the branch ends and waits for its JOIN; at the first frame of the main fiber the run has failed.
+ *
+ * A step whose time is up is different: everything inside it is left without asking any TRY there, so no `else` deep
+ * inside can keep it going; the error `timeout` is then raised where the step was called.
+ */
+#include "vm/run.h"
+
+#include "lang/opcodes.h"
+
+/* ---- frames ---- */
+
+static frame *frame_of_size(vm_run *r, uint8_t size) {
+    frame *f = r->spare[size];
+    if (f) {
+        r->spare[size] = f->up;
+        memset(f->regs, 0, ((size_t)size + 1) * FRAME_STEP * sizeof *f->regs);
+        return f;
+    }
+    f = env_alloc(&r->env, sizeof *f);
+    if (!f) return NULL;
+    f->regs = env_alloc_array(&r->env, ((size_t)size + 1) * FRAME_STEP, sizeof *f->regs);
+    return f->regs ? f : NULL;
+}
+
+frame *frame_new(vm_run *r, const vm_function *fn) {
+    uint8_t size = (uint8_t)(fn->nregs / FRAME_STEP);
+    frame *f = frame_of_size(r, size);
+    if (!f) return NULL;
+    *f = (frame){.fn = fn, .regs = f->regs, .size = size};
+    return f;
+}
+
+void frame_release(vm_run *r, frame *f) {
+    f->up = r->spare[f->size];
+    r->spare[f->size] = f;
+}
+
+uint32_t frame_place(const frame *f) { return vm_place_of(f->fn, f->pc ? f->pc - 1 : 0); }
+
+static frame *first_frame(const fiber *f) {
+    frame *t = f->top;
+    while (t->up) t = t->up;
+    return t;
+}
+
+/* ---- fibers ---- */
+
+fiber *fiber_new(vm_run *r) {
+    fiber *f = r->spare_fibers;
+    if (f) r->spare_fibers = f->next;
+    else f = env_alloc(&r->env, sizeof *f);
+    if (!f) return NULL;
+    *f = (fiber){.run = r};
+    if (r->last_fiber) r->last_fiber->next = f;
+    else r->fibers = f;
+    r->last_fiber = f;
+    return f;
+}
+
+void fiber_release(vm_run *r, fiber *f) {
+    fiber **at = &r->fibers, *before = NULL;
+    while (*at != f) before = *at, at = &(*at)->next;
+    *at = f->next;
+    if (r->last_fiber == f) r->last_fiber = before;
+    f->next = r->spare_fibers;
+    r->spare_fibers = f;
+}
+
+void run_fail(vm_run *r, const vm_error *e, uint32_t place) {
+    r->outcome = VM_FAILED;
+    r->reason = e->message;
+    r->error_code = e->code;
+    r->place = place;
+    for (vm_step *s = r->steps; s; s = s->next) steps_close(r, s, STEP_FAILED);
+}
+
+static outcome finish_run(fiber *f, fiber_end end, pb_str reason) {
+    vm_run *r = f->run;
+    static const vm_outcome outcomes[] = {VM_DONE, VM_FAILED, VM_STOPPED, VM_SKIPPED};
+    if (end == END_ERROR) {
+        run_fail(r, &f->error, f->place);
+        return BLOCKED;
+    }
+    r->outcome = outcomes[end];
+    r->reason = reason;
+    r->place = f->place;
+    return BLOCKED;
+}
+
+outcome fiber_finish(fiber *f, fiber_end end, pb_str reason) {
+    vm_run *r = f->run;
+    /* STOP in an action: what was under way around it has done its part. */
+    for (; f->top->up; ) {
+        frame *t = f->top;
+        if (t->own_step) steps_close(r, t->step, STEP_OK);
+        f->top = t->up;
+        frame_release(r, t);
+    }
+    if (!f->place) f->place = frame_place(f->top);
+    f->end = end;
+    f->state = FIBER_DONE;
+    if (end == END_STOP || end == END_SKIP) f->error.message = reason;
+    return f->parent ? BLOCKED : finish_run(f, end, reason);
+}
+
+/* ---- errors ---- */
+
+/* The newest TRY of the top frame takes the error. */
+static outcome catch_error(fiber *f, const vm_error *e) {
+    vm_run *r = f->run;
+    frame *t = f->top;
+    pb_map_builder map = {.arena = r->env.arena};
+    pb_map_add(&map, PB_STR("code"), pb_string(e->code));
+    pb_map_add(&map, PB_STR("message"), pb_string(e->message));
+    if (map.oom) {
+        env_no_memory(&r->env);
+        return RAISE;
+    }
+    r->caught = e->message.s;
+    r->caught_place = e->place;
+    t->ntries--;
+    t->regs[t->tries[t->ntries].reg] = pb_map_done(&map);
+    t->pc = t->tries[t->ntries].pc;
+    f->state = FIBER_READY;
+    return GO;
+}
+
+static void timeout_error(vm_run *r, const vm_step *s) {
+    uint32_t ms = vm_field(r->env.program, SECTION_SITES, s->site, SITES_timeout), place = r->env.error.place;
+    pb_str name = vm_string(r->env.program, vm_field(r->env.program, SECTION_SITES, s->site, SITES_name));
+    pb_str limit = pb_display(r->env.arena, pb_duration(ms));
+    env_fail(&r->env, "timeout", "%.*s did not end within %.*s", PB_ARG(name), PB_ARG(limit));
+    r->env.error.place = place;
+}
+
+/* Leaves the top frame, which is not the fiber's first. True: its step is called again. */
+static bool leave_frame(fiber *f, const vm_step *expired) {
+    vm_run *r = f->run;
+    frame *t = f->top;
+    vm_step *s = t->own_step ? t->step : NULL;
+    f->top = t->up;
+    frame_release(r, t);
+    if (!s) return false;
+    if (s == expired) timeout_error(r, s);
+    return step_failed(f, s, s == expired);
+}
+
+outcome fiber_raise(fiber *f) {
+    vm_run *r = f->run;
+    for (;;) {
+        vm_error *e = &r->env.error;
+        if (!e->place) e->place = e->message.s && e->message.s == r->caught ? r->caught_place : frame_place(first_frame(f));
+        if (e->fatal) {
+            run_fail(r, e, e->place);
+            return BLOCKED;
+        }
+        const vm_step *expired = step_expired(f);
+        if (!expired && f->top->ntries) {
+            vm_error copy = *e;
+            if (catch_error(f, &copy) == GO) return GO;
+            continue;
+        }
+        if (!f->top->up) {
+            f->error = *e;
+            f->place = e->place;
+            return fiber_finish(f, END_ERROR, e->message);
+        }
+        if (leave_frame(f, expired)) return BLOCKED;
+    }
+}
+
+/* ---- branches ---- */
+
+outcome fiber_fork(fiber *f, int32_t offset) {
+    vm_run *r = f->run;
+    frame *t = f->top, *copy = frame_new(r, t->fn);
+    fiber *b = copy ? fiber_new(r) : NULL;
+    if (!b) return RAISE;
+    memcpy(copy->regs, t->regs, t->fn->nregs * sizeof *t->regs);
+    copy->pc = t->pc;
+    copy->step = t->step;
+    b->top = copy;
+    b->parent = f;
+    fiber **last = &t->branches;
+    while (*last) last = &(*last)->sibling;
+    *last = b;
+    t->pc = (uint32_t)((int64_t)t->pc + offset);
+    return GO;
+}
+
+static bool all_done(const fiber *b) {
+    while (b && b->state == FIBER_DONE) b = b->sibling;
+    return !b;
+}
+
+outcome fiber_join(fiber *f) {
+    f->state = FIBER_JOINING;
+    return all_done(f->top->branches) ? fiber_joined(f) : BLOCKED;
+}
+
+bool fiber_may_join(const fiber *f) { return f->state == FIBER_JOINING && all_done(f->top->branches); }
+
+outcome fiber_joined(fiber *f) {
+    vm_run *r = f->run;
+    frame *t = f->top;
+    fiber_end end = END_OK;
+    f->state = FIBER_READY;
+    for (fiber *b = t->branches, *next; b; b = next) {
+        next = b->sibling;
+        if (b->count) memcpy(t->regs + b->first, b->top->regs + b->first, b->count * sizeof *t->regs);
+        if (end == END_OK && b->end != END_OK) {
+            end = b->end;
+            r->env.error = b->error;
+            r->env.error.place = b->place;
+        }
+        frame_release(r, b->top);
+        fiber_release(r, b);
+    }
+    t->branches = NULL;
+    if (end == END_OK) return GO;
+    if (end == END_ERROR) return RAISE;
+    f->place = r->env.error.place;
+    return fiber_finish(f, end, r->env.error.message);
+}

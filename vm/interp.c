@@ -1,0 +1,145 @@
+/*
+ * interp.c - runs from the outside: making one, letting it go on, answering its calls, looking at the result.
+ *
+ * A run is never entered twice at a time: vm_return, vm_raise and vm_wake only leave a note with the fiber, and
+ * vm_run_go (which sees to all fibers that can go on, in the order in which they were made) takes it up. So a host may answer
+ * inside the call, and a run's course depends on nothing but the order of the answers.
+ *
+ * A match is a run whose function the verifier has proven to be pure: no hooks, no steps, one fiber.
+ */
+#include "vm/run.h"
+
+enum {
+    DEFAULT_MEMORY = 64 << 20,      /* bytes: an event has 256 KB at most, the largest AWS answers some MB */
+    DEFAULT_INSTRUCTIONS = 50000000 /* about half a second of nothing but computing */
+};
+
+static void set_limits(vm_run *r, const vm_limits *l) {
+    r->env.memory = l && l->memory ? l->memory : DEFAULT_MEMORY;
+    r->env.limit = r->env.fuel = l && l->instructions ? l->instructions : DEFAULT_INSTRUCTIONS;
+    r->deadline_ms = l ? l->deadline_ms : 0;
+}
+
+static bool begin(vm_run *r, uint32_t function, pb_value event) {
+    const vm_function *fn = &r->env.program->functions[function];
+    frame *t = frame_new(r, fn);
+    fiber *f = t ? fiber_new(r) : NULL;
+    if (!f) return false;
+    if (fn->nparams) t->regs[0] = event;
+    f->top = t;
+    return true;
+}
+
+static void set_up(vm_run *r, const vm_program *p, const pb_value *params, pb_value context, const vm_limits *limits, pb_arena *a) {
+    r->env = (vm_env){.program = p, .arena = a, .arena_start = pb_arena_used(a)};
+    r->params = params;
+    r->context = context;
+    r->record.arena = a;
+    r->outcome = VM_RUNNING;
+    set_limits(r, limits);
+}
+
+bool vm_match(const vm_program *p, uint32_t function, pb_value event, const pb_value *params, pb_value context,
+              const vm_limits *limits, pb_arena *a, bool *matched, pb_str *err) {
+    vm_run r = {0};
+    *matched = false;
+    set_up(&r, p, params, context, limits, a);
+    if (function >= p->nfunctions || p->functions[function].kind != FUNCTION_MATCH) {
+        *err = PB_STR("not a match function");
+        return false;
+    }
+    if (!begin(&r, function, event)) {
+        *err = r.env.error.message;
+        return false;
+    }
+    fiber_run(r.fibers);
+    *matched = r.outcome == VM_DONE;
+    if (r.outcome == VM_FAILED) *err = r.reason;
+    return r.outcome == VM_DONE || r.outcome == VM_SKIPPED;
+}
+
+vm_run *vm_run_new(const vm_program *p, uint32_t function, pb_value event, const pb_value *params, pb_value context,
+                   const vm_limits *limits, const vm_hooks *hooks, pb_arena *a) {
+    if (function >= p->nfunctions || p->functions[function].nparams > 1) return NULL;
+    vm_run *r = pb_alloc(a, sizeof *r);
+    if (!r) return NULL;
+    set_up(r, p, params, context, limits, a);
+    r->hooks = hooks;
+    return begin(r, function, event) ? r : NULL;
+}
+
+/* ---- going on ---- */
+
+static bool can_go(const fiber *f) {
+    return f->state == FIBER_READY || f->state == FIBER_ANSWERED || f->state == FIBER_AGAIN || fiber_may_join(f);
+}
+
+static fiber *first_that_can(const vm_run *r) {
+    for (fiber *f = r->fibers; f; f = f->next)
+        if (can_go(f)) return f;
+    return NULL;
+}
+
+vm_outcome vm_run_go(vm_run *r) {
+    if (r->going) return r->outcome;
+    r->going = true;
+    fiber *f;
+    while (r->outcome == VM_RUNNING && (f = first_that_can(r))) fiber_run(f);
+    r->going = false;
+    return r->outcome;
+}
+
+static fiber *waiting_for(const vm_call *c) {
+    fiber *f = c->fiber;
+    return c->run->outcome == VM_RUNNING && f->state == FIBER_CALLING && f->call == c ? f : NULL;
+}
+
+void vm_return(vm_call *c, pb_value v) {
+    fiber *f = waiting_for(c);
+    if (!f) return; /* answered before, or the run has ended meanwhile */
+    f->ok = true;
+    f->value = v;
+    f->state = FIBER_ANSWERED;
+}
+
+void vm_raise(vm_call *c, pb_str code, pb_str message) {
+    fiber *f = waiting_for(c);
+    if (!f) return;
+    pb_arena *a = c->run->env.arena;
+    code = pb_strdup(a, code.s, code.n);
+    message = pb_strdup(a, message.s, message.n);
+    f->ok = false;
+    f->error = (vm_error){code, message, false, 0};
+    if (!code.s || !message.s) {
+        env_no_memory(&c->run->env);
+        f->error = c->run->env.error;
+    }
+    f->state = FIBER_ANSWERED;
+}
+
+void vm_wake(vm_run *r, void *token) {
+    fiber *f = token;
+    if (r->outcome != VM_RUNNING) return;
+    if (f->state == FIBER_VERIFYING) f->state = FIBER_READY;
+    if (f->state == FIBER_RETRYING) f->state = FIBER_AGAIN;
+}
+
+/* ---- looking ---- */
+
+vm_outcome vm_run_outcome(const vm_run *r) { return r->outcome; }
+pb_str vm_run_reason(const vm_run *r) { return r->reason; }
+pb_str vm_run_error_code(const vm_run *r) { return r->error_code; }
+uint32_t vm_run_place(const vm_run *r) { return r->place; }
+const vm_step *vm_run_steps(const vm_run *r) { return r->steps; }
+pb_arena *vm_run_arena(vm_run *r) { return r->env.arena; }
+uint64_t vm_run_instructions(const vm_run *r) { return r->env.limit - r->env.fuel; }
+
+pb_value vm_run_record(const vm_run *r) {
+    pb_map_builder b = r->record;
+    return pb_map_done(&b);
+}
+
+void vm_run_end(vm_run *r) {
+    /* Everything is the arena's or the program's; what is left is that late answers find the run over. */
+    if (r && r->outcome == VM_RUNNING) r->outcome = VM_STOPPED;
+}

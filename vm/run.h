@@ -1,0 +1,143 @@
+/*
+ * run.h - what a run is inside the VM: frames, fibers, steps. Everybody outside uses vm/interp.h.
+ *
+ *     run ── fibers ── frames (top first) ── registers
+ *            main      body of the playbook
+ *            branch 0  copy of the body's frame, made by FORK ── frame of the action it called ── ...
+ *            branch 1  ...
+ *
+ * A frame has registers of its own: arguments are copied in, the result is copied out, so that a call can be made again
+ * (retry) from what is still in the caller's registers. Frames are used again after their call has ended; everything else a
+ * run makes stays in the arena until the run is thrown away.
+ */
+#ifndef PB_RUN_H
+#define PB_RUN_H
+
+#include "vm/env.h"
+
+enum {
+    RETRY_FIRST_MS = 500,        /* doubled each time */
+    RETRY_MAX_MS = 30000,
+    VERIFY_FIRST_MS = 250,       /* how long VERIFY waits at first; doubled each time */
+    VERIFY_MAX_MS = 4000,        /* AWS's own waiters poll every 5 to 15 seconds; most changes show within one */
+    VERIFY_FUEL = 1000,          /* instructions a wait counts as, so that even a hostile program stops polling */
+    FRAME_STEP = 16,             /* frames have room for a multiple of this many registers */
+    FRAME_SIZES = 256 / FRAME_STEP
+};
+
+/* What is known of the last list that APPEND made in a register: whether there is room behind it. */
+typedef struct growth {
+    const pb_value *items;
+    uint32_t used, cap;
+} growth;
+
+typedef struct frame frame;
+typedef struct fiber fiber;
+
+struct frame {
+    frame *up; /* the caller's; NULL in a fiber's first */
+    const vm_function *fn;
+    uint32_t pc;           /* of the next instruction */
+    pb_value *regs;
+    growth *growths;       /* a register; NULL until the first APPEND */
+    vm_step *step;         /* the innermost step that this frame runs in; NULL: none */
+    bool own_step;         /* ... is this frame's: it was entered by INVOKE */
+    uint8_t size;          /* index into run->spare */
+    uint8_t ntries;
+    struct { uint32_t pc; uint8_t reg; } tries[IMAGE_MAX_TRY];
+    fiber *branches;       /* forked from here and not joined yet, in order of their number */
+};
+
+typedef enum fiber_state {
+    FIBER_READY,
+    FIBER_CALLING,   /* a host has its call */
+    FIBER_ANSWERED,  /* ... and has answered */
+    FIBER_VERIFYING, /* sleeps, then evaluates the condition again */
+    FIBER_RETRYING,  /* sleeps, then ... */
+    FIBER_AGAIN,     /* ... makes the call of `retry` again */
+    FIBER_JOINING,
+    FIBER_DONE
+} fiber_state;
+
+/* How a fiber ended. STOP and SKIP in a branch take effect when the others have ended too, like an error. */
+typedef enum fiber_end { END_OK, END_ERROR, END_STOP, END_SKIP } fiber_end;
+
+struct fiber {
+    vm_run *run;
+    fiber *next;          /* in run->fibers */
+    fiber *parent, *sibling; /* sibling: the next branch of the group */
+    frame *top;
+    fiber_state state;
+    bool in_doubt;        /* the last condition was unknown: a SKIP that follows lets pass */
+    /* A call under way, or the one to be made again: its step. */
+    vm_call *call;
+    vm_step *retry;
+    bool ok;              /* the answer: */
+    pb_value value;       /* result, or what ENDFORK hands back starts in regs */
+    vm_error error;       /* of the answer, of the end */
+    fiber_end end;
+    uint32_t place;       /* of the end */
+    uint8_t first, count; /* registers handed back by ENDFORK */
+};
+
+struct vm_run {
+    vm_env env;
+    const vm_hooks *hooks; /* NULL in a match */
+    const pb_value *params;
+    pb_value context;
+    int64_t deadline_ms;
+    fiber *fibers, *last_fiber, *spare_fibers;
+    frame *spare[FRAME_SIZES];
+    vm_step *steps, *last_step;
+    uint32_t nsteps;
+    pb_map_builder record;
+    vm_outcome outcome;
+    pb_str reason, error_code;
+    uint32_t place;
+    const char *caught;     /* text of the error that was caught last, and where it came from */
+    uint32_t caught_place;
+    bool going;             /* inside vm_run_go */
+};
+
+/* ---- frames and fibers (fiber.c) ---- */
+frame *frame_new(vm_run *r, const vm_function *fn); /* NULL: error set */
+void frame_release(vm_run *r, frame *f);
+fiber *fiber_new(vm_run *r);
+void fiber_release(vm_run *r, fiber *f);            /* takes it out of the run's list */
+
+/* What an instruction leaves behind. */
+typedef enum outcome {
+    GO,      /* with the fiber's top frame, which may be another now */
+    RAISE,   /* run->env.error holds an error */
+    BLOCKED, /* the fiber waits or has ended */
+} outcome;
+
+/* Raises run->env.error in the fiber: to a TRY, to a retry, or to the fiber's end. GO or BLOCKED. */
+outcome fiber_raise(fiber *f);
+/* The fiber ends: at its JOIN, or with the run. Always BLOCKED. */
+outcome fiber_finish(fiber *f, fiber_end end, pb_str reason);
+outcome fiber_fork(fiber *f, int32_t offset);
+outcome fiber_join(fiber *f);
+bool fiber_may_join(const fiber *f); /* it waits at JOIN, and all branches have ended */
+/* All branches have ended: hands their registers over and raises what the first failed one raised. */
+outcome fiber_joined(fiber *f);
+/* The run ends at once: a budget is used up. */
+void run_fail(vm_run *r, const vm_error *e, uint32_t place);
+uint32_t frame_place(const frame *f);
+
+/* ---- steps (step.c) ---- */
+outcome step_invoke(fiber *f, uint32_t reg, uint32_t site);
+outcome step_answered(fiber *f);                    /* the host has answered f->call */
+outcome step_again(fiber *f);                       /* the time before a retry has passed */
+outcome step_return(fiber *f, pb_value result);     /* of the top frame, which INVOKE or CALL entered */
+/* The step, called from f's top frame, ends with run->env.error. True: it will be tried again (never when `final`). */
+bool step_failed(fiber *f, vm_step *s, bool final);
+outcome step_verify(fiber *f, uint32_t reg, int32_t offset);
+/* The outermost step around the fiber's top frame whose time is up; NULL: none. */
+vm_step *step_expired(const fiber *f);
+void steps_close(vm_run *r, vm_step *s, vm_step_status status); /* all that still run, in s and behind it */
+
+/* ---- execution (exec.c) ---- */
+void fiber_run(fiber *f); /* until it waits, ends, or the run has ended */
+
+#endif
