@@ -206,7 +206,7 @@ static void hook_step_end(void *ctx, vm_run *vm, vm_step *s) {
     engine_run *r = ctx;
     const engine_watch *w = &r->engine->config.watch;
     (void)vm;
-    gate_step_end(&r->gate, s);
+    gate_step_end(s);
     if (w->step_end) w->step_end(w->ctx, r, s);
 }
 
@@ -511,6 +511,8 @@ void engine_free(engine *e) {
         event_free(ev);
     }
     engine_unload(e);
+    for (size_t i = 0, n = e->config.nproviders; i < n; i++)
+        if (e->config.providers[i].close) e->config.providers[i].close(e->config.providers[i].state);
     pb_loop_free(e->loop);
     pb_arena_free(e->arena);
     free(e);

@@ -77,7 +77,7 @@ typedef struct engine_config {
     engine_watch watch;
 } engine_config;
 
-engine *engine_new(const engine_config *c); /* NULL: out of memory */
+engine *engine_new(const engine_config *c); /* takes the providers over; NULL: out of memory */
 void engine_free(engine *e);                /* cancels what is under way */
 pb_loop *engine_loop(engine *e);
 

@@ -115,7 +115,7 @@ static void call_under_way(gate_call *gc) {
 /* Ends a call in the host's place. */
 static void cut_off(gate_call *gc, pb_str code, pb_str message) {
     vm_call *c = gc->call;
-    call_over(gc);
+    call_over(gc); /* first: vm_raise may end the step */
     if (c->answered) return;
     if (gc->host->cancel) gc->host->cancel(gc->host, c);
     vm_raise(c, code, message);
@@ -193,9 +193,12 @@ void gate_invoke(gate_run *g, vm_call *c) {
     gc->host->fn(gc->host, c, g->loop);
 }
 
-void gate_step_end(gate_run *g, const vm_step *s) {
-    (void)g;
-    call_over(s->front);
+/* Also when the run ends around a call that is under way: then the host must not answer any more. */
+void gate_step_end(const vm_step *s) {
+    gate_call *gc = s->front;
+    if (!gc || !gc->link) return;
+    call_over(gc);
+    if (!gc->call->answered && gc->host->cancel) gc->host->cancel(gc->host, gc->call);
 }
 
 void gate_stop(gate_run *g, pb_str code, pb_str message) {

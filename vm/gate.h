@@ -35,7 +35,7 @@ typedef struct gate_run {
 } gate_run;
 
 void gate_invoke(gate_run *g, vm_call *c);       /* vm_hooks.invoke */
-void gate_step_end(gate_run *g, const vm_step *s); /* from vm_hooks.step_end */
+void gate_step_end(const vm_step *s);            /* from vm_hooks.step_end */
 /* Cancels what is under way and refuses all that would follow, with this error. The texts must live as long as the run. */
 void gate_stop(gate_run *g, pb_str code, pb_str message);
 /* Cancels what is under way without answering: only before vm_run_end. */

@@ -73,6 +73,7 @@ struct pb_http {
     int64_t timeout_ms, connect_ms;
     size_t max_response;
     bool too_large, oom;
+    bool head_done; /* the empty line behind the headers has come; curl takes an end before it for a whole answer */
     pb_buf body;
     char *text; /* header names and values, HEADER_BYTES_MAX */
     size_t ntext;
@@ -203,11 +204,14 @@ static void keep_header(pb_http *h, const char *name, size_t nname, const char *
 static size_t on_header(char *data, size_t size, size_t n, void *ctx) {
     pb_http *h = ctx;
     size_t bytes = size * n, nname, nvalue;
+    if (!bytes) return 0;
     if (bytes >= 5 && memcmp(data, "HTTP/", 5) == 0) { /* after 100 Continue comes the real answer */
         h->nheaders = 0;
         h->ntext = 0;
+        h->head_done = false;
         return bytes;
     }
+    if (data[0] == '\r' || data[0] == '\n') h->head_done = true;
     const char *colon = memchr(data, ':', bytes), *name = data, *value;
     if (!colon) return bytes;
     if (h->nheaders == HEADERS_MAX || h->ntext + bytes + 2 > HEADER_BYTES_MAX) {
@@ -352,7 +356,7 @@ void pb_http_cancel(pb_http *h) { http_free(h); }
 /* ---- what happened ---- */
 
 static pb_http_error kind_of(const pb_http *h, CURLcode code) {
-    if (code == CURLE_OK) return HTTP_OK;
+    if (code == CURLE_OK) return h->head_done ? HTTP_OK : HTTP_CLOSED;
     if (h->too_large) return HTTP_TOO_LARGE;
     if (h->oom) return HTTP_INTERNAL;
     switch (code) {
