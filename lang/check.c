@@ -1,0 +1,126 @@
+/*
+ * check.c - the driver of the checker, and the small helpers that all of its files use.
+ *
+ * The order is: collect every declaration's name (resolve.c); resolve types, signatures and events; only then look into
+ * bodies, so that declarations may stand in any order; at last look for circles of calls. Each mistake is said
+ * once: what is wrong gets the type poison, and nothing is said about poison.
+ *
+ * The built-in sources are checked like the user's. They are correct, so that costs time only: some
+ * hundred microseconds.
+ */
+#include "lang/check.h"
+
+/* ---- helpers ---- */
+
+pb_str check_source(checker *c, pb_span span, const char *otherwise) {
+    enum { SHORT = 48 }; /* longer ones would bury the message */
+    const source_set *set = c->program->sources;
+    if (!set || span.file >= set->count || span.end <= span.start || span.end - span.start > SHORT) return pb_str_c(otherwise);
+    const source_file *f = &set->files[span.file];
+    if (span.end > f->text.n || memchr(f->text.s + span.start, '\n', span.end - span.start)) return pb_str_c(otherwise);
+    return pb_printf(c->arena, "`%.*s`", (int)(span.end - span.start), f->text.s + span.start);
+}
+
+void check_hint(checker *c, diag *d, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    d->hint = pb_vprintf(c->arena, fmt, ap);
+    va_end(ap);
+}
+
+void check_also(diag *d, pb_span span, const char *message) {
+    d->also = span;
+    d->also_message = pb_str_c(message);
+}
+
+pb_str check_path_text(checker *c, const ast_path *p) {
+    pb_str s = p->n ? p->parts[0].text : (pb_str){NULL, 0};
+    for (uint32_t i = 1; i < p->n; i++) s = pb_printf(c->arena, "%.*s.%.*s", PB_ARG(s), PB_ARG(p->parts[i].text));
+    return s;
+}
+
+pb_type *check_simple(checker *c, type_kind kind) { return type_simple(c->types, kind); }
+pb_str check_type_text(checker *c, const pb_type *t) { return type_text(c->arena, t); }
+
+/* ---- nearest names ---- */
+
+nearest nearest_to(pb_str want) {
+    enum { LEAST = 2, MOST = 5 };
+    unsigned cap = want.n / 3 + 1;
+    cap = cap < LEAST ? LEAST : cap > MOST ? MOST : cap;
+    return (nearest){.want = want, .distance = cap, .cap = cap};
+}
+
+static char lower(char ch) { return ch >= 'A' && ch <= 'Z' ? (char)(ch - 'A' + 'a') : ch; }
+
+static bool equal_but_case(pb_str a, pb_str b) {
+    if (a.n != b.n) return false;
+    for (uint32_t i = 0; i < a.n; i++)
+        if (lower(a.s[i]) != lower(b.s[i])) return false;
+    return true;
+}
+
+void nearest_offer(nearest *n, pb_str candidate) {
+    if (!n->distance || !candidate.n) return;
+    unsigned d = equal_but_case(n->want, candidate) ? 0 : pb_edit_distance(n->want, candidate, n->distance);
+    if (d >= n->distance || d >= n->want.n) return;
+    n->distance = d;
+    n->best = candidate;
+}
+
+void nearest_hint(checker *c, diag *d, const nearest *n) {
+    if (n->best.n) check_hint(c, d, "did you mean `%.*s`?", PB_ARG(n->best));
+}
+
+/* ---- the driver ---- */
+
+static pb_type *record_of(checker *c, const char *name, const char *const *fields, const type_kind *kinds, const bool *optional, size_t n) {
+    type_field *first = NULL, **end = &first;
+    for (size_t i = 0; i < n; i++) {
+        type_field *f = pb_alloc(c->arena, sizeof *f);
+        if (!f) return c->poison;
+        f->name = pb_str_c(fields[i]);
+        f->type = optional[i] ? type_opt(c->types, check_simple(c, kinds[i])) : check_simple(c, kinds[i]);
+        *end = f;
+        end = &f->next;
+    }
+    return type_record(c->types, pb_str_c(name), first);
+}
+
+/* What `run` and `error` are. An event need not name an account or region, and a time only if its envelope has one. */
+static void make_records(checker *c) {
+    static const char *const run[] = {"id", "incident_id", "playbook", "account", "region", "event_time", "started", "dry_run"};
+    static const type_kind run_kinds[] = {TYPE_STRING, TYPE_STRING, TYPE_STRING, TYPE_STRING,
+                                          TYPE_STRING, TYPE_TIME,   TYPE_TIME,   TYPE_BOOL};
+    static const bool run_optional[] = {false, false, false, true, true, true, false, false};
+    static const char *const error[] = {"code", "message"};
+    static const type_kind error_kinds[] = {TYPE_STRING, TYPE_STRING};
+    static const bool error_optional[] = {false, false};
+    c->run = record_of(c, "run", run, run_kinds, run_optional, sizeof run / sizeof *run);
+    c->error = record_of(c, "error", error, error_kinds, error_optional, sizeof error / sizeof *error);
+}
+
+static bool start(checker *c) {
+    c->types = type_store_new(c->arena, c->schema);
+    if (!c->types) return false;
+    c->poison = check_simple(c, TYPE_POISON);
+    c->any = pb_alloc(c->arena, sizeof *c->any);
+    if (!c->any) return false;
+    *c->any = *c->poison;
+    make_records(c);
+    return resolve_all(c);
+}
+
+bool check_program(ast_program *p, const pb_schema *schema, diag_list *diags) {
+    checker *c = pb_alloc(p->arena, sizeof *c);
+    if (!c) return false;
+    c->program = p, c->arena = p->arena, c->schema = schema, c->diags = diags;
+    size_t before = diag_count(diags, DIAG_ERROR);
+    if (!start(c)) return false;
+    for (uint32_t i = 0; i < c->nfiles; i++)
+        for (decl_info *d = c->files[i].decls; d; d = d->next) check_declare(c, d);
+    for (uint32_t i = 0; i < c->nfiles; i++)
+        for (decl_info *d = c->files[i].decls; d; d = d->next) check_body(c, d);
+    effect_circles(c);
+    return diag_count(diags, DIAG_ERROR) == before && !pb_arena_failed(p->arena) && !diag_oom(diags);
+}
