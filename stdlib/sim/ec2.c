@@ -1,0 +1,62 @@
+/*
+ * ec2.c - the table of the EC2 operations that the account keeps state for. Their handlers are in the ec2_*.c files.
+ */
+#include "stdlib/sim/ec2.h"
+
+static const sim_operation operations[] = {
+    {"RunInstances", ec2_run_instances, NULL, NULL, 0},
+    {"DescribeInstances", ec2_describe_instances, NULL, "Reservations", 0},
+    {"DescribeInstanceStatus", ec2_instance_status, NULL, "InstanceStatuses", 0},
+    {"StartInstances", ec2_move_instances, &ec2_start, NULL, 0},
+    {"StopInstances", ec2_move_instances, &ec2_stop, NULL, 0},
+    {"TerminateInstances", ec2_move_instances, &ec2_terminate, NULL, 0},
+    {"RebootInstances", ec2_move_instances, &ec2_reboot, NULL, 0},
+    {"ModifyInstanceAttribute", ec2_modify_instance, NULL, NULL, 0},
+    {"DescribeInstanceAttribute", ec2_instance_attribute, NULL, NULL, 0},
+    {"CreateVpc", ec2_create_vpc, NULL, NULL, 0},
+    {"DescribeVpcs", ec2_describe, &ec2_vpcs, "Vpcs", 0},
+    {"DeleteVpc", ec2_delete_vpc, NULL, NULL, 0},
+    {"CreateSubnet", ec2_create_subnet, NULL, NULL, 0},
+    {"DescribeSubnets", ec2_describe, &ec2_subnets, "Subnets", 0},
+    {"DeleteSubnet", ec2_delete_subnet, NULL, NULL, 0},
+    {"CreateNetworkInterface", ec2_create_eni, NULL, NULL, 0},
+    {"DescribeNetworkInterfaces", ec2_describe, &ec2_enis, "NetworkInterfaces", 0},
+    {"DeleteNetworkInterface", ec2_delete_eni, NULL, NULL, 0},
+    {"AttachNetworkInterface", ec2_attach_eni, NULL, NULL, 0},
+    {"DetachNetworkInterface", ec2_detach_eni, NULL, NULL, 0},
+    {"ModifyNetworkInterfaceAttribute", ec2_modify_eni, NULL, NULL, 0},
+    {"CreateSecurityGroup", ec2_create_group, NULL, NULL, 0},
+    {"DescribeSecurityGroups", ec2_describe, &ec2_groups, "SecurityGroups", 0},
+    {"DeleteSecurityGroup", ec2_delete_group, NULL, NULL, 0},
+    {"DescribeSecurityGroupRules", ec2_describe, &ec2_rules, "SecurityGroupRules", 0},
+    {"AuthorizeSecurityGroupIngress", ec2_authorize, &ec2_ingress, NULL, 0},
+    {"AuthorizeSecurityGroupEgress", ec2_authorize, &ec2_egress, NULL, 0},
+    {"RevokeSecurityGroupIngress", ec2_revoke, &ec2_ingress, NULL, 0},
+    {"RevokeSecurityGroupEgress", ec2_revoke, &ec2_egress, NULL, 0},
+    {"CreateTags", ec2_create_tags, NULL, NULL, 0},
+    {"DeleteTags", ec2_delete_tags, NULL, NULL, 0},
+    {"DescribeTags", ec2_describe_tags, NULL, "Tags", 0},
+    {"CreateVolume", ec2_create_volume, NULL, NULL, 0},
+    {"DescribeVolumes", ec2_describe, &ec2_volumes, "Volumes", 0},
+    {"DeleteVolume", ec2_delete_volume, NULL, NULL, 0},
+    {"CreateSnapshot", ec2_create_snapshot, NULL, NULL, 0},
+    {"CreateSnapshots", ec2_create_snapshots, NULL, NULL, 0},
+    {"DescribeSnapshots", ec2_describe_snapshots, NULL, "Snapshots", 0},
+    {"DeleteSnapshot", ec2_delete_snapshot, NULL, NULL, 0},
+    {"AllocateAddress", ec2_allocate_address, NULL, NULL, 0},
+    {"DescribeAddresses", ec2_describe, &ec2_addresses, NULL, 0},
+    {"ReleaseAddress", ec2_release_address, NULL, NULL, 0},
+    {"AssociateAddress", ec2_associate_address, NULL, NULL, 0},
+    {"DisassociateAddress", ec2_disassociate_address, NULL, NULL, 0},
+    {"CreateNetworkAcl", ec2_create_acl, NULL, NULL, 0},
+    {"DescribeNetworkAcls", ec2_describe, &ec2_acls, "NetworkAcls", 0},
+    {"DeleteNetworkAcl", ec2_delete_acl, NULL, NULL, 0},
+    {"CreateNetworkAclEntry", ec2_create_acl_entry, NULL, NULL, 0},
+    {"DeleteNetworkAclEntry", ec2_delete_acl_entry, NULL, NULL, 0},
+    {"DescribeRegions", ec2_regions, NULL, NULL, 0},
+    {"DescribeAvailabilityZones", ec2_zones, NULL, NULL, 0},
+};
+
+static const sim_paging paging = {"NextToken", "NextToken", "MaxResults", NULL, "InvalidNextToken", 1000, 1};
+
+const sim_service sim_ec2 = {"ec2", SIM_OPS(operations), &paging, ec2_prepare};

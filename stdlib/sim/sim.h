@@ -1,0 +1,282 @@
+/*
+ * sim.h - the simulated AWS account: what its files share.
+ *
+ * One thread, one SQLite state, one transaction a request. A request comes in through http.c, sim.c checks its signature,
+ * finds the operation in the model and looks it up in the table of the service (ec2.c, iam.c, ...). A handler reads its
+ * input (c->in), reads and writes resources, and gives back the output structure. An error is told by sim_fail: the first
+ * one counts, everything the request wrote is rolled back, and later helpers do no harm.
+ *
+ * A resource is a JSON object under (scope, kind, parent, id); the scope is the region, or empty for global kinds. Members
+ * whose names begin with _ are the simulator's own; they, and whatever else the operation's output has no room for, are
+ * dropped on the way out (sim_conform), where times and bytes also get their types back.
+ */
+#ifndef PB_SIM_H
+#define PB_SIM_H
+
+#include "lang/base.h"
+#include "stdlib/aws/codec.h"
+#include "stdlib/aws/sigv4.h"
+#include "vm/value.h"
+
+enum {
+    SIM_MAX_BODY = 8 << 20,       /* bytes of a request; the largest real one is an S3 object of a demo */
+    SIM_MAX_MEMORY = 256 << 20,   /* arena of one request: a full state listed whole stays far below */
+    SIM_MAX_TAGS = 50,            /* AWS's quota for every service here */
+    SIM_MAX_DEPTH = JSON_MAX_DEPTH,
+    SIM_CLOCK_SKEW_S = 15 * 60,   /* AWS's window, both ways */
+};
+
+/* Every kind of resource: enum name, name in the state, global. */
+#define SIM_KINDS(X) \
+    X(K_VPC, "ec2.vpc", false) \
+    X(K_SUBNET, "ec2.subnet", false) \
+    X(K_GROUP, "ec2.security-group", false) \
+    X(K_RULE, "ec2.security-group-rule", false) \
+    X(K_ENI, "ec2.network-interface", false) \
+    X(K_INSTANCE, "ec2.instance", false) \
+    X(K_VOLUME, "ec2.volume", false) \
+    X(K_SNAPSHOT, "ec2.snapshot", false) \
+    X(K_ADDRESS, "ec2.address", false) \
+    X(K_ACL, "ec2.network-acl", false) \
+    X(K_USER, "iam.user", true) \
+    X(K_ROLE, "iam.role", true) \
+    X(K_IAM_GROUP, "iam.group", true) \
+    X(K_USER_POLICY, "iam.user-policy", true) \
+    X(K_ROLE_POLICY, "iam.role-policy", true) \
+    X(K_GROUP_POLICY, "iam.group-policy", true) \
+    X(K_USER_ATTACHED, "iam.user-attached-policy", true) \
+    X(K_ROLE_ATTACHED, "iam.role-attached-policy", true) \
+    X(K_GROUP_ATTACHED, "iam.group-attached-policy", true) \
+    X(K_MEMBER, "iam.group-member", true) \
+    X(K_POLICY, "iam.policy", true) \
+    X(K_ACCESS_KEY, "iam.access-key", true) \
+    X(K_LOGIN, "iam.login-profile", true) \
+    X(K_MFA, "iam.mfa-device", true) \
+    X(K_SESSION, "sts.session", true) \
+    X(K_BUCKET, "s3.bucket", true) \
+    X(K_OBJECT, "s3.object", true) \
+    X(K_ACCOUNT_BLOCK, "s3control.public-access-block", true) \
+    X(K_PARAMETER, "ssm.parameter", false) \
+    X(K_TOPIC, "sns.topic", false) \
+    X(K_SUBSCRIPTION, "sns.subscription", false) \
+    X(K_MESSAGE, "sns.message", false) \
+    X(K_DETECTOR, "guardduty.detector", false) \
+    X(K_GD_FINDING, "guardduty.finding", false) \
+    X(K_HUB, "securityhub.hub", false) \
+    X(K_SH_FINDING, "securityhub.finding", false)
+typedef enum sim_kind {
+#define X(name, text, global) name,
+    SIM_KINDS(X)
+#undef X
+    K_COUNT
+} sim_kind;
+
+/* ---- state.c: SQLite ---- */
+
+typedef struct sim_state sim_state;
+/* NULL file: in memory. NULL with a sentence in *err. With read_only nothing is created. */
+sim_state *state_open(const char *file, bool read_only, pb_arena *a, pb_str *err);
+void state_close(sim_state *s);
+bool state_begin(sim_state *s);
+bool state_commit(sim_state *s);
+void state_rollback(sim_state *s);
+/* Adds to the counter of an operation. */
+bool state_count(sim_state *s, pb_str service, pb_str operation, bool changed, bool failed);
+bool state_key_used(sim_state *s, pb_str key, int64_t ms, pb_str service, pb_str region);
+pb_value state_key_use(sim_state *s, pb_arena *a, pb_str key); /* {time, service, region}; none: never */
+/* The next number, from 1, under a name; 0 when it failed. */
+int64_t state_next(sim_state *s, pb_str name);
+/* Everything, for --show: {"resources": [...], "calls": {...}}. Secrets are masked. */
+pb_value state_dump(sim_state *s, pb_arena *a);
+
+/* ---- the call ---- */
+
+typedef struct sim sim;
+typedef struct sim_call sim_call;
+typedef pb_value sim_handler(sim_call *c);
+
+/* How a service gives out long lists. */
+typedef struct sim_paging {
+    const char *token_in, *token_out, *limit; /* members of input, output, input */
+    const char *truncated;                    /* a flag in the output, or NULL */
+    const char *bad_token;                    /* error code */
+    uint32_t page;                            /* items a page when the request names no limit */
+    uint32_t least;                           /* the smallest limit that may be asked for; 0 is 1 */
+} sim_paging;
+
+enum { SIM_CHECKSUM = 1 /* S3: a checksum of the body is required */ };
+
+typedef struct sim_operation {
+    const char *name;
+    sim_handler *fn;
+    const void *data;  /* what a shared handler needs to know */
+    const char *list;  /* the output's member given out in pages; NULL: given whole */
+    unsigned flags;
+} sim_operation;
+
+typedef struct sim_service {
+    const char *name; /* as in the model */
+    const sim_operation *ops;
+    size_t nops;
+    const sim_paging *paging;
+    void (*prepare)(sim_call *c);               /* before a handler: a region's defaults ...; NULL: nothing */
+} sim_service;
+#define SIM_OPS(table) (table), sizeof(table) / sizeof *(table)
+
+extern const sim_service sim_ec2, sim_iam, sim_s3, sim_s3control, sim_sts, sim_ssm, sim_sns, sim_guardduty, sim_securityhub;
+
+typedef struct sim_caller {
+    pb_str arn, user_id, access_key; /* arn empty: anonymous (S3 only) */
+    pb_str user, role;               /* name of the IAM user or role behind it; both empty: the account's root */
+    int64_t issued_ms;               /* when a session's token was issued; 0: no session */
+} sim_caller;
+
+struct sim_call {
+    const sim *sim;
+    sim_state *state;
+    pb_arena *arena;
+    const sim_operation *row;
+    pb_str account, region, partition;
+    sim_caller caller;
+    const aws_incoming *http;
+    pb_value in;
+    int64_t now; /* ms */
+    bool changed; /* something in the state is different now */
+    bool failed;
+    aws_error err;
+};
+
+enum { SIM_MAX_FAULTS = 32 };
+/* The next `left` calls of an operation answer with this instead. */
+typedef struct sim_fault {
+    pb_str operation; /* "ec2.CreateTags" */
+    pb_str code;      /* "Throttling"; "Close" cuts the connection, "Garbage" answers with something else */
+    int64_t left;
+} sim_fault;
+
+struct sim {
+    sim_state *state;
+    const aws_model *model;
+    sigv4_keys *keys;
+    pb_str account, region, access_key, secret_key, seed;
+    bool log;
+    sim_fault faults[SIM_MAX_FAULTS];
+    size_t nfaults;
+};
+
+/* Notes the error (the first one counts); always none, so that a handler can return it. */
+pb_value sim_fail(sim_call *c, int status, const char *code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* ---- resources (state.c) ---- */
+
+pb_value sim_get(sim_call *c, sim_kind k, pb_str parent, pb_str id); /* none: there is none */
+pb_value sim_find(sim_call *c, sim_kind k, pb_str id);               /* whatever its parent */
+/* In the order of creation; parent NULL: all of the kind. */
+pb_value sim_list(sim_call *c, sim_kind k, const pb_str *parent);
+pb_value sim_list_of(sim_call *c, sim_kind k, pb_str parent);
+pb_value sim_list_sorted(sim_call *c, sim_kind k, const pb_str *parent); /* by id, bytewise */
+void sim_put(sim_call *c, sim_kind k, pb_str parent, pb_str id, pb_value v);
+void sim_put_body(sim_call *c, sim_kind k, pb_str parent, pb_str id, pb_value v, pb_str body);
+pb_str sim_body(sim_call *c, sim_kind k, pb_str parent, pb_str id);
+bool sim_delete(sim_call *c, sim_kind k, pb_str parent, pb_str id); /* false: there was none */
+void sim_delete_all(sim_call *c, sim_kind k, pb_str parent);
+/* A number from 1 that is never given out twice under this name in this region. */
+int64_t sim_next(sim_call *c, const char *what, pb_str of);
+
+/* ---- values (values.c) ---- */
+
+typedef struct sim_field {
+    const char *key;
+    pb_value value;
+} sim_field;
+/* MAP(c, {"Key", v}, {"Other", w}): none values are left out. */
+#define MAP(c, ...) \
+    sim_map((c), (const sim_field[]){__VA_ARGS__}, sizeof((const sim_field[]){__VA_ARGS__}) / sizeof(sim_field))
+pb_value sim_map(sim_call *c, const sim_field *fields, size_t n);
+pb_value sim_with(sim_call *c, pb_value map, const char *key, pb_value v); /* none removes */
+pb_value sim_merge(sim_call *c, pb_value base, pb_value over);             /* all of over's entries into base */
+pb_value sim_pick(sim_call *c, pb_value from, const char *const *keys);    /* NULL-terminated */
+pb_value sim_text(sim_call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+typedef struct sim_items {
+    pb_value *v;
+    uint32_t n, cap;
+} sim_items;
+void items_add(sim_call *c, sim_items *l, pb_value v);
+pb_value items_list(sim_call *c, const sim_items *l);
+pb_value sim_list1(sim_call *c, pb_value v); /* a list of one */
+
+static inline pb_str get_text(pb_value v, const char *key) {
+    pb_value t = pb_get_c(v, key);
+    return t.kind == PB_STRING || t.kind == PB_BYTES ? pb_text(t) : (pb_str){"", 0};
+}
+static inline bool get_bool(pb_value v, const char *key) {
+    pb_value b = pb_get_c(v, key);
+    return b.kind == PB_BOOL && b.u.b;
+}
+static inline int64_t get_int(pb_value v, const char *key, int64_t missing) {
+    pb_value i = pb_get_c(v, key);
+    return i.kind == PB_INT ? i.u.i : missing;
+}
+static inline bool is_set(pb_value v) { return v.kind != PB_NONE; }
+static inline pb_value or_else(pb_value v, pb_value otherwise) { return is_set(v) ? v : otherwise; }
+/* The items of a list; nothing for anything else. */
+#define EACH(item, list) \
+    for (const pb_value *item = (list).kind == PB_LIST ? (list).u.items : NULL, \
+                        *item##_end = item ? item + (list).n : NULL; \
+         item != item##_end; item++)
+
+bool str_starts(pb_str s, const char *prefix);
+bool sim_glob(pb_str pattern, pb_str text); /* * and ?, \ escapes */
+bool sim_glob_fold(pb_str pattern, pb_str text);
+pb_value sim_conform(sim_call *c, pb_value v, aws_shape shape);
+/* The part of out's member `list` that the request asks for. */
+pb_value sim_page(sim_call *c, pb_value out, const char *list, const sim_paging *p);
+/* Does a path into a value ("NetworkInterfaces.Groups.GroupId"; lists: any item) lead to a text that matches? */
+bool sim_path_matches(pb_value v, const char *path, pb_str pattern);
+
+/* AWS-shaped identifiers, the same for the same seed and order: prefix and n hex digits / base32 / base64 characters. */
+pb_str sim_hex_id(sim_call *c, const char *prefix, unsigned digits);
+pb_str sim_key_id(sim_call *c, const char *prefix, unsigned chars);
+pb_str sim_secret(sim_call *c, const char *what, unsigned chars);
+pb_str sim_uuid(sim_call *c, const char *what);
+
+/* Lists of {Key, Value}. */
+pb_value tags_merge(sim_call *c, pb_value have, pb_value add);
+pb_value tags_remove_keys(sim_call *c, pb_value have, pb_value keys);
+pb_value tags_value(pb_value tags, pb_str key); /* none: no such tag */
+
+/* ---- policy.c ---- */
+
+/* True when text is a policy; an identity policy needs Resource, others Principal. */
+bool policy_valid(sim_call *c, pb_str text, bool identity);
+bool policy_is_public(sim_call *c, pb_str text);
+bool policy_allows_anyone(sim_call *c, pb_str text, pb_str action, pb_str resource);
+/* Does an explicit Deny among the caller's own policies speak of this action? */
+bool policy_denies_caller(sim_call *c, pb_str action);
+
+/* ---- s3.c and s3_http.c ---- */
+
+/* Turns virtual-host style into path style. */
+bool s3_route(pb_arena *a, aws_incoming *in);
+/* Takes aws-chunked apart and compares every digest that the request carries; needs one when required. */
+bool s3_unpack(sim_call *c, aws_incoming *in);
+void s3_check_digest(sim_call *c, const aws_incoming *in, bool required);
+bool s3_anonymous_may(sim_call *c, pb_str operation);
+
+/* ---- http.c ---- */
+
+typedef struct sim_answer {
+    int status;
+    pb_header *headers;
+    uint32_t nheaders;
+    pb_str body;
+} sim_answer;
+/* Answers one request; everything in the arena. */
+void sim_answer_request(sim *s, pb_arena *a, const aws_incoming *in, sim_answer *out);
+/* Serves until SIGTERM or SIGINT. The exit status. */
+int http_serve(sim *s, int port);
+
+pb_str sim_header(const aws_incoming *in, const char *name); /* any case; empty when absent */
+
+#endif
