@@ -89,8 +89,9 @@ vm_outcome vm_run_go(vm_run *r) {
     return r->outcome;
 }
 
-static fiber *waiting_for(const vm_call *c) {
+static fiber *waiting_for(vm_call *c) {
     fiber *f = c->fiber;
+    c->answered = true;
     return c->run->outcome == VM_RUNNING && f->state == FIBER_CALLING && f->call == c ? f : NULL;
 }
 
