@@ -15,7 +15,8 @@
 pb_str check_source(checker *c, pb_span span, const char *otherwise) {
     enum { SHORT = 48 }; /* longer ones would bury the message */
     const source_set *set = c->program->sources;
-    if (!set || span.file >= set->count || span.end <= span.start || span.end - span.start > SHORT) return pb_str_c(otherwise);
+    if (!set || span.file >= set->count || span.end <= span.start || span.end - span.start > SHORT)
+        return pb_str_c(otherwise);
     const source_file *f = &set->files[span.file];
     if (span.end > f->text.n || memchr(f->text.s + span.start, '\n', span.end - span.start)) return pb_str_c(otherwise);
     return pb_printf(c->arena, "`%.*s`", (int)(span.end - span.start), f->text.s + span.start);
@@ -74,7 +75,8 @@ void nearest_hint(checker *c, diag *d, const nearest *n) {
 
 /* ---- the driver ---- */
 
-static pb_type *record_of(checker *c, const char *name, const char *const *fields, const type_kind *kinds, const bool *optional, size_t n) {
+static pb_type *record_of(checker *c, const char *name, const char *const *fields, const type_kind *kinds,
+                          const bool *optional, size_t n) {
     type_field *first = NULL, **end = &first;
     for (size_t i = 0; i < n; i++) {
         type_field *f = pb_alloc(c->arena, sizeof *f);
@@ -89,7 +91,8 @@ static pb_type *record_of(checker *c, const char *name, const char *const *field
 
 /* What `run` and `error` are. An event need not name an account or region, and a time only if its envelope has one. */
 static void make_records(checker *c) {
-    static const char *const run[] = {"id", "incident_id", "playbook", "account", "region", "event_time", "started", "dry_run"};
+    static const char *const run[] = {"id",     "incident_id", "playbook", "account",
+                                      "region", "event_time",  "started",  "dry_run"};
     static const type_kind run_kinds[] = {TYPE_STRING, TYPE_STRING, TYPE_STRING, TYPE_STRING,
                                           TYPE_STRING, TYPE_TIME,   TYPE_TIME,   TYPE_BOOL};
     static const bool run_optional[] = {false, false, false, true, true, true, false, false};

@@ -25,16 +25,22 @@
 #include "lang/types.h"
 
 enum {
-    CHECK_MAX_DEPTH = 1000,  /* as LIMIT_NESTING says: expressions in expressions, else-ifs after one another */
-    NARROW_MAX_PARTS = 16,   /* fields in a path that can be narrowed; the longest real one has 8 */
-    RETRY_MAX = 10,          /* with backoff that is already minutes */
+    CHECK_MAX_DEPTH = 1000,        /* as LIMIT_NESTING says: expressions in expressions, else-ifs after one another */
+    NARROW_MAX_PARTS = 16,         /* fields in a path that can be narrowed; the longest real one has 8 */
+    RETRY_MAX = 10,                /* with backoff that is already minutes */
     STEP_TIMEOUT_MAX = 3600 * 1000 /* ms */
 };
 
 /* ---- names (resolve.c) ---- */
 
 /* What lives in different namespaces may have the same name: an event and an action, a playbook and a type. */
-typedef enum name_class { NAMES_VALUE /* param, fn, action */, NAMES_TYPE, NAMES_EVENT, NAMES_PLAYBOOK, NAMES_NONE } name_class;
+typedef enum name_class {
+    NAMES_VALUE /* param, fn, action */,
+    NAMES_TYPE,
+    NAMES_EVENT,
+    NAMES_PLAYBOOK,
+    NAMES_NONE
+} name_class;
 
 typedef struct call_edge {
     struct call_edge *next;
@@ -44,15 +50,15 @@ typedef struct call_edge {
 
 /* A declaration and what checking knows about it. */
 typedef struct decl_info {
-    struct decl_info *next;  /* of the same file, in source order */
+    struct decl_info *next; /* of the same file, in source order */
     ast_decl *decl;
-    pb_str name;             /* dotted: "ec2.isolate" */
+    pb_str name; /* dotted: "ec2.isolate" */
     name_class cls;
     struct file_env *file;
     enum { DECL_NEW, DECL_BUSY, DECL_DONE } state; /* types and signatures: while being resolved, BUSY */
-    call_edge *calls;        /* fn, action: what the body calls */
-    call_edge *walk;         /* circle search: the next edge to follow */
-    struct decl_info *under; /* circle search: who was followed to here */
+    call_edge *calls;                              /* fn, action: what the body calls */
+    call_edge *walk;                               /* circle search: the next edge to follow */
+    struct decl_info *under;                       /* circle search: who was followed to here */
     enum { WALK_NEW, WALK_OPEN, WALK_CLOSED } walked;
 } decl_info;
 
@@ -71,7 +77,7 @@ typedef struct file_env {
     bool builtin;
     decl_info *decls, *last;
     uint32_t count;
-    name_table names;        /* its own declarations and those of the files it imports */
+    name_table names; /* its own declarations and those of the files it imports */
 } file_env;
 
 /* ---- narrowing (narrow.c) ---- */
@@ -104,16 +110,16 @@ typedef struct body { /* what is being checked now */
     scope_entry *scope;
     narrow_fact *facts;
     uint32_t nlocals;
-    pb_effect allowed;         /* in expressions: pure or read */
-    const char *pure_because;  /* "the body of a fn": why only pure is allowed */
-    const ast_stmt *parallel;  /* the innermost block whose branch this is */
-    pb_effect effect;          /* the highest so far ... */
-    pb_str effect_of;          /* ... whose it is ... */
-    pb_span effect_span;       /* ... and where */
+    pb_effect allowed;        /* in expressions: pure or read */
+    const char *pure_because; /* "the body of a fn": why only pure is allowed */
+    const ast_stmt *parallel; /* the innermost block whose branch this is */
+    pb_effect effect;         /* the highest so far ... */
+    pb_str effect_of;         /* ... whose it is ... */
+    pb_span effect_span;      /* ... and where */
     unsigned depth;
-    bool too_deep;             /* said so already */
+    bool too_deep; /* said so already */
     bool has_record, has_on_failure;
-    unsigned blocks;           /* how many blocks this is inside of */
+    unsigned blocks; /* how many blocks this is inside of */
 } body;
 
 typedef struct checker {
@@ -122,13 +128,13 @@ typedef struct checker {
     const pb_schema *schema;
     diag_list *diags;
     type_store *types;
-    file_env *files;      /* in the order of program->files */
+    file_env *files; /* in the order of program->files */
     uint32_t nfiles;
-    name_table builtins;  /* the standard library's */
-    name_table playbooks; /* of all files */
+    name_table builtins;   /* the standard library's */
+    name_table playbooks;  /* of all files */
     pb_type *poison, *any; /* any: of built-ins' parameters only, compared by address */
-    pb_type *run, *error; /* records */
-    ast_local scratch; /* stands in for a local when memory has run out */
+    pb_type *run, *error;  /* records */
+    ast_local scratch;     /* stands in for a local when memory has run out */
     body *b;
 } checker;
 
@@ -156,19 +162,20 @@ bool resolve_all(checker *c); /* false: out of memory */
 decl_info *resolve_name(checker *c, const file_env *f, name_class cls, pb_str name);
 void resolve_offer(checker *c, const file_env *f, name_class cls, nearest *n);
 bool resolve_is_namespace(checker *c, const file_env *f, pb_str first); /* some visible name begins with "first." */
-bool resolve_is_builtin(pb_str name); /* a plain built-in function */
+bool resolve_is_builtin(pb_str name);                                   /* a plain built-in function */
 
 /* ---- check_decl.c ---- */
-void check_declare(checker *c, decl_info *d);     /* types, signatures, events: before any body */
+void check_declare(checker *c, decl_info *d); /* types, signatures, events: before any body */
 void check_body(checker *c, decl_info *d);
 pb_type *check_type(checker *c, file_env *f, ast_type *t);
 pb_type *check_schema_type(checker *c, file_env *f, ast_type *t); /* of an event: members by their wire names */
-void check_event(checker *c, decl_info *d);       /* check_event.c */
-void check_playbook_header(checker *c, decl_info *d); /* check_event.c */
+void check_event(checker *c, decl_info *d);                       /* check_event.c */
+void check_playbook_header(checker *c, decl_info *d);             /* check_event.c */
 void body_begin(checker *c, body *b, body_kind kind, decl_info *d);
 
 /* ---- check_stmt.c ---- */
-ast_local *scope_add(checker *c, ast_name name, pb_type *type, bool is_let); /* says when the name is taken; never NULL */
+ast_local *scope_add(checker *c, ast_name name, pb_type *type,
+                     bool is_let); /* says when the name is taken; never NULL */
 ast_local *scope_find(const checker *c, pb_str name);
 bool check_block(checker *c, ast_stmt *s); /* in a scope of its own; true: never gets past its end */
 bool check_statements(checker *c, ast_stmt *s);

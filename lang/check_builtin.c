@@ -1,9 +1,10 @@
 /*
- * check_builtin.c - calls of the built-in functions and methods: the signatures in builtins.def, read as they stand there.
+ * check_builtin.c - calls of the built-in functions and methods: the signatures in builtins.def, read as they stand
+ * there.
  *
- * A signature is text: "list[T]", "string=" (may be left out), "any". T is what the receiver's list or map holds. A method
- * is found by its name and the kind of its receiver; arn, ip and cidr have the methods of string besides their own.
- * Constant arguments of arn(), ip(), cidr() and time() are validated here, and then the result is not optional.
+ * A signature is text: "list[T]", "string=" (may be left out), "any". T is what the receiver's list or map holds. A
+ * method is found by its name and the kind of its receiver; arn, ip and cidr have the methods of string besides their
+ * own. Constant arguments of arn(), ip(), cidr() and time() are validated here, and then the result is not optional.
  */
 #include "lang/check.h"
 
@@ -37,9 +38,9 @@ static pb_type *read_plain(reader *r) {
     static const struct {
         const char *word;
         type_kind kind;
-    } words[] = {{"bool", TYPE_BOOL}, {"int", TYPE_INT}, {"float", TYPE_FLOAT}, {"string", TYPE_STRING}, {"bytes", TYPE_BYTES},
-                 {"duration", TYPE_DURATION}, {"time", TYPE_TIME}, {"ip", TYPE_IP}, {"cidr", TYPE_CIDR}, {"arn", TYPE_ARN},
-                 {"json", TYPE_JSON}};
+    } words[] = {{"bool", TYPE_BOOL},   {"int", TYPE_INT},           {"float", TYPE_FLOAT}, {"string", TYPE_STRING},
+                 {"bytes", TYPE_BYTES}, {"duration", TYPE_DURATION}, {"time", TYPE_TIME},   {"ip", TYPE_IP},
+                 {"cidr", TYPE_CIDR},   {"arn", TYPE_ARN},           {"json", TYPE_JSON}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (take(r, words[i].word)) return check_simple(r->c, words[i].kind);
     if (take(r, "any")) return r->c->any;
@@ -116,11 +117,13 @@ static void say_unknown_method(checker *c, const ast_expr *receiver, pb_type *of
     nearest n = nearest_to(name.text);
     for (size_t i = 0; i < ROWS; i++)
         if (*rows[i].receiver && suits(c, &rows[i], of)) nearest_offer(&n, pb_str_c(rows[i].name));
-    if (type_base(of)->kind == TYPE_LIST && (pb_str_is(name.text, "length") || pb_str_is(name.text, "count") || pb_str_is(name.text, "len")))
+    if (type_base(of)->kind == TYPE_LIST &&
+        (pb_str_is(name.text, "length") || pb_str_is(name.text, "count") || pb_str_is(name.text, "len")))
         n.best = PB_STR("size");
     pb_str type = check_type_text(c, type_base(of));
     const char *other = other_receiver(name.text);
-    diag *d = diag_add(c->diags, DIAG_UNKNOWN_METHOD, name.span, "%.*s has no method `%.*s`", PB_ARG(type), PB_ARG(name.text));
+    diag *d = diag_add(c->diags, DIAG_UNKNOWN_METHOD, name.span, "%.*s has no method `%.*s`", PB_ARG(type),
+                       PB_ARG(name.text));
     if (n.best.n)
         nearest_hint(c, d, &n);
     else if (type_base(of)->kind == TYPE_JSON)
@@ -148,7 +151,8 @@ static void refuse_any(checker *c, const ast_expr *e, const builtin_row *row, pb
 
 static void check_argument(checker *c, ast_arg *a, const builtin_row *row, const signature *s, uint32_t i) {
     if (a->name.text.s) {
-        diag *d = diag_add(c->diags, DIAG_ARGUMENT_NAMES, a->name.span, "built-in functions take arguments without names");
+        diag *d =
+            diag_add(c->diags, DIAG_ARGUMENT_NAMES, a->name.span, "built-in functions take arguments without names");
         check_hint(c, d, "leave `%.*s:` out", PB_ARG(a->name.text));
     }
     if (i >= s->n) {
@@ -161,7 +165,8 @@ static void check_argument(checker *c, ast_arg *a, const builtin_row *row, const
         check_value(c, a->value, s->params[i], pb_printf(c->arena, "`%s`", row->name));
 }
 
-static void check_builtin_arguments(checker *c, ast_expr *e, ast_expr *receiver, const builtin_row *row, const signature *s) {
+static void check_builtin_arguments(checker *c, ast_expr *e, ast_expr *receiver, const builtin_row *row,
+                                    const signature *s) {
     uint32_t offset = receiver ? 1 : 0, i = 0;
     ast_expr **slots = pb_alloc_array(c->arena, s->n + offset, sizeof *slots);
     e->u.call.resolved = slots;
@@ -170,11 +175,13 @@ static void check_builtin_arguments(checker *c, ast_expr *e, ast_expr *receiver,
     for (ast_arg *a = e->u.call.args; a; a = a->next, i++) {
         if (slots && i < s->n) slots[i + offset] = a->value;
         if (i == s->n)
-            diag_add(c->diags, DIAG_TOO_MANY_ARGUMENTS, a->value->span, "`%s` takes %u argument%s", row->name, s->n, s->n == 1 ? "" : "s");
+            diag_add(c->diags, DIAG_TOO_MANY_ARGUMENTS, a->value->span, "`%s` takes %u argument%s", row->name, s->n,
+                     s->n == 1 ? "" : "s");
         check_argument(c, a, row, s, i);
     }
     if (i < s->required)
-        diag_add(c->diags, DIAG_MISSING_ARGUMENT, e->span, "`%s` takes %u argument%s", row->name, s->required, s->required == 1 ? "" : "s");
+        diag_add(c->diags, DIAG_MISSING_ARGUMENT, e->span, "`%s` takes %u argument%s", row->name, s->required,
+                 s->required == 1 ? "" : "s");
 }
 
 /* ---- constants of arn(), ip(), cidr(), time() ---- */
@@ -192,7 +199,8 @@ static pb_type *check_made(checker *c, const ast_expr *e, const builtin_row *row
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
         if (strcmp(row->id, made[i].id) != 0) continue;
         if (made[i].valid(arg->u.string)) return type_base(result);
-        diag *d = diag_add(c->diags, DIAG_BAD_LITERAL, arg->span, "\"%.*s\" is not %s", PB_ARG(arg->u.string), made[i].what);
+        diag *d =
+            diag_add(c->diags, DIAG_BAD_LITERAL, arg->span, "\"%.*s\" is not %s", PB_ARG(arg->u.string), made[i].what);
         check_hint(c, d, "it looks like %s", made[i].form);
         return c->poison;
     }
@@ -201,7 +209,8 @@ static pb_type *check_made(checker *c, const ast_expr *e, const builtin_row *row
 
 static bool sortable(const pb_type *t) {
     t = t->base ? t->base : t;
-    return type_is_number(t) || type_is_text(t) || t->kind == TYPE_TIME || t->kind == TYPE_DURATION || t->kind == TYPE_POISON;
+    return type_is_number(t) || type_is_text(t) || t->kind == TYPE_TIME || t->kind == TYPE_DURATION ||
+           t->kind == TYPE_POISON;
 }
 
 pb_type *check_builtin(checker *c, ast_expr *e, ast_expr *receiver, pb_type *of, ast_name name) {
@@ -218,7 +227,8 @@ pb_type *check_builtin(checker *c, ast_expr *e, ast_expr *receiver, pb_type *of,
     check_builtin_arguments(c, e, receiver, row, &s);
     if (strcmp(row->id, "SORT") == 0 && !sortable(type_base(of)->elem)) {
         pb_str type = check_type_text(c, type_base(of)->elem);
-        diag_add(c->diags, DIAG_BAD_OPERAND, e->span, "values of type %.*s have no order to sort them by", PB_ARG(type));
+        diag_add(c->diags, DIAG_BAD_OPERAND, e->span, "values of type %.*s have no order to sort them by",
+                 PB_ARG(type));
     }
     if (!receiver) return check_made(c, e, row, s.result);
     return of->optional ? type_opt(c->types, s.result) : s.result;

@@ -1,14 +1,15 @@
 /*
  * check_call.c - calls: what is called, and which argument belongs to which parameter.
  *
- * `a(...)` is a function, an action or a built-in. `a.b(...)` is a built-in method when `a` has a value, an AWS operation
- * when it begins with `aws.`, else the function or action of that dotted name. After checking, a call of something
- * declared has one expression for each parameter in `resolved`, the defaults filled in (they are constants), so that
- * codegen need not know about names and order. AWS operations keep their named arguments as they are written.
+ * `a(...)` is a function, an action or a built-in. `a.b(...)` is a built-in method when `a` has a value, an AWS
+ * operation when it begins with `aws.`, else the function or action of that dotted name. After checking, a call of
+ * something declared has one expression for each parameter in `resolved`, the defaults filled in (they are constants),
+ * so that codegen need not know about names and order. AWS operations keep their named arguments as they are written.
  */
 #include "lang/check.h"
 
-static void check_arguments_alone(checker *c, ast_expr *e) { /* of a call that went wrong: their own mistakes, and uses */
+static void check_arguments_alone(checker *c,
+                                  ast_expr *e) { /* of a call that went wrong: their own mistakes, and uses */
     for (ast_arg *a = e->u.call.args; a; a = a->next) check_expr(c, a->value, NULL);
 }
 
@@ -39,13 +40,15 @@ static ast_field *parameter_named(ast_decl *d, pb_str name, uint32_t *index) {
 static void say_unknown_argument(checker *c, const ast_arg *a, const decl_info *d) {
     nearest n = nearest_to(a->name.text);
     for (const ast_field *p = d->decl->params; p; p = p->next) nearest_offer(&n, p->name.text);
-    diag *m = diag_add(c->diags, DIAG_UNKNOWN_ARGUMENT, a->name.span, "`%.*s` has no parameter `%.*s`", PB_ARG(d->name), PB_ARG(a->name.text));
+    diag *m = diag_add(c->diags, DIAG_UNKNOWN_ARGUMENT, a->name.span, "`%.*s` has no parameter `%.*s`", PB_ARG(d->name),
+                       PB_ARG(a->name.text));
     nearest_hint(c, m, &n);
     if (!n.best.n && !d->decl->params) check_hint(c, m, "it takes no arguments");
 }
 
 /* The parameter that an argument is for; NULL after a message. */
-static ast_field *place_argument(checker *c, const ast_arg *a, decl_info *d, uint32_t position, bool *named, uint32_t *index) {
+static ast_field *place_argument(checker *c, const ast_arg *a, decl_info *d, uint32_t position, bool *named,
+                                 uint32_t *index) {
     if (a->name.text.s) {
         *named = true;
         ast_field *p = parameter_named(d->decl, a->name.text, index);
@@ -53,7 +56,8 @@ static ast_field *place_argument(checker *c, const ast_arg *a, decl_info *d, uin
         return p;
     }
     if (*named) {
-        diag *m = diag_add(c->diags, DIAG_ARGUMENT_NAMES, a->value->span, "an argument without a name stands behind one with a name");
+        diag *m = diag_add(c->diags, DIAG_ARGUMENT_NAMES, a->value->span,
+                           "an argument without a name stands behind one with a name");
         check_hint(c, m, "put it in front, or name it");
         return NULL;
     }
@@ -62,7 +66,8 @@ static ast_field *place_argument(checker *c, const ast_arg *a, decl_info *d, uin
     *index = position;
     if (!p) {
         uint32_t n = parameter_count(d->decl);
-        diag *m = diag_add(c->diags, DIAG_TOO_MANY_ARGUMENTS, a->value->span, "`%.*s` takes %u argument%s", PB_ARG(d->name), n, n == 1 ? "" : "s");
+        diag *m = diag_add(c->diags, DIAG_TOO_MANY_ARGUMENTS, a->value->span, "`%.*s` takes %u argument%s",
+                           PB_ARG(d->name), n, n == 1 ? "" : "s");
         check_also(m, d->decl->name.span, "declared here");
     }
     return p;
@@ -71,8 +76,8 @@ static ast_field *place_argument(checker *c, const ast_arg *a, decl_info *d, uin
 static void fill_argument(checker *c, ast_expr *e, ast_arg *a, ast_field *p, uint32_t index) {
     ast_expr **slot = &e->u.call.resolved[index];
     if (*slot) {
-        diag *m = diag_add(c->diags, DIAG_DUPLICATE_ARGUMENT, a->name.text.s ? a->name.span : a->value->span, "`%.*s` is given twice",
-                           PB_ARG(p->name.text));
+        diag *m = diag_add(c->diags, DIAG_DUPLICATE_ARGUMENT, a->name.text.s ? a->name.span : a->value->span,
+                           "`%.*s` is given twice", PB_ARG(p->name.text));
         check_also(m, (*slot)->span, "first given here");
         check_expr(c, a->value, NULL);
         return;
@@ -150,9 +155,11 @@ static schema_service find_service(checker *c, const ast_name *name) {
     return 0;
 }
 
-static bool find_operation(checker *c, schema_service s, const ast_name *service, const ast_name *name, schema_operation *op) {
+static bool find_operation(checker *c, schema_service s, const ast_name *service, const ast_name *name,
+                           schema_operation *op) {
     if (c->schema->operation_find(c->schema->ctx, s, name->text, op)) return true;
-    diag *d = diag_add(c->diags, DIAG_UNKNOWN_OPERATION, name->span, "aws.%.*s has no operation `%.*s`", PB_ARG(service->text), PB_ARG(name->text));
+    diag *d = diag_add(c->diags, DIAG_UNKNOWN_OPERATION, name->span, "aws.%.*s has no operation `%.*s`",
+                       PB_ARG(service->text), PB_ARG(name->text));
     nearest n = nearest_to(name->text);
     schema_operation o;
     for (uint32_t i = 0; c->schema->operation_at(c->schema->ctx, s, i, &o); i++) nearest_offer(&n, o.name);
@@ -164,8 +171,10 @@ static void say_unknown_aws_argument(checker *c, const ast_arg *a, pb_str what, 
     nearest n = nearest_to(a->name.text);
     pb_str name;
     bool required;
-    for (uint32_t i = 0; input && type_member_at(c->types, input, i, &name, NULL, &required); i++) nearest_offer(&n, name);
-    diag *d = diag_add(c->diags, DIAG_UNKNOWN_ARGUMENT, a->name.span, "%.*s has no member `%.*s`", PB_ARG(what), PB_ARG(a->name.text));
+    for (uint32_t i = 0; input && type_member_at(c->types, input, i, &name, NULL, &required); i++)
+        nearest_offer(&n, name);
+    diag *d = diag_add(c->diags, DIAG_UNKNOWN_ARGUMENT, a->name.span, "%.*s has no member `%.*s`", PB_ARG(what),
+                       PB_ARG(a->name.text));
     nearest_hint(c, d, &n);
 }
 
@@ -175,13 +184,15 @@ static bool check_aws_argument(checker *c, ast_expr *e, ast_arg *a, pb_str what,
         diag *d = diag_add(c->diags, DIAG_ARGUMENT_NAMES, a->value->span, "AWS operations take named arguments only");
         pb_str first;
         bool required;
-        if (input && type_member_at(c->types, input, 0, &first, NULL, &required)) check_hint(c, d, "for example `%.*s: ...`", PB_ARG(first));
+        if (input && type_member_at(c->types, input, 0, &first, NULL, &required))
+            check_hint(c, d, "for example `%.*s: ...`", PB_ARG(first));
     } else if (!input || !(want = type_member(c->types, input, a->name.text))) {
         say_unknown_aws_argument(c, a, what, input);
     } else {
         for (const ast_arg *b = e->u.call.args; b != a; b = b->next) {
             if (!b->name.text.s || !pb_str_eq(b->name.text, a->name.text)) continue;
-            diag *d = diag_add(c->diags, DIAG_DUPLICATE_ARGUMENT, a->name.span, "`%.*s` is given twice", PB_ARG(a->name.text));
+            diag *d = diag_add(c->diags, DIAG_DUPLICATE_ARGUMENT, a->name.span, "`%.*s` is given twice",
+                               PB_ARG(a->name.text));
             check_also(d, b->name.span, "first given here");
             break;
         }
@@ -216,7 +227,8 @@ static pb_type *check_operation(checker *c, ast_expr *e, pb_str service, const s
     e->u.call.aws = pb_printf(c->arena, "%.*s.%.*s", PB_ARG(service), PB_ARG(op->name));
     pb_str what = pb_printf(c->arena, "`aws.%.*s`", PB_ARG(e->u.call.aws));
     effect_call(c, e->u.call.callee->span, what, op->effect, true, is_do);
-    if (op->deprecated) diag_add(c->diags, DIAG_DEPRECATED, e->u.call.callee->span, "AWS marks %.*s as deprecated", PB_ARG(what));
+    if (op->deprecated)
+        diag_add(c->diags, DIAG_DEPRECATED, e->u.call.callee->span, "AWS marks %.*s as deprecated", PB_ARG(what));
     pb_type *input = op->input ? type_of_shape(c->types, service, op->input, false) : NULL;
     bool placed = true;
     for (ast_arg *a = e->u.call.args; a; a = a->next) placed = check_aws_argument(c, e, a, what, input) && placed;
@@ -235,7 +247,8 @@ static pb_type *check_aws(checker *c, ast_expr *e, bool is_do) {
     } else {
         s = find_service(c, &of->u.field.name);
     }
-    if (s && find_operation(c, s, &of->u.field.name, &callee->u.field.name, &op)) return check_operation(c, e, of->u.field.name.text, &op, is_do);
+    if (s && find_operation(c, s, &of->u.field.name, &callee->u.field.name, &op))
+        return check_operation(c, e, of->u.field.name.text, &op, is_do);
     check_arguments_alone(c, e);
     return c->poison;
 }
@@ -274,13 +287,15 @@ static pb_type *unknown_call(checker *c, ast_expr *e, pb_str name) {
     const ast_expr *root = root_of(e->u.call.callee);
     decl_info *playbook = resolve_name(c, c->b->file, NAMES_PLAYBOOK, name);
     mark_callee(c, e->u.call.callee);
-    diag *d = diag_add(c->diags, DIAG_UNKNOWN_CALL, e->u.call.callee->span, "there is no function or action `%.*s`", PB_ARG(name));
+    diag *d = diag_add(c->diags, DIAG_UNKNOWN_CALL, e->u.call.callee->span, "there is no function or action `%.*s`",
+                       PB_ARG(name));
     nearest n = nearest_to(name);
     resolve_offer(c, c->b->file, NAMES_VALUE, &n);
     if (e->u.call.callee->kind == EXPR_NAME) offer_builtins(&n);
     nearest_hint(c, d, &n);
     if (playbook)
-        check_hint(c, d, "`%.*s` is a playbook; playbooks start by their events, what they share goes into an action", PB_ARG(name));
+        check_hint(c, d, "`%.*s` is a playbook; playbooks start by their events, what they share goes into an action",
+                   PB_ARG(name));
     else if (!n.best.n && root != e->u.call.callee && !resolve_is_namespace(c, c->b->file, root->u.name.text))
         check_hint(c, d, "is the file that declares it imported?");
     check_arguments_alone(c, e);

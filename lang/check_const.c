@@ -11,13 +11,20 @@
 #include <pcre2.h>
 #include <stdio.h>
 
-enum { REGEX_MATCH_LIMIT = 100000 /* steps for AWS's own patterns on one literal; more says nothing */ };
+/* For AWS's own patterns on one literal; what takes more is let through. */
+enum { REGEX_MATCH_LIMIT = 100000, REGEX_DEPTH_LIMIT = 2000 };
 
 static const ast_expr *first_inconstant(const ast_expr *e) {
     switch (e->kind) {
-    case EXPR_NONE: case EXPR_BOOL: case EXPR_INT: case EXPR_FLOAT: case EXPR_DURATION: case EXPR_STRING: return NULL;
+    case EXPR_NONE:
+    case EXPR_BOOL:
+    case EXPR_INT:
+    case EXPR_FLOAT:
+    case EXPR_DURATION:
+    case EXPR_STRING: return NULL;
     case EXPR_NEG: return first_inconstant(e->u.unary);
-    case EXPR_LIST: case EXPR_MAP:
+    case EXPR_LIST:
+    case EXPR_MAP:
         for (const ast_arg *a = e->u.list; a; a = a->next) {
             const ast_expr *bad = first_inconstant(a->value);
             if (bad) return bad;
@@ -46,13 +53,18 @@ bool constant_int(const ast_expr *e, int64_t *v) {
     int64_t a, b;
     if (e->kind == EXPR_INT) return *v = e->u.integer, true;
     if (e->kind == EXPR_NEG && constant_int(e->u.unary, &a)) return !__builtin_sub_overflow((int64_t)0, a, v);
-    if (e->kind != EXPR_BINARY || !constant_int(e->u.binary.left, &a) || !constant_int(e->u.binary.right, &b)) return false;
+    if (e->kind != EXPR_BINARY || !constant_int(e->u.binary.left, &a) || !constant_int(e->u.binary.right, &b))
+        return false;
     switch (e->op) {
     case OP_ADD: return !__builtin_add_overflow(a, b, v);
     case OP_SUB: return !__builtin_sub_overflow(a, b, v);
     case OP_MUL: return !__builtin_mul_overflow(a, b, v);
-    case OP_DIV: if (!b || (b == -1 && a == INT64_MIN)) return false; return *v = a / b, true;
-    case OP_MOD: if (!b || b == -1) return false; return *v = a % b, true;
+    case OP_DIV:
+        if (!b || (b == -1 && a == INT64_MIN)) return false;
+        return *v = a / b, true;
+    case OP_MOD:
+        if (!b || b == -1) return false;
+        return *v = a % b, true;
     default: return false;
     }
 }
@@ -95,7 +107,8 @@ bool text_is_arn(pb_str s) {
         if ((unsigned char)s.s[i] < ' ') return false;
         if (s.s[i] == ':' && n < COLONS) at[n++] = i;
     }
-    return n == COLONS && at[0] == 3 && memcmp(s.s, "arn", 3) == 0 && at[1] > at[0] + 1 && at[2] > at[1] + 1 && at[4] + 1 < s.n;
+    return n == COLONS && at[0] == 3 && memcmp(s.s, "arn", 3) == 0 && at[1] > at[0] + 1 && at[2] > at[1] + 1 &&
+           at[4] + 1 < s.n;
 }
 
 /* 2026-01-02T03:04:05Z, perhaps with a fraction of up to three digits */
@@ -128,7 +141,8 @@ bool text_is_version(pb_str s) {
     if ((s.s[i] != '-' && s.s[i] != '+') || i + 1 == s.n) return false;
     for (i++; i < s.n; i++) {
         char ch = s.s[i];
-        bool ok = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '.' || ch == '-' || ch == '+';
+        bool ok = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '.' ||
+                  ch == '-' || ch == '+';
         if (!ok) return false;
     }
     return true;
@@ -136,14 +150,14 @@ bool text_is_version(pb_str s) {
 
 /* ---- regular expressions ---- */
 
-static pcre2_code *compile(pb_str pattern, int *code, size_t *offset) {
-    return pcre2_compile((PCRE2_SPTR)(pattern.s ? pattern.s : ""), pattern.n, PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, code, offset, NULL);
+static pcre2_code *compile(pb_str pattern, uint32_t options, int *code, size_t *offset) {
+    return pcre2_compile((PCRE2_SPTR)(pattern.s ? pattern.s : ""), pattern.n, options, code, offset, NULL);
 }
 
 bool regex_valid(pb_str pattern, char *why, size_t why_size) {
     int code = 0;
     size_t offset = 0;
-    pcre2_code *re = compile(pattern, &code, &offset);
+    pcre2_code *re = compile(pattern, PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, &code, &offset);
     if (re) {
         pcre2_code_free(re);
         return true;
@@ -154,17 +168,23 @@ bool regex_valid(pb_str pattern, char *why, size_t why_size) {
     return false;
 }
 
-/* AWS's patterns come out of other regular expression languages: what PCRE2 cannot read refuses nothing. */
+/* AWS's patterns are written for Java: what PCRE2 cannot read refuses nothing. One without ^ and $ is meant for the
+ * whole text: that is how the services take it. */
 bool regex_refuses(pb_str pattern, pb_str text) {
     int code = 0;
     size_t offset = 0;
     bool refuses = false;
-    pcre2_code *re = compile(pattern, &code, &offset);
+    uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_ALT_BSUX | PCRE2_DOLLAR_ENDONLY;
+    if (!memchr(pattern.s, '^', pattern.n) && !memchr(pattern.s, '$', pattern.n))
+        options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
+    pcre2_code *re = compile(pattern, options, &code, &offset);
     pcre2_match_data *match = re ? pcre2_match_data_create_from_pattern(re, NULL) : NULL;
     pcre2_match_context *limit = pcre2_match_context_create(NULL);
     if (match && limit) {
         pcre2_set_match_limit(limit, REGEX_MATCH_LIMIT);
-        refuses = pcre2_match(re, (PCRE2_SPTR)(text.s ? text.s : ""), text.n, 0, 0, match, limit) == PCRE2_ERROR_NOMATCH;
+        pcre2_set_depth_limit(limit, REGEX_DEPTH_LIMIT);
+        refuses =
+            pcre2_match(re, (PCRE2_SPTR)(text.s ? text.s : ""), text.n, 0, 0, match, limit) == PCRE2_ERROR_NOMATCH;
     }
     pcre2_match_context_free(limit);
     pcre2_match_data_free(match);

@@ -1,8 +1,10 @@
 /*
- * check_decl.c - declarations: types as written, signatures, deployment parameters, and the bodies of functions, actions and playbooks.
+ * check_decl.c - declarations: types as written, signatures, deployment parameters, and the bodies of functions,
+ * actions and playbooks.
  *
- * check_declare resolves a declaration on first need, so the order of declarations is free; record types are the only ones that
- * need each other to be made, and there DECL_BUSY finds a type inside itself. Bodies come after all declarations.
+ * check_declare resolves a declaration on first need, so the order of declarations is free; record types are the only
+ * ones that need each other to be made, and there DECL_BUSY finds a type inside itself. Bodies come after all
+ * declarations.
  */
 #include "lang/check.h"
 
@@ -16,17 +18,18 @@ void body_begin(checker *c, body *b, body_kind kind, decl_info *d) {
 static const struct {
     const char *name;
     type_kind kind;
-} plain_types[] = {{"bool", TYPE_BOOL}, {"int", TYPE_INT},   {"float", TYPE_FLOAT}, {"string", TYPE_STRING}, {"bytes", TYPE_BYTES},
-                   {"duration", TYPE_DURATION}, {"time", TYPE_TIME}, {"ip", TYPE_IP}, {"cidr", TYPE_CIDR}, {"arn", TYPE_ARN},
-                   {"json", TYPE_JSON}, {"secret", TYPE_SECRET}};
+} plain_types[] = {{"bool", TYPE_BOOL},   {"int", TYPE_INT},           {"float", TYPE_FLOAT}, {"string", TYPE_STRING},
+                   {"bytes", TYPE_BYTES}, {"duration", TYPE_DURATION}, {"time", TYPE_TIME},   {"ip", TYPE_IP},
+                   {"cidr", TYPE_CIDR},   {"arn", TYPE_ARN},           {"json", TYPE_JSON},   {"secret", TYPE_SECRET}};
 enum { PLAIN_TYPES = sizeof plain_types / sizeof *plain_types };
 
 static void say_unknown_type(checker *c, file_env *f, const ast_type *t, pb_str name) {
     static const struct {
         const char *theirs, *ours;
-    } other[] = {{"str", "string"}, {"String", "string"}, {"text", "string"}, {"number", "int"}, {"integer", "int"},
-                 {"boolean", "bool"}, {"double", "float"}, {"any", "json"}, {"object", "json"}, {"list", "list[T]"}, {"map", "map[T]"},
-                 {"dict", "map[T]"}, {"array", "list[T]"}, {"timestamp", "time"}};
+    } other[] = {{"str", "string"},    {"String", "string"}, {"text", "string"},  {"number", "int"},
+                 {"integer", "int"},   {"boolean", "bool"},  {"double", "float"}, {"any", "json"},
+                 {"object", "json"},   {"list", "list[T]"},  {"map", "map[T]"},   {"dict", "map[T]"},
+                 {"array", "list[T]"}, {"timestamp", "time"}};
     diag *d = diag_add(c->diags, DIAG_UNKNOWN_TYPE, t->span, "there is no type `%.*s`", PB_ARG(name));
     for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
         if (!pb_str_is(name, other[i].theirs)) continue;
@@ -41,7 +44,8 @@ static void say_unknown_type(checker *c, file_env *f, const ast_type *t, pb_str 
 
 static pb_type *say_unknown_shape(checker *c, schema_service s, const ast_path *p) {
     const ast_name *name = &p->parts[2];
-    diag *d = diag_add(c->diags, DIAG_UNKNOWN_SHAPE, name->span, "aws.%.*s has no shape `%.*s`", PB_ARG(p->parts[1].text), PB_ARG(name->text));
+    diag *d = diag_add(c->diags, DIAG_UNKNOWN_SHAPE, name->span, "aws.%.*s has no shape `%.*s`",
+                       PB_ARG(p->parts[1].text), PB_ARG(name->text));
     nearest n = nearest_to(name->text);
     uint32_t count = c->schema->shape_count(c->schema->ctx, s);
     for (uint32_t i = 0; i < count; i++) {
@@ -62,7 +66,8 @@ static pb_type *shape_type(checker *c, const ast_type *t, bool wire) {
     }
     schema_service s = c->schema ? c->schema->service_find(c->schema->ctx, p->parts[1].text) : 0;
     if (!s) {
-        diag *d = diag_add(c->diags, DIAG_UNKNOWN_SERVICE, p->parts[1].span, "AWS has no service `%.*s`", PB_ARG(p->parts[1].text));
+        diag *d = diag_add(c->diags, DIAG_UNKNOWN_SERVICE, p->parts[1].span, "AWS has no service `%.*s`",
+                           PB_ARG(p->parts[1].text));
         nearest n = nearest_to(p->parts[1].text);
         uint32_t count = c->schema ? c->schema->service_count(c->schema->ctx) : 0;
         for (uint32_t i = 0; i < count; i++) nearest_offer(&n, c->schema->service_name(c->schema->ctx, i));
@@ -99,7 +104,8 @@ static pb_type *record_type(checker *c, file_env *f, ast_type *t, pb_str name) {
         const ast_field *b = t->fields;
         while (b != a && !pb_str_eq(b->name.text, a->name.text)) b = b->next;
         if (b != a) {
-            diag *d = diag_add(c->diags, DIAG_DUPLICATE_KEY, a->name.span, "the field `%.*s` is declared twice", PB_ARG(a->name.text));
+            diag *d = diag_add(c->diags, DIAG_DUPLICATE_KEY, a->name.span, "the field `%.*s` is declared twice",
+                               PB_ARG(a->name.text));
             check_also(d, b->name.span, "first declared here");
         }
         a->ty = check_type(c, f, a->type);
@@ -117,8 +123,14 @@ pb_type *check_type(checker *c, file_env *f, ast_type *t) {
     pb_type *r = c->poison;
     switch (t->kind) {
     case AST_TYPE_NAME: r = named_type(c, f, t); break;
-    case AST_TYPE_LIST: r = check_type(c, f, t->elem); r = type_list(c->types, r); break;
-    case AST_TYPE_MAP: r = check_type(c, f, t->elem); r = type_map(c->types, r); break;
+    case AST_TYPE_LIST:
+        r = check_type(c, f, t->elem);
+        r = type_list(c->types, r);
+        break;
+    case AST_TYPE_MAP:
+        r = check_type(c, f, t->elem);
+        r = type_map(c->types, r);
+        break;
     case AST_TYPE_RECORD: r = record_type(c, f, t, (pb_str){NULL, 0}); break;
     }
     return t->optional ? type_opt(c->types, r) : r;
@@ -143,7 +155,8 @@ static void check_default(checker *c, decl_info *d, ast_expr *init, pb_type *wan
 static bool settable(const pb_type *t) {
     if (t->optional) return false;
     if (t->kind == TYPE_LIST) return t->elem->kind == TYPE_STRING || t->elem->kind == TYPE_POISON;
-    return t->kind == TYPE_POISON || (t->kind >= TYPE_BOOL && t->kind <= TYPE_ARN && t->kind != TYPE_BYTES) || t->kind == TYPE_SECRET;
+    return t->kind == TYPE_POISON || (t->kind >= TYPE_BOOL && t->kind <= TYPE_ARN && t->kind != TYPE_BYTES) ||
+           t->kind == TYPE_SECRET;
 }
 
 static void check_param(checker *c, decl_info *d) {
@@ -151,20 +164,25 @@ static void check_param(checker *c, decl_info *d) {
     p->ty = p->type ? check_type(c, d->file, p->type) : c->poison;
     if (!settable(p->ty)) {
         pb_str type = check_type_text(c, p->ty);
-        diag *m = diag_add(c->diags, DIAG_PARAM_TYPE, p->type->span, "a deployment parameter cannot be %.*s", PB_ARG(type));
-        check_hint(c, m, p->ty->optional ? "give it a default instead of `?`"
-                                         : "it is bool, int, float, string, duration, time, ip, cidr, arn, secret or list[string]");
+        diag *m =
+            diag_add(c->diags, DIAG_PARAM_TYPE, p->type->span, "a deployment parameter cannot be %.*s", PB_ARG(type));
+        check_hint(c, m,
+                   p->ty->optional
+                       ? "give it a default instead of `?`"
+                       : "it is bool, int, float, string, duration, time, ip, cidr, arn, secret or list[string]");
         p->ty = c->poison;
     }
     if (!p->expr) return;
     pb_str what = pb_printf(c->arena, "`%.*s`", PB_ARG(d->name));
     if (p->expr->kind == EXPR_LIST || p->ty->kind == TYPE_TIME) {
-        diag *m = diag_add(c->diags, DIAG_LIMIT_DEFAULT, p->expr->span, "the default of parameter %.*s must be a plain constant", PB_ARG(what));
+        diag *m = diag_add(c->diags, DIAG_LIMIT_DEFAULT, p->expr->span,
+                           "the default of parameter %.*s must be a plain constant", PB_ARG(what));
         check_hint(c, m, "leave the default out, so that it must be set");
         return;
     }
     if (p->ty->kind == TYPE_SECRET) {
-        diag *m = diag_add(c->diags, DIAG_SECRET_LEAK, p->expr->span, "a secret has no default: it would stand in the source and in the image");
+        diag *m = diag_add(c->diags, DIAG_SECRET_LEAK, p->expr->span,
+                           "a secret has no default: it would stand in the source and in the image");
         check_hint(c, m, "leave the default out and set the parameter from the environment");
         return;
     }
@@ -176,7 +194,8 @@ static void check_parameters(checker *c, decl_info *d) {
         const ast_field *q = d->decl->params;
         while (q != p && !pb_str_eq(q->name.text, p->name.text)) q = q->next;
         if (q != p) {
-            diag *m = diag_add(c->diags, DIAG_DUPLICATE_KEY, p->name.span, "the parameter `%.*s` is declared twice", PB_ARG(p->name.text));
+            diag *m = diag_add(c->diags, DIAG_DUPLICATE_KEY, p->name.span, "the parameter `%.*s` is declared twice",
+                               PB_ARG(p->name.text));
             check_also(m, q->name.span, "first declared here");
         }
         p->ty = p->type ? check_type(c, d->file, p->type) : c->poison;
@@ -194,7 +213,8 @@ static void check_target(checker *c, decl_info *d) {
         if (pb_str_eq(p->name.text, t->text)) return;
         nearest_offer(&n, p->name.text);
     }
-    diag *m = diag_add(c->diags, DIAG_UNKNOWN_TARGET, t->span, "`%.*s` has no parameter `%.*s` to act on", PB_ARG(d->name), PB_ARG(t->text));
+    diag *m = diag_add(c->diags, DIAG_UNKNOWN_TARGET, t->span, "`%.*s` has no parameter `%.*s` to act on",
+                       PB_ARG(d->name), PB_ARG(t->text));
     nearest_hint(c, m, &n);
 }
 
@@ -204,20 +224,22 @@ static void check_signature(checker *c, decl_info *d) {
     check_parameters(c, d);
     if (a->kind == DECL_FN) {
         if (a->type) return;
-        diag *m = diag_add(c->diags, DIAG_NO_RESULT_TYPE, a->name.span, "`%.*s` does not say what it gives", PB_ARG(d->name));
+        diag *m =
+            diag_add(c->diags, DIAG_NO_RESULT_TYPE, a->name.span, "`%.*s` does not say what it gives", PB_ARG(d->name));
         check_hint(c, m, "write a type behind the parameters: `fn %.*s(...): string = ...`", PB_ARG(d->name));
         a->ty = c->poison;
         return;
     }
     check_target(c, d);
     if (a->is_extern && !d->file->builtin) {
-        diag *m = diag_add(c->diags, DIAG_EXTERN_OUTSIDE, a->name.span, "`%.*s` cannot be extern: only the standard library has actions in C",
-                           PB_ARG(d->name));
+        diag *m = diag_add(c->diags, DIAG_EXTERN_OUTSIDE, a->name.span,
+                           "`%.*s` cannot be extern: only the standard library has actions in C", PB_ARG(d->name));
         check_hint(c, m, "write the action in the language, over aws.* and the library's actions");
     }
     if (a->is_extern) a->inferred = a->effect;
     if (a->has_undo) {
-        diag *m = diag_add(c->diags, DIAG_NA_UNDO, a->name.span, "`undo` is part of the language, but this version cannot undo");
+        diag *m = diag_add(c->diags, DIAG_NA_UNDO, a->name.span,
+                           "`undo` is part of the language, but this version cannot undo");
         check_hint(c, m, "leave undo { } out and write a second action that puts things back");
     }
 }
@@ -243,11 +265,18 @@ void check_declare(checker *c, decl_info *d) {
     case DECL_PARAM: check_param(c, d); break;
     case DECL_TYPE: check_type_decl(c, d); break;
     case DECL_EVENT: check_event(c, d); break;
-    case DECL_FN: case DECL_ACTION: check_signature(c, d); break;
-    case DECL_GUARD: refuse_decl(c, d, DIAG_NA_GUARD, "guard", "put the condition into the playbooks with `where`"); break;
-    case DECL_TEST: refuse_decl(c, d, DIAG_NA_TEST, "test", "run the playbook against the simulated account: `pbrun sim` and `pbrun run`"); break;
+    case DECL_FN:
+    case DECL_ACTION: check_signature(c, d); break;
+    case DECL_GUARD:
+        refuse_decl(c, d, DIAG_NA_GUARD, "guard", "put the condition into the playbooks with `where`");
+        break;
+    case DECL_TEST:
+        refuse_decl(c, d, DIAG_NA_TEST, "test",
+                    "run the playbook against the simulated account: `pbrun sim` and `pbrun run`");
+        break;
     case DECL_SITE: refuse_decl(c, d, DIAG_NA_SITE, "site", "set parameters with --set or in the environment"); break;
-    case DECL_IMPORT: case DECL_PLAYBOOK: break;
+    case DECL_IMPORT:
+    case DECL_PLAYBOOK: break;
     }
     d->state = DECL_DONE;
     c->b = before;
@@ -256,7 +285,8 @@ void check_declare(checker *c, decl_info *d) {
 /* ---- bodies ---- */
 
 static void open_parameters(checker *c, decl_info *d) {
-    for (ast_field *p = d->decl->params; p; p = p->next) p->local = scope_add(c, p->name, p->ty ? p->ty : c->poison, false);
+    for (ast_field *p = d->decl->params; p; p = p->next)
+        p->local = scope_add(c, p->name, p->ty ? p->ty : c->poison, false);
 }
 
 static void check_fn(checker *c, decl_info *d) {
@@ -281,8 +311,9 @@ static void check_action(checker *c, decl_info *d) {
     a->nlocals = b.nlocals;
     if (!leaves && a->ty->kind != TYPE_VOID && a->ty->kind != TYPE_POISON && !a->ty->optional) {
         pb_str type = check_type_text(c, a->ty);
-        diag *m = diag_add(c->diags, DIAG_MISSING_RETURN, a->name.span, "`%.*s` gives %.*s, but can come to its end without `return`",
-                           PB_ARG(d->name), PB_ARG(type));
+        diag *m =
+            diag_add(c->diags, DIAG_MISSING_RETURN, a->name.span,
+                     "`%.*s` gives %.*s, but can come to its end without `return`", PB_ARG(d->name), PB_ARG(type));
         check_hint(c, m, "end every way through it with `return` or `fail`");
     }
     effect_action_done(c, d);

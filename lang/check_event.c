@@ -13,14 +13,16 @@ typedef struct clause_rule {
 static bool seen_before(checker *c, const ast_clause *first, const ast_clause *cl, const char *what) {
     for (; first != cl; first = first->next) {
         if (!pb_str_eq(first->name.text, cl->name.text)) continue;
-        diag *d = diag_add(c->diags, DIAG_DUPLICATE_HEADER, cl->name.span, "%s `%.*s` is written twice", what, PB_ARG(cl->name.text));
+        diag *d = diag_add(c->diags, DIAG_DUPLICATE_HEADER, cl->name.span, "%s `%.*s` is written twice", what,
+                           PB_ARG(cl->name.text));
         check_also(d, first->name.span, "first written here");
         return true;
     }
     return false;
 }
 
-static void check_clauses(checker *c, decl_info *d, const clause_rule *rules, size_t n, diag_code unknown, const char *what) {
+static void check_clauses(checker *c, decl_info *d, const clause_rule *rules, size_t n, diag_code unknown,
+                          const char *what) {
     for (ast_clause *cl = d->decl->clauses; cl; cl = cl->next) {
         size_t i = 0;
         while (i < n && !pb_str_is(cl->name.text, rules[i].name)) i++;
@@ -47,7 +49,8 @@ static bool say_value(checker *c, const ast_clause *cl, const char *must) {
     return false;
 }
 
-static void set_type(checker *c, ast_expr *e) { /* clause values are not expressions of a body; codegen reads them as they are */
+static void set_type(checker *c,
+                     ast_expr *e) { /* clause values are not expressions of a body; codegen reads them as they are */
     if (!e) return;
     e->type = check_simple(c, e->kind == EXPR_STRING ? TYPE_STRING : TYPE_VOID);
     if (e->kind == EXPR_LIST)
@@ -94,8 +97,8 @@ static bool controls_clause(checker *c, decl_info *d, ast_clause *cl) {
 }
 
 static bool refuse(checker *c, const ast_clause *cl, diag_code code, const char *cure) {
-    diag *m = diag_add(c->diags, code, cl->name.span, "`%.*s` is part of the language, but this version cannot keep to it",
-                       PB_ARG(cl->name.text));
+    diag *m = diag_add(c->diags, code, cl->name.span,
+                       "`%.*s` is part of the language, but this version cannot keep to it", PB_ARG(cl->name.text));
     check_hint(c, m, "%s", cure);
     return false;
 }
@@ -123,14 +126,17 @@ static void want_clause(checker *c, decl_info *d, const char *name, diag_code co
 }
 
 void check_playbook_header(checker *c, decl_info *d) {
-    static const clause_rule rules[] = {{"version", version_clause}, {"summary", text_clause},   {"owner", text_clause},
-                                        {"tier", tier_clause},       {"controls", controls_clause}, {"dedupe", dedupe_clause},
-                                        {"limit", limit_clause},     {"concurrency", concurrency_clause}, {"timeout", timeout_clause}};
+    static const clause_rule rules[] = {{"version", version_clause},   {"summary", text_clause},
+                                        {"owner", text_clause},        {"tier", tier_clause},
+                                        {"controls", controls_clause}, {"dedupe", dedupe_clause},
+                                        {"limit", limit_clause},       {"concurrency", concurrency_clause},
+                                        {"timeout", timeout_clause}};
     check_clauses(c, d, rules, sizeof rules / sizeof *rules, DIAG_UNKNOWN_HEADER, "header field");
     want_clause(c, d, "version", DIAG_NO_VERSION, "version \"1.0.0\"");
     want_clause(c, d, "summary", DIAG_NO_SUMMARY, "summary \"what it does, in one line\"");
     want_clause(c, d, "owner", DIAG_NO_OWNER, "owner \"team@example.com\"");
-    want_clause(c, d, "tier", DIAG_NO_TIER, "it is taken as `tier auto`; write that, or `tier manual` if it must not change anything");
+    want_clause(c, d, "tier", DIAG_NO_TIER,
+                "it is taken as `tier auto`; write that, or `tier manual` if it must not change anything");
     want_clause(c, d, "controls", DIAG_NO_CONTROLS, "controls [\"SOC2-CC7.4\"]");
 }
 
@@ -149,7 +155,8 @@ static bool path_clause(checker *c, decl_info *d, ast_clause *cl) {
     if (!cl->value || cl->value->kind != EXPR_STRING) return say_value(c, cl, "a constant text");
     pb_str s = cl->value->u.string;
     for (uint32_t i = 0; i < s.n; i++)
-        if ((s.s[i] == '.' && (i == 0 || i + 1 == s.n || s.s[i - 1] == '.')) || s.s[i] == ' ') return say_value(c, cl, "a path of names with dots between");
+        if ((s.s[i] == '.' && (i == 0 || i + 1 == s.n || s.s[i - 1] == '.')) || s.s[i] == ' ')
+            return say_value(c, cl, "a path of names with dots between");
     return true;
 }
 
@@ -160,7 +167,8 @@ static bool schema_clause(checker *c, decl_info *d, ast_clause *cl) {
         return true;
     }
     pb_str type = check_type_text(c, t);
-    diag *m = diag_add(c->diags, DIAG_BAD_HEADER, cl->type->span, "the schema of an event is a record or an AWS structure, not %.*s", PB_ARG(type));
+    diag *m = diag_add(c->diags, DIAG_BAD_HEADER, cl->type->span,
+                       "the schema of an event is a record or an AWS structure, not %.*s", PB_ARG(type));
     check_hint(c, m, "declare a `type` with the fields you need; further ones in the event do no harm");
     return false;
 }
@@ -178,8 +186,8 @@ static bool is_number(pb_str s) {
 
 static void say_bad_path(checker *c, const ast_clause *cl, pb_type *t, pb_str part) {
     pb_str type = check_type_text(c, type_base(t)), name;
-    diag *m = diag_add(c->diags, DIAG_BAD_EVENT_PATH, cl->value->span, "`%.*s`: %.*s has no field `%.*s`", PB_ARG(cl->name.text), PB_ARG(type),
-                       PB_ARG(part));
+    diag *m = diag_add(c->diags, DIAG_BAD_EVENT_PATH, cl->value->span, "`%.*s`: %.*s has no field `%.*s`",
+                       PB_ARG(cl->name.text), PB_ARG(type), PB_ARG(part));
     nearest n = nearest_to(part);
     bool required;
     for (uint32_t i = 0; type_member_at(c->types, t, i, &name, NULL, &required); i++) nearest_offer(&n, name);
@@ -207,13 +215,15 @@ static void check_event_path(checker *c, const ast_decl *d, const char *clause) 
 }
 
 void check_event(checker *c, decl_info *d) {
-    static const clause_rule rules[] = {{"source", texts_clause}, {"detail_type", texts_clause}, {"schema", schema_clause},
-                                        {"payload", path_clause}, {"each", path_clause},         {"id", path_clause},
-                                        {"threat", path_clause},  {"detected", path_clause},     {"resources", resources_clause}};
+    static const clause_rule rules[] = {
+        {"source", texts_clause}, {"detail_type", texts_clause}, {"schema", schema_clause},
+        {"payload", path_clause}, {"each", path_clause},         {"id", path_clause},
+        {"threat", path_clause},  {"detected", path_clause},     {"resources", resources_clause}};
     d->decl->ty = c->poison;
     check_clauses(c, d, rules, sizeof rules / sizeof *rules, DIAG_UNKNOWN_CLAUSE, "clause");
     if (!find_clause(d->decl, "schema")) {
-        diag *m = diag_add(c->diags, DIAG_UNKNOWN_CLAUSE, d->decl->name.span, "event `%.*s` has no schema", PB_ARG(d->name));
+        diag *m =
+            diag_add(c->diags, DIAG_UNKNOWN_CLAUSE, d->decl->name.span, "event `%.*s` has no schema", PB_ARG(d->name));
         check_hint(c, m, "write `schema T` with a record type or an AWS shape");
     }
     check_event_path(c, d->decl, "id");

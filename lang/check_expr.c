@@ -1,9 +1,9 @@
 /*
- * check_expr.c - expressions: names, fields, indexes, text with ${ }, comprehensions, `as`. Operators are in check_op.c, calls in
- * check_call.c, literals of lists and maps in check_value.c.
+ * check_expr.c - expressions: names, fields, indexes, text with ${ }, comprehensions, `as`. Operators are in
+ * check_op.c, calls in check_call.c, literals of lists and maps in check_value.c.
  *
- * check_expr gives every expression its type. What cannot be typed gets poison after one message; poison says nothing more.
- * An absent value spreads by itself through fields, indexes and methods (their types become optional); narrowing
+ * check_expr gives every expression its type. What cannot be typed gets poison after one message; poison says nothing
+ * more. An absent value spreads by itself through fields, indexes and methods (their types become optional); narrowing
  * (narrow.c) takes the `?` away again where a path is known to exist.
  */
 #include "lang/check.h"
@@ -32,8 +32,8 @@ static void offer_locals(checker *c, nearest *n) {
 static void say_unknown_name(checker *c, const ast_name *name) {
     pb_span where;
     if (bound_by_sibling(c, name->text, &where)) {
-        diag *d = diag_add(c->diags, DIAG_BRANCH_NAME, name->span, "`%.*s` does not exist yet: another branch of this parallel binds it",
-                           PB_ARG(name->text));
+        diag *d = diag_add(c->diags, DIAG_BRANCH_NAME, name->span,
+                           "`%.*s` does not exist yet: another branch of this parallel binds it", PB_ARG(name->text));
         check_also(d, where, "bound in this branch");
         check_hint(c, d, "the branches run at the same time; use the name behind the block");
         return;
@@ -53,7 +53,8 @@ static void say_unknown_name(checker *c, const ast_name *name) {
 
 static pb_type *check_declared_name(checker *c, ast_expr *e, decl_info *d) {
     if (d->decl->kind != DECL_PARAM) {
-        say_not_a_value(c, e->span, d->name, d->decl->kind == DECL_FN ? "a function" : "an action", "call it: write (...) behind it");
+        say_not_a_value(c, e->span, d->name, d->decl->kind == DECL_FN ? "a function" : "an action",
+                        "call it: write (...) behind it");
         return c->poison;
     }
     if (c->b->kind == BODY_CONSTANT) {
@@ -96,7 +97,8 @@ static pb_type *check_name(checker *c, ast_expr *e) {
 
 /* ---- fields and indexes ---- */
 
-/* The root of a.b.c when it is all names, and is nothing that has a value: then it can only be the name of something to call. */
+/* The root of a.b.c when it is all names, and is nothing that has a value: then it can only be the name of something to
+ * call. */
 static const ast_expr *callable_root(checker *c, const ast_expr *e) {
     while (e->kind == EXPR_FIELD) e = e->u.field.of;
     if (e->kind != EXPR_NAME || scope_find(c, e->u.name.text)) return NULL;
@@ -124,7 +126,8 @@ static void say_unknown_field(checker *c, const ast_expr *e, pb_type *of) {
     pb_str name, type = check_type_text(c, of);
     bool required;
     for (uint32_t i = 0; type_member_at(c->types, of, i, &name, NULL, &required); i++) nearest_offer(&n, name);
-    diag *d = diag_add(c->diags, DIAG_UNKNOWN_FIELD, field->span, "%.*s has no field `%.*s`", PB_ARG(type), PB_ARG(field->text));
+    diag *d = diag_add(c->diags, DIAG_UNKNOWN_FIELD, field->span, "%.*s has no field `%.*s`", PB_ARG(type),
+                       PB_ARG(field->text));
     if (n.best.n)
         nearest_hint(c, d, &n);
     else if (of->kind == TYPE_MAP)
@@ -157,7 +160,8 @@ static pb_type *check_json_index(checker *c, ast_expr *e, pb_type *json) {
     pb_type *i = check_settled(c, e->u.binary.right, NULL, "an index needs a value");
     if (i->kind != TYPE_POISON && i->kind != TYPE_INT && i->kind != TYPE_STRING) {
         pb_str type = check_type_text(c, i);
-        diag_add(c->diags, DIAG_TYPE_MISMATCH, e->u.binary.right->span, "json is indexed by int or string, not %.*s", PB_ARG(type));
+        diag_add(c->diags, DIAG_TYPE_MISMATCH, e->u.binary.right->span, "json is indexed by int or string, not %.*s",
+                 PB_ARG(type));
     }
     return type_opt(c->types, json);
 }
@@ -205,14 +209,15 @@ bool check_condition(checker *c, ast_expr *e, const char *what) {
     pb_type *t = check_expr(c, e, NULL);
     if (t->kind == TYPE_BOOL && t->optional) {
         pb_str text = check_source(c, e->span, "the condition");
-        diag *d = diag_add(c->diags, DIAG_MAYBE_ABSENT, e->span, "%.*s may be absent, but %s needs true or false", PB_ARG(text), what);
+        diag *d = diag_add(c->diags, DIAG_MAYBE_ABSENT, e->span, "%.*s may be absent, but %s needs true or false",
+                           PB_ARG(text), what);
         check_hint(c, d, "compare it: `== true` is false when it is absent; or give a default with `??`");
         return false;
     }
     if (t->kind == TYPE_BOOL || t->kind == TYPE_POISON) return t->kind == TYPE_BOOL;
     pb_str type = check_type_text(c, t);
-    diag *d = diag_add(c->diags, t->kind == TYPE_JSON ? DIAG_JSON_UNSETTLED : DIAG_TYPE_MISMATCH, e->span, "%s needs true or false, not %.*s",
-                       what, PB_ARG(type));
+    diag *d = diag_add(c->diags, t->kind == TYPE_JSON ? DIAG_JSON_UNSETTLED : DIAG_TYPE_MISMATCH, e->span,
+                       "%s needs true or false, not %.*s", what, PB_ARG(type));
     if (t->kind == TYPE_JSON)
         check_hint(c, d, "settle its type: `(... as bool) == true`");
     else if (t->optional)
@@ -246,8 +251,8 @@ static pb_type *item_type(checker *c, ast_expr *list, const char *what) {
     if (t->kind == TYPE_LIST) return t->elem;
     if (t->kind == TYPE_POISON) return t;
     pb_str type = check_type_text(c, full);
-    diag *d = diag_add(c->diags, t->kind == TYPE_JSON ? DIAG_JSON_UNSETTLED : DIAG_NOT_A_LIST, list->span, "%s goes over a list, not %.*s", what,
-                       PB_ARG(type));
+    diag *d = diag_add(c->diags, t->kind == TYPE_JSON ? DIAG_JSON_UNSETTLED : DIAG_NOT_A_LIST, list->span,
+                       "%s goes over a list, not %.*s", what, PB_ARG(type));
     if (t->kind == TYPE_MAP)
         check_hint(c, d, "go over its `.keys()` or `.values()`");
     else if (t->kind == TYPE_JSON)
@@ -294,18 +299,23 @@ static bool castable(const pb_type *t, unsigned depth) {
 }
 
 static pb_type *check_as(checker *c, ast_expr *e) {
-    enum { LOOK = 6 }; /* levels of a declared type in which a shape is looked for; deeper ones are caught by the type's own use */
+    enum {
+        LOOK = 6
+    }; /* levels of a declared type in which a shape is looked for; deeper ones are caught by the type's own use */
     pb_type *from = check_expr(c, e->u.as.value, NULL), *to = check_type(c, c->b->file, e->u.as.type);
     if (from->kind == TYPE_POISON || to->kind == TYPE_POISON) return c->poison;
     pb_str has = check_type_text(c, from), need = check_type_text(c, to);
     if (from->kind != TYPE_JSON) {
-        diag *d = diag_add(c->diags, DIAG_BAD_AS, e->span, "`as` settles untyped json, but this is %.*s already", PB_ARG(has));
+        diag *d = diag_add(c->diags, DIAG_BAD_AS, e->span, "`as` settles untyped json, but this is %.*s already",
+                           PB_ARG(has));
         if (type_fits(c->types, from, to) == FIT_OK) check_hint(c, d, "leave `as` out");
         return c->poison;
     }
     if (!castable(to, LOOK)) {
         diag *d = diag_add(c->diags, DIAG_BAD_AS, e->u.as.type->span, "json cannot be read as %.*s", PB_ARG(need));
-        check_hint(c, d, to->has_secret ? "secrets come from deployment parameters only" : "declare a `type` with the fields you need");
+        check_hint(c, d,
+                   to->has_secret ? "secrets come from deployment parameters only"
+                                  : "declare a `type` with the fields you need");
         return c->poison;
     }
     return type_opt(c->types, to);
@@ -319,7 +329,8 @@ static pb_type *check_exists(checker *c, ast_expr *e) {
         diag_add(c->diags, DIAG_NO_RESULT, e->u.unary->span, "the call gives nothing that could exist");
     else if (!t->optional && t->kind != TYPE_POISON) {
         pb_str text = check_source(c, e->u.unary->span, "this value");
-        diag *d = diag_add(c->diags, DIAG_ALWAYS_EXISTS, e->span, "%.*s is never absent here, so `exists` is always true", PB_ARG(text));
+        diag *d = diag_add(c->diags, DIAG_ALWAYS_EXISTS, e->span,
+                           "%.*s is never absent here, so `exists` is always true", PB_ARG(text));
         check_hint(c, d, "leave the test out");
     }
     return check_simple(c, TYPE_BOOL);
@@ -344,7 +355,9 @@ static pb_type *check_kind(checker *c, ast_expr *e, pb_type *want) {
     case EXPR_NEG: return check_negative(c, e);
     case EXPR_EXISTS: return check_exists(c, e);
     case EXPR_BINARY: return check_binary(c, e, want);
-    case EXPR_COMP: case EXPR_ANY: case EXPR_ALL: return check_comp(c, e, want);
+    case EXPR_COMP:
+    case EXPR_ANY:
+    case EXPR_ALL: return check_comp(c, e, want);
     case EXPR_AS: return check_as(c, e);
     }
     return c->poison;
@@ -353,7 +366,8 @@ static pb_type *check_kind(checker *c, ast_expr *e, pb_type *want) {
 pb_type *check_expr(checker *c, ast_expr *e, pb_type *want) {
     body *b = c->b;
     if (b->depth >= CHECK_MAX_DEPTH) {
-        if (!b->too_deep) diag_add(c->diags, DIAG_LIMIT_NESTING, e->span, "this is nested more than %d deep", CHECK_MAX_DEPTH);
+        if (!b->too_deep)
+            diag_add(c->diags, DIAG_LIMIT_NESTING, e->span, "this is nested more than %d deep", CHECK_MAX_DEPTH);
         b->too_deep = true;
         return e->type = c->poison;
     }

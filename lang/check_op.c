@@ -2,12 +2,13 @@
  * check_op.c - operators: which types they take and give, and constants that cannot come out right.
  *
  * Comparing, `in`, `like` and `matches` take absent values (they are false then, `!=` is true), because conditions are
- * mostly about fields that may be missing. Arithmetic and logic need values. Untyped json and secrets cannot be compared.
+ * mostly about fields that may be missing. Arithmetic and logic need values. Untyped json and secrets cannot be
+ * compared.
  */
 #include "lang/check.h"
 
-static const char *const op_names[] = {"or", "and", "==", "!=", "<", "<=", ">", ">=", "in", "like", "matches",
-                                       "??", "+",   "-",  "*",  "/", "%"};
+static const char *const op_names[] = {"or",   "and",     "==", "!=", "<", "<=", ">", ">=", "in",
+                                       "like", "matches", "??", "+",  "-", "*",  "/", "%"};
 
 static pb_type *boolean(checker *c) { return check_simple(c, TYPE_BOOL); }
 
@@ -15,7 +16,8 @@ static bool poisoned(const pb_type *a, const pb_type *b) { return a->kind == TYP
 
 static void say_operands(checker *c, const ast_expr *e, pb_type *l, pb_type *r, const char *cure) {
     pb_str a = check_type_text(c, type_base(l)), b = check_type_text(c, type_base(r));
-    diag *d = diag_add(c->diags, DIAG_BAD_OPERAND, e->span, "`%s` does not take %.*s and %.*s", op_names[e->op], PB_ARG(a), PB_ARG(b));
+    diag *d = diag_add(c->diags, DIAG_BAD_OPERAND, e->span, "`%s` does not take %.*s and %.*s", op_names[e->op],
+                       PB_ARG(a), PB_ARG(b));
     if (*cure) check_hint(c, d, "%s", cure);
 }
 
@@ -39,10 +41,12 @@ static bool refuse_side(checker *c, ast_expr *e, pb_type *t) {
         diag_add(c->diags, DIAG_NO_RESULT, e->span, "the call gives nothing that could be compared");
     } else if (t->kind == TYPE_JSON) {
         pb_str text = check_source(c, e->span, "this value");
-        diag *d = diag_add(c->diags, DIAG_JSON_UNSETTLED, e->span, "%.*s is untyped json and cannot be compared", PB_ARG(text));
+        diag *d = diag_add(c->diags, DIAG_JSON_UNSETTLED, e->span, "%.*s is untyped json and cannot be compared",
+                           PB_ARG(text));
         check_hint(c, d, "settle its type first: `(... as string)`");
     } else if (t->has_secret) {
-        diag *d = diag_add(c->diags, DIAG_SECRET_LEAK, e->span, "a secret cannot be compared: the answer would tell something about it");
+        diag *d = diag_add(c->diags, DIAG_SECRET_LEAK, e->span,
+                           "a secret cannot be compared: the answer would tell something about it");
         check_hint(c, d, "a secret can only be given to a parameter of type secret");
     } else {
         return false;
@@ -69,8 +73,8 @@ static void check_never(checker *c, const ast_expr *field, const pb_type *t, con
     nearest n = nearest_to(literal->u.string);
     if (check_is_enum_value(c, t, literal->u.string, &n)) return;
     pb_str text = check_source(c, field->span, "the value");
-    diag *d = diag_add(c->diags, DIAG_NEVER_HOLDS, literal->span, "%.*s is never \"%.*s\", so this %s", PB_ARG(text), PB_ARG(literal->u.string),
-                       negated ? "always holds" : "can never hold");
+    diag *d = diag_add(c->diags, DIAG_NEVER_HOLDS, literal->span, "%.*s is never \"%.*s\", so this %s", PB_ARG(text),
+                       PB_ARG(literal->u.string), negated ? "always holds" : "can never hold");
     nearest_hint(c, d, &n);
 }
 
@@ -96,9 +100,11 @@ static bool ordered(const pb_type *a, const pb_type *b) {
 static pb_type *check_order(checker *c, ast_expr *e) {
     ast_expr *l = e->u.binary.left, *r = e->u.binary.right;
     pb_type *a = check_expr(c, l, NULL), *b = check_expr(c, r, NULL);
-    if (poisoned(a, b) || check_none(c, e) || refuse_side(c, l, a) || refuse_side(c, r, b) || ordered(a, b)) return boolean(c);
+    if (poisoned(a, b) || check_none(c, e) || refuse_side(c, l, a) || refuse_side(c, r, b) || ordered(a, b))
+        return boolean(c);
     pb_str left = check_type_text(c, type_base(a)), right = check_type_text(c, type_base(b));
-    diag *d = diag_add(c->diags, DIAG_NOT_COMPARABLE, e->span, "%.*s and %.*s have no order", PB_ARG(left), PB_ARG(right));
+    diag *d =
+        diag_add(c->diags, DIAG_NOT_COMPARABLE, e->span, "%.*s and %.*s have no order", PB_ARG(left), PB_ARG(right));
     if (type_is_number(a) && type_is_text(b))
         check_hint(c, d, "compare with a number, or read the text as one with int(...)");
     else if (type_is_number(b) && type_is_text(a))
@@ -128,12 +134,14 @@ static pb_type *check_in(checker *c, ast_expr *e) {
         check_in_list(c, e, a, b);
         return boolean(c);
     }
-    bool ok = b->kind == TYPE_CIDR ? left->kind == TYPE_IP : (b->kind == TYPE_MAP || type_is_text(b)) && type_is_text(left);
+    bool ok =
+        b->kind == TYPE_CIDR ? left->kind == TYPE_IP : (b->kind == TYPE_MAP || type_is_text(b)) && type_is_text(left);
     if (!ok)
         say_operands(c, e, a, right,
-                     b->kind == TYPE_CIDR ? "make an address of it: ip(...)" :
-                     b->kind == TYPE_RECORD || b->kind == TYPE_SHAPE ? "ask for a field with `exists`" :
-                     "on the right is a list, a map (its keys), a string (a part of it) or, for an ip, a cidr");
+                     b->kind == TYPE_CIDR ? "make an address of it: ip(...)"
+                     : b->kind == TYPE_RECORD || b->kind == TYPE_SHAPE
+                         ? "ask for a field with `exists`"
+                         : "on the right is a list, a map (its keys), a string (a part of it) or, for an ip, a cidr");
     return boolean(c);
 }
 
@@ -148,8 +156,11 @@ static pb_type *check_pattern(checker *c, ast_expr *e) {
     pb_type *a = check_expr(c, l, NULL), *b = check_expr(c, r, NULL);
     if (r->kind != EXPR_STRING) {
         if (b->kind == TYPE_POISON) return boolean(c);
-        diag *d = diag_add(c->diags, DIAG_NOT_CONSTANT, r->span, "the pattern behind `%s` must be a constant string", op_names[e->op]);
-        check_hint(c, d, e->op == OP_LIKE ? "compare texts with ==, .starts_with(...), .ends_with(...) or `in`" : "write the pattern out");
+        diag *d = diag_add(c->diags, DIAG_NOT_CONSTANT, r->span, "the pattern behind `%s` must be a constant string",
+                           op_names[e->op]);
+        check_hint(c, d,
+                   e->op == OP_LIKE ? "compare texts with ==, .starts_with(...), .ends_with(...) or `in`"
+                                    : "write the pattern out");
         return boolean(c);
     }
     if (e->op == OP_MATCHES) check_regex(c, r);
@@ -167,12 +178,14 @@ static pb_type *check_coalesce(checker *c, ast_expr *e, pb_type *want) {
     pb_type *b = check_expr(c, r, want ? want : type_base(a));
     if (poisoned(a, b)) return c->poison;
     if (a->kind == TYPE_VOID || b->kind == TYPE_VOID) {
-        diag_add(c->diags, DIAG_NO_RESULT, (a->kind == TYPE_VOID ? l : r)->span, "the call gives nothing that could be used here");
+        diag_add(c->diags, DIAG_NO_RESULT, (a->kind == TYPE_VOID ? l : r)->span,
+                 "the call gives nothing that could be used here");
         return c->poison;
     }
     if (!a->optional) {
         pb_str text = check_source(c, l->span, "the left side");
-        diag *d = diag_add(c->diags, DIAG_NEVER_ABSENT, r->span, "%.*s is never absent here, so what is behind `??` is never used", PB_ARG(text));
+        diag *d = diag_add(c->diags, DIAG_NEVER_ABSENT, r->span,
+                           "%.*s is never absent here, so what is behind `??` is never used", PB_ARG(text));
         check_hint(c, d, "leave it out");
         return a;
     }
@@ -180,7 +193,8 @@ static pb_type *check_coalesce(checker *c, ast_expr *e, pb_type *want) {
     pb_type *t = type_join(c->types, type_base(a), b);
     if (t) return t;
     pb_str left = check_type_text(c, type_base(a)), right = check_type_text(c, b);
-    diag_add(c->diags, DIAG_TYPE_MISMATCH, r->span, "the default behind `??` must be %.*s like the left side, not %.*s", PB_ARG(left), PB_ARG(right));
+    diag_add(c->diags, DIAG_TYPE_MISMATCH, r->span, "the default behind `??` must be %.*s like the left side, not %.*s",
+             PB_ARG(left), PB_ARG(right));
     return c->poison;
 }
 
@@ -198,19 +212,22 @@ static pb_type *sum_type(checker *c, pb_type *a, pb_type *b) {
 static pb_type *arithmetic_type(checker *c, ast_op op, pb_type *a, pb_type *b) {
     type_kind l = a->kind, r = b->kind;
     if (op == OP_MOD) return l == TYPE_INT && r == TYPE_INT ? check_simple(c, TYPE_INT) : NULL;
-    if (type_is_number(a) && type_is_number(b)) return check_simple(c, l == TYPE_INT && r == TYPE_INT ? TYPE_INT : TYPE_FLOAT);
+    if (type_is_number(a) && type_is_number(b))
+        return check_simple(c, l == TYPE_INT && r == TYPE_INT ? TYPE_INT : TYPE_FLOAT);
     switch (op) {
     case OP_ADD: return sum_type(c, a, b);
     case OP_SUB:
         if (l == TYPE_TIME && r == TYPE_TIME) return check_simple(c, TYPE_DURATION);
         return (l == TYPE_TIME || l == TYPE_DURATION) && r == TYPE_DURATION ? a : NULL;
-    case OP_MUL: case OP_DIV: return l == TYPE_DURATION && r == TYPE_INT ? a : NULL;
+    case OP_MUL:
+    case OP_DIV: return l == TYPE_DURATION && r == TYPE_INT ? a : NULL;
     default: return NULL;
     }
 }
 
 static const char *arithmetic_cure(ast_op op, const pb_type *a, const pb_type *b) {
-    if (op == OP_ADD && (a->kind == TYPE_STRING || b->kind == TYPE_STRING)) return "put values into a text with \"... ${value} ...\"";
+    if (op == OP_ADD && (a->kind == TYPE_STRING || b->kind == TYPE_STRING))
+        return "put values into a text with \"... ${value} ...\"";
     if (op == OP_ADD && b->kind == TYPE_TIME) return "the time stands on the left: time + duration";
     if (op == OP_MUL && b->kind == TYPE_DURATION) return "the duration stands on the left: duration * int";
     return "";
@@ -260,13 +277,23 @@ pb_type *check_negative(checker *c, ast_expr *e) {
 
 pb_type *check_binary(checker *c, ast_expr *e, pb_type *want) {
     switch (e->op) {
-    case OP_AND: case OP_OR: return check_logic(c, e);
-    case OP_EQ: case OP_NE: return check_equal(c, e);
-    case OP_LT: case OP_LE: case OP_GT: case OP_GE: return check_order(c, e);
+    case OP_AND:
+    case OP_OR: return check_logic(c, e);
+    case OP_EQ:
+    case OP_NE: return check_equal(c, e);
+    case OP_LT:
+    case OP_LE:
+    case OP_GT:
+    case OP_GE: return check_order(c, e);
     case OP_IN: return check_in(c, e);
-    case OP_LIKE: case OP_MATCHES: return check_pattern(c, e);
+    case OP_LIKE:
+    case OP_MATCHES: return check_pattern(c, e);
     case OP_COALESCE: return check_coalesce(c, e, want);
-    case OP_ADD: case OP_SUB: case OP_MUL: case OP_DIV: case OP_MOD: return check_arithmetic(c, e);
+    case OP_ADD:
+    case OP_SUB:
+    case OP_MUL:
+    case OP_DIV:
+    case OP_MOD: return check_arithmetic(c, e);
     }
     return c->poison;
 }

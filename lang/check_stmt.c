@@ -1,9 +1,9 @@
 /*
  * check_stmt.c - statements, the scopes of local names, and ways through a block.
  *
- * Names live to the end of the block that binds them and never change. A name may not hide another one that is visible, not
- * even a deployment parameter, but it may be used again when the first is gone. Facts about what exists
- * (narrow.c) live as long as names do.
+ * Names live to the end of the block that binds them and never change. A name may not hide another one that is visible,
+ * not even a deployment parameter, but it may be used again when the first is gone. Facts about what exists (narrow.c)
+ * live as long as names do.
  *
  * A block "leaves" when no way through it comes to its end (stop, fail, return); then what is behind it is never
  * reached, and if it was the body of an `if`, the condition is known to be false from there on.
@@ -33,7 +33,8 @@ static ast_local *scope_push(checker *c, ast_name name, pb_type *type, bool is_l
 }
 
 static void say_shadowed(checker *c, ast_name name, pb_span first, const char *what) {
-    diag *d = diag_add(c->diags, DIAG_SHADOWED_LOCAL, name.span, "`%.*s` is already the name of %s here", PB_ARG(name.text), what);
+    diag *d = diag_add(c->diags, DIAG_SHADOWED_LOCAL, name.span, "`%.*s` is already the name of %s here",
+                       PB_ARG(name.text), what);
     check_also(d, first, "first named here");
     check_hint(c, d, "choose another name");
 }
@@ -42,7 +43,8 @@ static void check_free(checker *c, ast_name name) {
     ast_local *l = scope_find(c, name.text);
     decl_info *p = l ? NULL : resolve_name(c, c->b->file, NAMES_VALUE, name.text);
     if (pb_str_is(name.text, "run") || pb_str_is(name.text, "error") || pb_str_is(name.text, "aws")) {
-        diag *d = diag_add(c->diags, DIAG_RESERVED_NAME, name.span, "`%.*s` is a name of the language itself", PB_ARG(name.text));
+        diag *d = diag_add(c->diags, DIAG_RESERVED_NAME, name.span, "`%.*s` is a name of the language itself",
+                           PB_ARG(name.text));
         check_hint(c, d, "choose another name");
     } else if (l) {
         say_shadowed(c, name, l->name.span, "a local variable");
@@ -107,7 +109,8 @@ static void check_let(checker *c, ast_stmt *s) {
     } else {
         t = check_expr(c, s->expr, NULL);
         if (t->kind == TYPE_VOID) {
-            diag *d = diag_add(c->diags, DIAG_NO_RESULT, s->expr->span, "the call gives nothing that could be named `%.*s`", PB_ARG(s->name.text));
+            diag *d = diag_add(c->diags, DIAG_NO_RESULT, s->expr->span,
+                               "the call gives nothing that could be named `%.*s`", PB_ARG(s->name.text));
             check_hint(c, d, "write it as a statement: do ...");
             t = c->poison;
         }
@@ -147,8 +150,10 @@ static bool check_return(checker *c, ast_stmt *s) {
         return true;
     }
     if (d->decl->ty->kind == TYPE_VOID) {
-        diag *m = diag_add(c->diags, DIAG_TYPE_MISMATCH, s->span, "`%.*s` does not declare a result, but returns one", PB_ARG(d->name));
-        check_hint(c, m, "write the result's type behind the parameters: `(...): T %s`", pb_effect_name(d->decl->effect));
+        diag *m = diag_add(c->diags, DIAG_TYPE_MISMATCH, s->span, "`%.*s` does not declare a result, but returns one",
+                           PB_ARG(d->name));
+        check_hint(c, m, "write the result's type behind the parameters: `(...): T %s`",
+                   pb_effect_name(d->decl->effect));
         if (s->expr) check_expr(c, s->expr, NULL);
     } else if (s->expr) {
         check_value(c, s->expr, d->decl->ty, PB_STR("the result"));
@@ -167,7 +172,8 @@ static void check_verify(checker *c, ast_stmt *s) {
 static void check_step_limits(checker *c, ast_stmt *s) {
     if (s->timeout) {
         check_value(c, s->timeout, check_simple(c, TYPE_DURATION), PB_STR("`timeout`"));
-        bool ok = s->timeout->kind == EXPR_DURATION && s->timeout->u.integer >= 1 && s->timeout->u.integer <= STEP_TIMEOUT_MAX;
+        bool ok = s->timeout->kind == EXPR_DURATION && s->timeout->u.integer >= 1 &&
+                  s->timeout->u.integer <= STEP_TIMEOUT_MAX;
         if (!ok && (s->timeout->type->kind == TYPE_DURATION))
             diag_add(c->diags, DIAG_BAD_LIMIT, s->timeout->span, "`timeout` must be a constant from 1ms to 1h");
     }
@@ -184,7 +190,8 @@ static pb_type *check_step(checker *c, ast_stmt *s) {
     if (e->kind != EXPR_CALL) return check_expr(c, e, NULL); /* the parser has said so */
     e->type = check_call(c, e, true);
     if (e->u.call.kind == CALL_FN || e->u.call.kind == CALL_BUILTIN) {
-        diag *d = diag_add(c->diags, DIAG_DO_NEEDS_ACTION, e->u.call.callee->span, "`do` takes an action or an AWS operation, but this is a function");
+        diag *d = diag_add(c->diags, DIAG_DO_NEEDS_ACTION, e->u.call.callee->span,
+                           "`do` takes an action or an AWS operation, but this is a function");
         check_hint(c, d, "use its value with `let`");
     }
     check_step_limits(c, s);
@@ -206,7 +213,8 @@ static void check_do(checker *c, ast_stmt *s) {
     bool leaves = s->has_else && check_else(c, s);
     if (!s->name.text.s) return;
     if (t->kind == TYPE_VOID) {
-        diag *d = diag_add(c->diags, DIAG_NO_RESULT, s->name.span, "the call gives nothing that could be named `%.*s`", PB_ARG(s->name.text));
+        diag *d = diag_add(c->diags, DIAG_NO_RESULT, s->name.span, "the call gives nothing that could be named `%.*s`",
+                           PB_ARG(s->name.text));
         check_hint(c, d, "leave `as %.*s` out", PB_ARG(s->name.text));
         t = c->poison;
     }
@@ -280,17 +288,20 @@ static void check_parallel(checker *c, ast_stmt *s) {
 static void check_on_failure(checker *c, ast_stmt *s) {
     body *b = c->b;
     if (s->undo) {
-        diag *d = diag_add(c->diags, DIAG_NA_ON_FAILURE_UNDO, s->span, "`on failure undo` is part of the language, but this version cannot undo");
+        diag *d = diag_add(c->diags, DIAG_NA_ON_FAILURE_UNDO, s->span,
+                           "`on failure undo` is part of the language, but this version cannot undo");
         check_hint(c, d, "use `on failure { ... }` and write what is to be done");
         return;
     }
     if (only_in_playbook(c, s, "on failure", "handle errors of a step with do ... else { ... }")) {
         if (b->blocks || b->parallel)
-            say_misplaced(c, s, "on failure", "stands on the top level of a playbook only", "handle errors of a step with do ... else { ... }");
+            say_misplaced(c, s, "on failure", "stands on the top level of a playbook only",
+                          "handle errors of a step with do ... else { ... }");
         else if (b->has_on_failure)
             say_misplaced(c, s, "on failure", "is written twice", "put everything into one block");
         else if (!s->next)
-            say_misplaced(c, s, "on failure", "covers the statements behind it, but there are none", "move it up, in front of the steps it is for");
+            say_misplaced(c, s, "on failure", "covers the statements behind it, but there are none",
+                          "move it up, in front of the steps it is for");
     }
     b->has_on_failure = true;
     scope_entry *scope = b->scope;
@@ -327,7 +338,9 @@ static bool check_kind(checker *c, ast_stmt *s) {
     case STMT_APPROVE:
         refuse_stmt(c, s, DIAG_NA_APPROVE, "approve", "use `tier manual` and notify somebody who decides");
         return false;
-    case STMT_WAIT: refuse_stmt(c, s, DIAG_NA_WAIT, "wait", "split the playbook in two, the second one for a later event"); return false;
+    case STMT_WAIT:
+        refuse_stmt(c, s, DIAG_NA_WAIT, "wait", "split the playbook in two, the second one for a later event");
+        return false;
     case STMT_AUTHORIZE:
         refuse_stmt(c, s, DIAG_NA_AUTHORIZE, "authorize", "leave it out: destroy actions cannot be called yet");
         return false;
@@ -341,7 +354,8 @@ static bool check_kind(checker *c, ast_stmt *s) {
 static bool check_statement(checker *c, ast_stmt *s) {
     body *b = c->b;
     if (b->depth >= CHECK_MAX_DEPTH) {
-        if (!b->too_deep) diag_add(c->diags, DIAG_LIMIT_NESTING, s->span, "this is nested more than %d deep", CHECK_MAX_DEPTH);
+        if (!b->too_deep)
+            diag_add(c->diags, DIAG_LIMIT_NESTING, s->span, "this is nested more than %d deep", CHECK_MAX_DEPTH);
         b->too_deep = true;
         return false;
     }
@@ -355,7 +369,8 @@ bool check_statements(checker *c, ast_stmt *s) {
     bool leaves = false, said = false;
     for (; s; s = s->next) {
         if (leaves && !said) {
-            diag *d = diag_add(c->diags, DIAG_UNREACHABLE, s->span, "this is never reached: the statement before it always ends the %s",
+            diag *d = diag_add(c->diags, DIAG_UNREACHABLE, s->span,
+                               "this is never reached: the statement before it always ends the %s",
                                c->b->kind == BODY_ACTION ? "action" : "run");
             check_hint(c, d, "remove it, or put an `if` around what is before");
             said = true;

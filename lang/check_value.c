@@ -2,17 +2,22 @@
  * check_value.c - an expression where a value of a known type is needed.
  *
  * Literals are checked downwards: { Key: "a" } where an aws.ec2.Tag is wanted is held against that structure member by
- * member, so a misspelt member is named where it stands. Everything else is typed first and compared then. Literals are also held
- * against what AWS's model says about lengths, ranges, patterns and enumerations. To send a value that the model does
- * not know yet, write string("...") around it: what is computed is not held against them.
+ * member, so a misspelt member is named where it stands. Everything else is typed first and compared then. Literals are
+ * also held against what AWS's model says about lengths, ranges, patterns and enumerations. To send a value that the
+ * model does not know yet, write string("...") around it: what is computed is not held against them.
  */
 #include "lang/check.h"
 
 /* ---- what does not fit ---- */
 
-static void say_needs_making(checker *c, const ast_expr *e, const pb_type *want, pb_str what, pb_str have, pb_str need) {
-    diag *d = diag_add(c->diags, DIAG_TYPE_MISMATCH, e->span, "%.*s takes %.*s, not %.*s", PB_ARG(what), PB_ARG(need), PB_ARG(have));
-    const char *maker = want->kind == TYPE_ARN ? "arn" : want->kind == TYPE_IP ? "ip" : want->kind == TYPE_CIDR ? "cidr" : "time";
+static void say_needs_making(checker *c, const ast_expr *e, const pb_type *want, pb_str what, pb_str have,
+                             pb_str need) {
+    diag *d = diag_add(c->diags, DIAG_TYPE_MISMATCH, e->span, "%.*s takes %.*s, not %.*s", PB_ARG(what), PB_ARG(need),
+                       PB_ARG(have));
+    const char *maker = want->kind == TYPE_ARN    ? "arn"
+                        : want->kind == TYPE_IP   ? "ip"
+                        : want->kind == TYPE_CIDR ? "cidr"
+                                                  : "time";
     pb_str text = check_source(c, e->span, "...");
     if (text.n > 2 && text.s[0] == '`') text = (pb_str){text.s + 1, text.n - 2};
     check_hint(c, d, "make one of it: `%s(%.*s)`%s", maker, PB_ARG(text),
@@ -20,7 +25,8 @@ static void say_needs_making(checker *c, const ast_expr *e, const pb_type *want,
 }
 
 static void say_secret(checker *c, const ast_expr *e, pb_str what, pb_str need) {
-    diag *d = diag_add(c->diags, DIAG_SECRET_LEAK, e->span, "a secret cannot become %.*s of type %.*s", PB_ARG(what), PB_ARG(need));
+    diag *d = diag_add(c->diags, DIAG_SECRET_LEAK, e->span, "a secret cannot become %.*s of type %.*s", PB_ARG(what),
+                       PB_ARG(need));
     check_hint(c, d, "a secret can only be given to a parameter of type secret");
 }
 
@@ -32,16 +38,18 @@ void say_maybe_absent(checker *c, const ast_expr *e, const char *needs) {
     if (e->kind == EXPR_NONE)
         check_hint(c, d, "give a value");
     else if (narrow_path_of(e, &path) && text.n)
-        check_hint(c, d, "settle it before with `where %.*s exists` or `if %.*s exists { ... }`, or give a default with `??`",
+        check_hint(c, d,
+                   "settle it before with `where %.*s exists` or `if %.*s exists { ... }`, or give a default with `??`",
                    PB_ARG(text), PB_ARG(text));
     else
         check_hint(c, d, "give a default with `??`, or name it with `let` and settle the name with `where ... exists`");
 }
 
 static void say_mismatch(checker *c, const ast_expr *e, pb_type *have, pb_type *want, pb_str what, type_fit fit) {
-    pb_str has = check_type_text(c, have), need = check_type_text(c, want);
+    pb_str has = check_type_text(c, have), need = check_type_text(c, have->optional ? want : type_base(want));
     if (have->kind == TYPE_VOID) {
-        diag_add(c->diags, DIAG_NO_RESULT, e->span, "%.*s takes %.*s, but the call gives nothing", PB_ARG(what), PB_ARG(need));
+        diag_add(c->diags, DIAG_NO_RESULT, e->span, "%.*s takes %.*s, but the call gives nothing", PB_ARG(what),
+                 PB_ARG(need));
         return;
     }
     switch (fit) {
@@ -53,11 +61,15 @@ static void say_mismatch(checker *c, const ast_expr *e, pb_type *have, pb_type *
         return;
     }
     case FIT_JSON: {
-        diag *d = diag_add(c->diags, DIAG_JSON_UNSETTLED, e->span, "%.*s takes %.*s, not untyped json", PB_ARG(what), PB_ARG(need));
-        check_hint(c, d, "settle its type with `as %.*s`; the result is absent when it is something else", PB_ARG(need));
+        diag *d = diag_add(c->diags, DIAG_JSON_UNSETTLED, e->span, "%.*s takes %.*s, not untyped json", PB_ARG(what),
+                           PB_ARG(need));
+        check_hint(c, d, "settle its type with `as %.*s`; the result is absent when it is something else",
+                   PB_ARG(need));
         return;
     }
-    default: diag_add(c->diags, DIAG_TYPE_MISMATCH, e->span, "%.*s takes %.*s, not %.*s", PB_ARG(what), PB_ARG(need), PB_ARG(has));
+    default:
+        diag_add(c->diags, DIAG_TYPE_MISMATCH, e->span, "%.*s takes %.*s, not %.*s", PB_ARG(what), PB_ARG(need),
+                 PB_ARG(has));
     }
 }
 
@@ -96,7 +108,8 @@ static void say_enum(checker *c, const ast_expr *e, const pb_type *t, pb_str wha
     c->schema->shape_info(c->schema->ctx, t->shape, &i);
     pb_str all = {"", 0};
     for (uint32_t k = 0; k < i.nenum && k < SHOWN; k++)
-        all = pb_printf(c->arena, "%.*s%s%.*s", PB_ARG(all), k ? ", " : "", PB_ARG(c->schema->enum_at(c->schema->ctx, t->shape, k)));
+        all = pb_printf(c->arena, "%.*s%s%.*s", PB_ARG(all), k ? ", " : "",
+                        PB_ARG(c->schema->enum_at(c->schema->ctx, t->shape, k)));
     check_hint(c, d, "AWS knows %.*s%s", PB_ARG(all), i.nenum > SHOWN ? ", ..." : "");
 }
 
@@ -109,15 +122,16 @@ static int64_t characters(pb_str s) {
 static void check_range(checker *c, pb_span at, pb_str what, int64_t v, const schema_shape_info *i, const char *unit) {
     bool low = i->has_min && v < i->min, high = i->has_max && v > i->max;
     if (!low && !high) return;
-    diag *d = diag_add(c->diags, DIAG_OUT_OF_RANGE, at, "%.*s has %s%lld, %s than AWS allows", PB_ARG(what), unit, (long long)v,
-                       low ? "less" : "more");
+    diag *d = diag_add(c->diags, DIAG_OUT_OF_RANGE, at, "%.*s has %s%lld, %s than AWS allows", PB_ARG(what), unit,
+                       (long long)v, low ? "less" : "more");
     if (i->has_min && i->has_max)
         check_hint(c, d, "allowed is %lld to %lld", (long long)i->min, (long long)i->max);
     else
         check_hint(c, d, "allowed is %s %lld", low ? "at least" : "at most", (long long)(low ? i->min : i->max));
 }
 
-static void check_text_limits(checker *c, const ast_expr *e, const pb_type *t, pb_str what, const schema_shape_info *i) {
+static void check_text_limits(checker *c, const ast_expr *e, const pb_type *t, pb_str what,
+                              const schema_shape_info *i) {
     nearest n = nearest_to(e->u.string);
     if (i->nenum) {
         if (!check_is_enum_value(c, t, e->u.string, &n)) say_enum(c, e, t, what, &n);
@@ -126,7 +140,8 @@ static void check_text_limits(checker *c, const ast_expr *e, const pb_type *t, p
     size_t before = diag_count(c->diags, DIAG_ERROR);
     check_range(c, e->span, what, characters(e->u.string), i, "a length of ");
     if (diag_count(c->diags, DIAG_ERROR) != before || !i->pattern.n || !regex_refuses(i->pattern, e->u.string)) return;
-    diag *d = diag_add(c->diags, DIAG_NO_PATTERN_MATCH, e->span, "%.*s does not have the form that AWS asks for", PB_ARG(what));
+    diag *d = diag_add(c->diags, DIAG_NO_PATTERN_MATCH, e->span, "%.*s does not have the form that AWS asks for",
+                       PB_ARG(what));
     check_hint(c, d, "it must match %.*s", PB_ARG(i->pattern));
 }
 
@@ -160,7 +175,8 @@ static bool check_key_twice(checker *c, const ast_arg *first, const ast_arg *a) 
     if (!find_earlier(first, a)) return false;
     const ast_arg *earlier = first;
     while (!pb_str_eq(earlier->name.text, a->name.text)) earlier = earlier->next;
-    diag *d = diag_add(c->diags, DIAG_DUPLICATE_KEY, a->name.span, "the key `%.*s` is written twice", PB_ARG(a->name.text));
+    diag *d =
+        diag_add(c->diags, DIAG_DUPLICATE_KEY, a->name.span, "the key `%.*s` is written twice", PB_ARG(a->name.text));
     check_also(d, earlier->name.span, "first written here");
     return true;
 }
@@ -171,7 +187,8 @@ static void say_unknown_member(checker *c, const ast_arg *a, pb_type *t) {
     bool required;
     uint32_t i = 0;
     for (; type_member_at(c->types, t, i, &name, NULL, &required); i++) nearest_offer(&n, name);
-    diag *d = diag_add(c->diags, DIAG_UNKNOWN_MEMBER, a->name.span, "%.*s has no member `%.*s`", PB_ARG(type), PB_ARG(a->name.text));
+    diag *d = diag_add(c->diags, DIAG_UNKNOWN_MEMBER, a->name.span, "%.*s has no member `%.*s`", PB_ARG(type),
+                       PB_ARG(a->name.text));
     nearest_hint(c, d, &n);
 }
 
@@ -199,7 +216,8 @@ static void check_union(checker *c, const ast_expr *e, const pb_type *t) {
     if (t->kind != TYPE_SHAPE || !c->schema) return;
     c->schema->shape_info(c->schema->ctx, t->shape, &i);
     if (!i.is_union || (e->u.map && !e->u.map->next)) return;
-    diag_add(c->diags, DIAG_UNION_MEMBERS, e->span, "%.*s is a union: exactly one of its members is set", PB_ARG(t->name));
+    diag_add(c->diags, DIAG_UNION_MEMBERS, e->span, "%.*s is a union: exactly one of its members is set",
+             PB_ARG(t->name));
 }
 
 static pb_type *map_as_structure(checker *c, ast_expr *e, pb_type *t) {
@@ -250,7 +268,8 @@ static pb_type *map_inferred(checker *c, ast_expr *e) { /* some key is quoted: a
         pb_type *t = settled_item(c, a->value), *joined = elem ? type_join(c->types, elem, t) : NULL;
         if (elem && !joined) {
             pb_str first = check_type_text(c, elem), other = check_type_text(c, t);
-            diag *d = diag_add(c->diags, DIAG_MIXED_ITEMS, a->value->span, "this value is %.*s, the ones before are %.*s", PB_ARG(other), PB_ARG(first));
+            diag *d = diag_add(c->diags, DIAG_MIXED_ITEMS, a->value->span,
+                               "this value is %.*s, the ones before are %.*s", PB_ARG(other), PB_ARG(first));
             check_hint(c, d, "write all keys without quotes if this is meant as a record");
         }
         elem = joined;
@@ -291,7 +310,8 @@ static pb_type *list_inferred(checker *c, ast_expr *e) {
         pb_type *t = settled_item(c, a->value), *joined = elem ? type_join(c->types, elem, t) : NULL;
         if (elem && !joined) {
             pb_str first = check_type_text(c, elem), other = check_type_text(c, t);
-            diag_add(c->diags, DIAG_MIXED_ITEMS, a->value->span, "this item is %.*s, the ones before are %.*s", PB_ARG(other), PB_ARG(first));
+            diag_add(c->diags, DIAG_MIXED_ITEMS, a->value->span, "this item is %.*s, the ones before are %.*s",
+                     PB_ARG(other), PB_ARG(first));
         }
         elem = joined;
     }

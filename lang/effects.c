@@ -1,9 +1,10 @@
 /*
  * effects.c - what a body can do to the world, whether it may, and circles of calls.
  *
- * pure < read < notify < contain < destroy. An action's declared effect is a promise to its callers, so a body is checked
- * against the declared effects of what it calls and nothing has to be inferred through several levels. What is above
- * read is a step of its own (`do`); a tier bounds a playbook; destroying needs an approval, which this version lacks.
+ * pure < read < notify < contain < destroy. An action's declared effect is a promise to its callers, so a body is
+ * checked against the declared effects of what it calls and nothing has to be inferred through several levels. What is
+ * above read is a step of its own (`do`); a tier bounds a playbook; destroying needs an approval, which this version
+ * lacks.
  *
  * The circle search is the usual depth-first one with its stack inside the nodes (decl_info.under), because a
  * program may call as many functions under one another as it has lines.
@@ -19,13 +20,15 @@ static bool playbook_is_manual(const ast_decl *d) {
 
 static bool refuse_in_playbook(checker *c, pb_span span, pb_str what, pb_effect effect) {
     if (effect == PB_DESTROY) {
-        diag *d = diag_add(c->diags, DIAG_NA_DESTROY, span,
-                           "%.*s destroys, which needs a granted approval; this version cannot ask for one", PB_ARG(what));
+        diag *d =
+            diag_add(c->diags, DIAG_NA_DESTROY, span,
+                     "%.*s destroys, which needs a granted approval; this version cannot ask for one", PB_ARG(what));
         check_hint(c, d, "contain instead, and leave destroying to a person");
         return true;
     }
     if (effect > PB_NOTIFY && playbook_is_manual(c->b->info->decl)) {
-        diag *d = diag_add(c->diags, DIAG_BEYOND_TIER, span, "%.*s has the effect %s, but a playbook of tier manual reads and notifies only",
+        diag *d = diag_add(c->diags, DIAG_BEYOND_TIER, span,
+                           "%.*s has the effect %s, but a playbook of tier manual reads and notifies only",
                            PB_ARG(what), pb_effect_name(effect));
         check_hint(c, d, "write `tier auto`, or notify somebody who does it by hand");
         return true;
@@ -36,7 +39,8 @@ static bool refuse_in_playbook(checker *c, pb_span span, pb_str what, pb_effect 
 static bool refuse_in_expression(checker *c, pb_span span, pb_str what, pb_effect effect, bool is_action) {
     body *b = c->b;
     if (b->allowed == PB_PURE && (effect > PB_PURE || is_action)) {
-        diag *d = diag_add(c->diags, DIAG_NOT_PURE, span, "%.*s cannot be called in %s: only functions can", PB_ARG(what), b->pure_because);
+        diag *d = diag_add(c->diags, DIAG_NOT_PURE, span, "%.*s cannot be called in %s: only functions can",
+                           PB_ARG(what), b->pure_because);
         if (b->kind == BODY_PLAYBOOK)
             check_hint(c, d, "put a `let` with the call behind the leading `where`s and a `where` behind that");
         else if (effect == PB_PURE)
@@ -46,8 +50,8 @@ static bool refuse_in_expression(checker *c, pb_span span, pb_str what, pb_effec
         return true;
     }
     if (effect <= PB_READ) return false;
-    diag *d = diag_add(c->diags, DIAG_NEEDS_DO, span, "%.*s has the effect %s, so it must be a step of its own", PB_ARG(what),
-                       pb_effect_name(effect));
+    diag *d = diag_add(c->diags, DIAG_NEEDS_DO, span, "%.*s has the effect %s, so it must be a step of its own",
+                       PB_ARG(what), pb_effect_name(effect));
     check_hint(c, d, "write it as a statement: `do %.*s(...) as result`, and use `result`", PB_ARG(what));
     return true;
 }
@@ -81,13 +85,15 @@ void effect_action_done(checker *c, decl_info *info) {
     body *b = c->b;
     d->inferred = b->effect;
     if (b->effect > d->effect) {
-        diag *m = diag_add(c->diags, DIAG_EFFECT_TOO_LOW, b->effect_span, "`%.*s` is declared %s, but calls %.*s, whose effect is %s",
-                           PB_ARG(info->name), pb_effect_name(d->effect), PB_ARG(b->effect_of), pb_effect_name(b->effect));
+        diag *m = diag_add(c->diags, DIAG_EFFECT_TOO_LOW, b->effect_span,
+                           "`%.*s` is declared %s, but calls %.*s, whose effect is %s", PB_ARG(info->name),
+                           pb_effect_name(d->effect), PB_ARG(b->effect_of), pb_effect_name(b->effect));
         check_also(m, d->effect_span, "declared here");
         check_hint(c, m, "declare `%.*s` as %s", PB_ARG(info->name), pb_effect_name(b->effect));
     } else if (b->effect < d->effect) {
-        diag *m = diag_add(c->diags, DIAG_EFFECT_TOO_HIGH, d->effect_span, "`%.*s` is declared %s, but does nothing above %s",
-                           PB_ARG(info->name), pb_effect_name(d->effect), pb_effect_name(b->effect));
+        diag *m =
+            diag_add(c->diags, DIAG_EFFECT_TOO_HIGH, d->effect_span, "`%.*s` is declared %s, but does nothing above %s",
+                     PB_ARG(info->name), pb_effect_name(d->effect), pb_effect_name(b->effect));
         check_hint(c, m, "declare it as %s", pb_effect_name(b->effect));
     }
 }
@@ -102,8 +108,10 @@ static void say_circle(checker *c, decl_info *top, decl_info *to, pb_span span) 
     for (decl_info *d = top; d != to && d && n < SHOWN; d = d->under, n++)
         path = pb_printf(c->arena, "%.*s → %.*s", PB_ARG(d->name), PB_ARG(path));
     path = pb_printf(c->arena, "%.*s%s → %.*s", PB_ARG(to->name), n == SHOWN ? " → ..." : "", PB_ARG(path));
-    diag *m = diag_add(c->diags, DIAG_CALL_CYCLE, span, "`%.*s` ends up calling itself: %.*s", PB_ARG(to->name), PB_ARG(path));
-    check_hint(c, m, "every run must end, so nothing may call itself; go over a list with `for` or a comprehension instead");
+    diag *m = diag_add(c->diags, DIAG_CALL_CYCLE, span, "`%.*s` ends up calling itself: %.*s", PB_ARG(to->name),
+                       PB_ARG(path));
+    check_hint(c, m,
+               "every run must end, so nothing may call itself; go over a list with `for` or a comprehension instead");
 }
 
 static decl_info *enter_info(decl_info *d, decl_info *under) {

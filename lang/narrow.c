@@ -3,8 +3,8 @@
  *
  * A path is a local name with fields (and constant indexes) behind it: f.resource.accessKeyDetails, tags["Owner"].
  * Locals never change, so once a condition has shown that a path exists, it does for the rest of the scope, and so
- * does every beginning of it. What shows it: `exists`, and every comparison, `in`, `like` or `matches` that came out true,
- * for all of them are false when a side is absent (`!=` is their opposite: it shows it by being false).
+ * does every beginning of it. What shows it: `exists`, and every comparison, `in`, `like` or `matches` that came out
+ * true, for all of them are false when a side is absent (`!=` is their opposite: it shows it by being false).
  *
  * Facts are a list that only grows at its head; leaving a scope means going back to an older head.
  */
@@ -58,7 +58,8 @@ static narrow_fact *add_path(checker *c, narrow_fact *facts, const narrow_path *
 static narrow_fact *add(checker *c, narrow_fact *facts, const ast_expr *e) {
     narrow_path p;
     /* A method of an absent value is absent: from what x.size() gave it follows that x exists. */
-    while (e->kind == EXPR_CALL && e->u.call.kind == CALL_BUILTIN && e->u.call.callee->kind == EXPR_FIELD && e->u.call.nresolved)
+    while (e->kind == EXPR_CALL && e->u.call.kind == CALL_BUILTIN && e->u.call.callee->kind == EXPR_FIELD &&
+           e->u.call.nresolved)
         e = e->u.call.callee->u.field.of;
     return narrow_path_of(e, &p) ? add_path(c, facts, &p) : facts;
 }
@@ -76,11 +77,18 @@ static narrow_fact *both(checker *c, narrow_fact *facts, const narrow_fact *a, c
 static narrow_fact *narrow_binary(checker *c, narrow_fact *facts, const ast_expr *e, bool truth) {
     const ast_expr *l = e->u.binary.left, *r = e->u.binary.right;
     switch (e->op) {
-    case OP_AND: case OP_OR:
+    case OP_AND:
+    case OP_OR:
         if ((e->op == OP_AND) == truth) return narrow_when(c, narrow_when(c, facts, l, truth), r, truth);
         return both(c, facts, narrow_when(c, NULL, l, truth), narrow_when(c, NULL, r, truth));
-    case OP_EQ: case OP_LT: case OP_LE: case OP_GT: case OP_GE: case OP_IN: case OP_LIKE: case OP_MATCHES:
-        return truth ? add(c, add(c, facts, l), r) : facts;
+    case OP_EQ:
+    case OP_LT:
+    case OP_LE:
+    case OP_GT:
+    case OP_GE:
+    case OP_IN:
+    case OP_LIKE:
+    case OP_MATCHES: return truth ? add(c, add(c, facts, l), r) : facts;
     case OP_NE: return truth ? facts : add(c, add(c, facts, l), r);
     default: return facts;
     }

@@ -2,10 +2,10 @@
  * resolve.c - which declaration a name means in which file.
  *
  * A file sees the standard library, its own declarations and those of the files it imports, all in one flat namespace:
- * nothing hides anything, a name that is visible twice is an error. So there is one table for the standard library and one
- * small table a file. Files that were given together do not see each other, only their playbooks' names
- * must differ. Events, types, playbooks and everything that has a value (parameters, functions, actions) are told
- * apart by where they stand, so they may share a name.
+ * nothing hides anything, a name that is visible twice is an error. So there is one table for the standard library and
+ * one small table a file. Files that were given together do not see each other, only their playbooks' names must
+ * differ. Events, types, playbooks and everything that has a value (parameters, functions, actions) are told apart by
+ * where they stand, so they may share a name.
  */
 #include "lang/check.h"
 
@@ -59,7 +59,8 @@ static bool table_has_namespace(const name_table *t, pb_str first) {
     for (uint32_t i = 0; i <= t->mask; i++)
         for (name_slot *s = t->buckets[i]; s; s = s->next) {
             pb_str name = s->info->name;
-            if (s->info->cls == NAMES_VALUE && name.n > first.n && name.s[first.n] == '.' && memcmp(name.s, first.s, first.n) == 0)
+            if (s->info->cls == NAMES_VALUE && name.n > first.n && name.s[first.n] == '.' &&
+                memcmp(name.s, first.s, first.n) == 0)
                 return true;
         }
     return false;
@@ -85,7 +86,9 @@ bool resolve_is_builtin(pb_str name) {
 
 static name_class class_of(const ast_decl *d) {
     switch (d->kind) {
-    case DECL_PARAM: case DECL_FN: case DECL_ACTION: return NAMES_VALUE;
+    case DECL_PARAM:
+    case DECL_FN:
+    case DECL_ACTION: return NAMES_VALUE;
     case DECL_TYPE: return NAMES_TYPE;
     case DECL_EVENT: return NAMES_EVENT;
     case DECL_PLAYBOOK: return NAMES_PLAYBOOK;
@@ -131,14 +134,15 @@ static void say_twice(checker *c, pb_span at, const decl_info *d, const decl_inf
     const char *where = first->file->builtin ? "the standard library has it" : "first declared here";
     diag *m = diag_add(c->diags, DIAG_DUPLICATE_NAME, at, "`%.*s` is declared twice", PB_ARG(d->name));
     check_also(m, first->decl->name.span, where);
-    check_hint(c, m, first->file->builtin ? "choose another name: what is in the standard library cannot be replaced"
-                                          : "rename one of them");
+    check_hint(c, m,
+               first->file->builtin ? "choose another name: what is in the standard library cannot be replaced"
+                                    : "rename one of them");
 }
 
 static bool is_reserved(const decl_info *d) {
     static const char *const names[] = {"run", "error", "aws"};
-    static const char *const types[] = {"bool", "int", "float", "string", "bytes", "duration", "time", "ip",
-                                        "cidr", "arn", "list", "map", "json", "secret"};
+    static const char *const types[] = {"bool", "int",  "float", "string", "bytes", "duration", "time",
+                                        "ip",   "cidr", "arn",   "list",   "map",   "json",     "secret"};
     if (d->cls == NAMES_TYPE) {
         for (size_t i = 0; i < sizeof types / sizeof *types; i++)
             if (pb_str_is(d->name, types[i])) return true;
@@ -163,7 +167,8 @@ static bool enter_own(checker *c, file_env *f) {
         if (d->cls == NAMES_NONE) continue;
         pb_span at = d->decl->name.span;
         if (is_reserved(d)) {
-            diag *m = diag_add(c->diags, DIAG_RESERVED_NAME, at, "`%.*s` is a name of the language itself", PB_ARG(d->name));
+            diag *m =
+                diag_add(c->diags, DIAG_RESERVED_NAME, at, "`%.*s` is a name of the language itself", PB_ARG(d->name));
             check_hint(c, m, "choose another name");
         }
         name_table *t = d->cls == NAMES_PLAYBOOK ? &c->playbooks : f->builtin ? &c->builtins : &f->names;
@@ -183,7 +188,8 @@ static bool enter_imports(checker *c, file_env *f) {
         file_env *from = file_of(c, i->target);
         if (!from || from == f || from->builtin) continue;
         for (decl_info *d = from->decls; d; d = d->next)
-            if (d->cls != NAMES_NONE && d->cls != NAMES_PLAYBOOK && !enter(c, &f->names, d, i->decl->span)) return false;
+            if (d->cls != NAMES_NONE && d->cls != NAMES_PLAYBOOK && !enter(c, &f->names, d, i->decl->span))
+                return false;
     }
     return true;
 }

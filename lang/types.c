@@ -111,7 +111,8 @@ static pb_type *shape_depth(type_store *s, pb_str service, schema_shape shape, b
 static pb_type *shape_structure(type_store *s, pb_str service, schema_shape shape, bool wire, pb_str name) {
     pb_type want = {.kind = TYPE_SHAPE, .shape = shape, .wire = wire};
     pb_type *t = intern(s, &want);
-    if (t->kind == TYPE_SHAPE && !t->name.s) t->name = pb_printf(s->arena, "aws.%.*s.%.*s", PB_ARG(service), PB_ARG(name));
+    if (t->kind == TYPE_SHAPE && !t->name.s)
+        t->name = pb_printf(s->arena, "aws.%.*s.%.*s", PB_ARG(service), PB_ARG(name));
     return t;
 }
 
@@ -130,7 +131,8 @@ static pb_type *shape_depth(type_store *s, pb_str service, schema_shape shape, b
     switch (i.kind) {
     case SCHEMA_STRUCT: return shape_structure(s, service, shape, wire, i.name);
     case SCHEMA_LIST:
-        return container(s, TYPE_LIST, shape_depth(s, service, i.elem, wire, depth + 1), i.has_min || i.has_max ? shape : 0);
+        return container(s, TYPE_LIST, shape_depth(s, service, i.elem, wire, depth + 1),
+                         i.has_min || i.has_max ? shape : 0);
     case SCHEMA_MAP: return type_map(s, shape_depth(s, service, i.elem, wire, depth + 1));
     case SCHEMA_STRING: return shape_plain(s, TYPE_STRING, shape, &i);
     case SCHEMA_INT: return shape_plain(s, TYPE_INT, shape, &i);
@@ -255,13 +257,19 @@ static type_fit fits_base(type_store *s, pb_type *from, pb_type *to, unsigned de
     if (from->kind == TYPE_JSON) return FIT_JSON;
     switch (to->kind) {
     case TYPE_FLOAT: return type_is_number(from) ? FIT_OK : FIT_OTHER;
-    case TYPE_STRING: case TYPE_BYTES: case TYPE_SECRET: case TYPE_ARN: case TYPE_IP: case TYPE_CIDR: case TYPE_TIME:
-        return from->kind == to->kind ? FIT_OK : fits_string(from, to);
+    case TYPE_STRING:
+    case TYPE_BYTES:
+    case TYPE_SECRET:
+    case TYPE_ARN:
+    case TYPE_IP:
+    case TYPE_CIDR:
+    case TYPE_TIME: return from->kind == to->kind ? FIT_OK : fits_string(from, to);
     case TYPE_LIST: return from->kind == TYPE_LIST ? fits(s, from->elem, to->elem, depth + 1) : FIT_OTHER;
     case TYPE_MAP:
         if (from->kind == TYPE_RECORD) return fits_map(s, from, to->elem, depth);
         return from->kind == TYPE_MAP ? fits(s, from->elem, to->elem, depth + 1) : FIT_OTHER;
-    case TYPE_RECORD: case TYPE_SHAPE: return fits_structure(s, from, to, depth);
+    case TYPE_RECORD:
+    case TYPE_SHAPE: return fits_structure(s, from, to, depth);
     default: return from->kind == to->kind ? FIT_OK : FIT_OTHER;
     }
 }
@@ -292,7 +300,8 @@ bool type_comparable(type_store *s, pb_type *a, pb_type *b) {
 }
 
 static pb_type *join_base(type_store *s, pb_type *a, pb_type *b) {
-    if (type_is_text(a) && type_is_text(b)) return a->kind == b->kind && a->shape == b->shape ? a : type_simple(s, TYPE_STRING);
+    if (type_is_text(a) && type_is_text(b))
+        return a->kind == b->kind && a->shape == b->shape ? a : type_simple(s, TYPE_STRING);
     if (type_is_number(a) && type_is_number(b)) return type_simple(s, a->kind == b->kind ? a->kind : TYPE_FLOAT);
     if (type_fits(s, a, b) == FIT_OK) return b;
     if (type_fits(s, b, a) == FIT_OK) return a;
@@ -329,11 +338,13 @@ static pb_str record_text(pb_arena *a, const pb_type *t, unsigned depth) {
 }
 
 static pb_str base_text(pb_arena *a, const pb_type *t, unsigned depth) {
-    static const char *const names[] = {"?", "none", "nothing", "bool", "int", "float", "string", "bytes", "duration",
-                                        "time", "ip", "cidr", "arn", "json", "secret", "list", "map", "record", "shape"};
+    static const char *const names[] = {"?",      "none",     "nothing", "bool",   "int",  "float", "string",
+                                        "bytes",  "duration", "time",    "ip",     "cidr", "arn",   "json",
+                                        "secret", "list",     "map",     "record", "shape"};
     if (depth > TYPE_MAX_DEPTH) return PB_STR("...");
     switch (t->kind) {
-    case TYPE_LIST: case TYPE_MAP: {
+    case TYPE_LIST:
+    case TYPE_MAP: {
         pb_str elem = text_depth(a, t->elem, depth + 1);
         return pb_printf(a, "%s[%.*s]", names[t->kind], PB_ARG(elem));
     }
