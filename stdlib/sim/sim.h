@@ -206,9 +206,10 @@ void items_add(sim_call *c, sim_items *l, pb_value v);
 pb_value items_list(sim_call *c, const sim_items *l);
 pb_value sim_list1(sim_call *c, pb_value v); /* a list of one */
 
+/* A text member, never with a NULL pointer; empty when there is none. */
 static inline pb_str get_text(pb_value v, const char *key) {
     pb_value t = pb_get_c(v, key);
-    return t.kind == PB_STRING || t.kind == PB_BYTES ? pb_text(t) : (pb_str){"", 0};
+    return (t.kind == PB_STRING || t.kind == PB_BYTES) && t.n ? pb_text(t) : (pb_str){"", 0};
 }
 static inline bool get_bool(pb_value v, const char *key) {
     pb_value b = pb_get_c(v, key);
