@@ -12,7 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STEP_DEPTH_MAX = IMAGE_MAX_DEPTH + 1 }; /* actions under one another; the interpreter allows no more */
+enum {
+    KEY_MAX = 256,        /* bytes of an entry's name */
+    PART_MAX = 4000,      /* values in one entry of the record, in one call's arguments: a greedy one must not hide the others */
+    BYTES_MAX = 2 << 20   /* of all texts within values */
+};
 
 /* Work left while one document is made. A program can build values whose walk would take for ever. */
 typedef struct maker {
@@ -20,6 +24,7 @@ typedef struct maker {
     json_object *doc;
     pb_arena *arena;
     uint32_t values_left;
+    size_t bytes_left; /* of texts within values */
     bool oom;
 } maker;
 
@@ -110,10 +115,13 @@ static json_object *list_json(maker *m, pb_value v, uint32_t depth) {
     return o;
 }
 
+/* A copy with a NUL, as json-c wants it. */
+static pb_str key_text(maker *m, pb_str key) { return pb_strdup(m->arena, key.s, cut(key, KEY_MAX)); }
+
 static json_object *map_json(maker *m, pb_value v, uint32_t depth) {
     json_object *o = new_object(m);
     for (uint32_t i = 0; o && i < v.n && !m->oom; i++) {
-        pb_str key = pb_strdup(m->arena, v.u.entries[i].key.s, v.u.entries[i].key.n); /* json-c wants a NUL */
+        pb_str key = key_text(m, v.u.entries[i].key);
         if (!m->values_left || !key.s) {
             put(m, o, "...", text_json(m, PB_STR("(left out: too large)")));
             break;
@@ -128,8 +136,11 @@ static json_object *map_json(maker *m, pb_value v, uint32_t depth) {
 }
 
 static json_object *value_json(maker *m, pb_value v, uint32_t depth) {
-    if (m->values_left == 0 || depth > EVIDENCE_DEPTH_MAX) return text_json(m, PB_STR("(left out: too large)"));
+    bool text = v.kind == PB_STRING || v.kind == PB_BYTES;
+    if (m->values_left == 0 || depth > EVIDENCE_DEPTH_MAX || (text && v.n > m->bytes_left && m->bytes_left < EVIDENCE_STRING_MAX))
+        return text_json(m, PB_STR("(left out: too large)"));
     m->values_left--;
+    if (text) m->bytes_left -= v.n < EVIDENCE_STRING_MAX ? v.n : EVIDENCE_STRING_MAX;
     switch ((pb_kind)v.kind) {
     case PB_NONE: return NULL;
     case PB_BOOL: return made(m, json_object_new_boolean(v.u.b));
@@ -149,8 +160,17 @@ static json_object *value_json(maker *m, pb_value v, uint32_t depth) {
     return NULL;
 }
 
+/* A value that may use up only its part of what is left. */
+static json_object *part_json(maker *m, pb_value v) {
+    uint32_t left = m->values_left, part = left < PART_MAX ? left : PART_MAX;
+    m->values_left = part;
+    json_object *o = value_json(m, v, 0);
+    m->values_left = left - (part - m->values_left);
+    return o;
+}
+
 static bool maker_begin(maker *m, const evidence_run *r) {
-    *m = (maker){.run = r, .values_left = EVIDENCE_VALUES_MAX};
+    *m = (maker){.run = r, .values_left = EVIDENCE_VALUES_MAX, .bytes_left = BYTES_MAX};
     m->arena = pb_arena_new(64 << 20); /* copies of keys and short texts, each of them bounded */
     return m->arena != NULL;
 }
@@ -272,13 +292,13 @@ static json_object *call_json(maker *m, const vm_step *s) {
     put(m, o, "request_id", value_json(m, pb_get_c(s->meta, "request_id"), 0));
     for (uint32_t i = 0; s->meta.kind == PB_MAP && i < s->meta.n; i++) {
         pb_entry e = s->meta.u.entries[i];
-        pb_str key = pb_strdup(m->arena, e.key.s, e.key.n);
+        pb_str key = key_text(m, e.key);
         if (key.s && o && !json_object_object_get_ex(o, key.s, NULL)) {
             json_object *v = value_json(m, e.value, 0);
             if (json_object_object_add(o, key.s, v) != 0) json_object_put(v), m->oom = true;
         }
     }
-    if (m->run->dry && s->status == STEP_PLANNED) put(m, o, "arguments", value_json(m, s->args, 0));
+    if (m->run->dry && s->status == STEP_PLANNED) put(m, o, "arguments", part_json(m, s->args));
     if (s->detail.n) put_text(m, o, "detail", s->detail);
     put(m, o, "error", error_json(m, s));
     return o;
@@ -401,9 +421,17 @@ static json_object *reason_json(maker *m) {
 
 /* What `record` gathered, without affected_resource, which has a place of its own. */
 static json_object *record_json(maker *m) {
-    json_object *o = value_json(m, m->run->record, 0);
-    if (o && json_object_is_type(o, json_type_object)) json_object_object_del(o, "affected_resource");
-    return o ? o : new_object(m);
+    pb_value v = m->run->record;
+    json_object *o = new_object(m);
+    for (uint32_t i = 0; v.kind == PB_MAP && i < v.n && !m->oom; i++) {
+        pb_str key = key_text(m, v.u.entries[i].key);
+        if (!key.s || pb_str_is(key, "affected_resource")) continue;
+        json_object *item = part_json(m, v.u.entries[i].value);
+        if (o && json_object_object_add(o, key.s, item) == 0) continue;
+        json_object_put(item);
+        m->oom = true;
+    }
+    return o;
 }
 
 static void put_finding(maker *m, json_object *o) {
@@ -415,7 +443,7 @@ static void put_finding(maker *m, json_object *o) {
     put_text_or_null(m, o, "detected_at", declared_text(r, EVENTS_detected, event_text(r, "time")));
     put_text_or_null(m, o, "account", context_text(r, "account"));
     put_text_or_null(m, o, "region", context_text(r, "region"));
-    put(m, o, "affected_resource", value_json(m, pb_get_c(r->record, "affected_resource"), 0));
+    put(m, o, "affected_resource", part_json(m, pb_get_c(r->record, "affected_resource")));
 }
 
 static void put_outcome(maker *m, json_object *o) {
