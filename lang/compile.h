@@ -50,6 +50,10 @@ bool codegen_program(ast_program *p, diag_list *diags, pb_buf *image);
 /* Prints a loadable image as text (pbc dis). False with a sentence in err when it is not one. */
 bool disassemble(const void *image, size_t size, pb_buf *out, pb_str *err, pb_arena *a);
 
+/* Prints the user's part of a tree, or the tokens of its files, for people who work on the compiler (--dump). */
+void dump_tree(const ast_program *p, pb_buf *out);
+bool dump_tokens(const ast_program *p, pb_buf *out);
+
 /* All of the above. True: *image holds a program. False: see diags. */
 bool compile_paths(pb_arena *a, diag_list *diags, source_set **sources, const pb_schema *schema,
                    const builtin_source *builtins, size_t nbuiltins, const char *const *paths, size_t npaths,

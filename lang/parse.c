@@ -178,19 +178,23 @@ int pbylex(PBYSTYPE *value, pb_span *place, parse_ctx *c) {
 
 /* ---- the file ---- */
 
-bool parse_file(pb_arena *a, diag_list *diags, const source_set *set, uint32_t file, ast_file *out) {
-    out->file = file;
-    const source_file *src = &set->files[file];
-    if (src->broken) return true;
-    parse_ctx *c = pb_alloc(a, sizeof *c);
-    if (!c) return false;
+parse_ctx *parse_begin(pb_arena *a, diag_list *diags, const source_set *set, uint32_t file, ast_file *out) {
+    parse_ctx *c = diags ? pb_alloc(a, sizeof *c) : NULL;
+    if (!c) return NULL;
     c->arena = a;
     c->diags = diags;
     c->out = out;
-    c->text = src->text;
+    c->text = set->files[file].text;
     c->file = file;
     c->inject = UINT32_MAX;
     c->held = SCAN_SKIP;
     c->recover_at = UINT32_MAX;
-    return scan_begin(c) && pbyparse(c) != 2 && !pb_arena_failed(a);
+    return scan_begin(c) ? c : NULL;
+}
+
+bool parse_file(pb_arena *a, diag_list *diags, const source_set *set, uint32_t file, ast_file *out) {
+    out->file = file;
+    if (set->files[file].broken) return true;
+    parse_ctx *c = parse_begin(a, diags, set, file, out);
+    return c && pbyparse(c) != 2 && !pb_arena_failed(a);
 }

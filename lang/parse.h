@@ -76,6 +76,8 @@ static inline pb_span parse_span(const parse_ctx *c, uint32_t start, uint32_t en
 }
 
 /* ---- parse.c ---- */
+/* A parser at the beginning of a file. NULL when out of memory. */
+parse_ctx *parse_begin(pb_arena *a, diag_list *diags, const source_set *set, uint32_t file, ast_file *out);
 /* Adds a message (into a scratch one when nothing more is to be said). */
 diag *parse_mistake(parse_ctx *c, diag_code code, pb_span span, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

@@ -429,6 +429,7 @@ postfix
     | postfix DOT NAME              { $$ = parse_field(c, $1, $3, false, @$); }
     | postfix SAFE_DOT NAME         { $$ = parse_field(c, $1, $3, true, @$); }
     | postfix LBRACKET expr RBRACKET    { $$ = parse_index(c, $1, $3, @$); }
+    | postfix QUESTION LBRACKET expr RBRACKET   { $$ = parse_index(c, $1, $4, @$); } /* as `?.` is to `.` */
     | postfix LPAREN args RPAREN    { $$ = parse_call(c, $1, $3, @$); }
     ;
 primary

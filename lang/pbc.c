@@ -1,0 +1,411 @@
+/*
+ * pbc.c - the compiler's program: check, build, dis, explain.
+ *
+ * Results go to standard output; diagnostics for people to standard error, those for programs (JSON, SARIF, GitHub) to
+ * standard output, because they are the result. A .pbx is written beside its place and renamed into it, so it is there
+ * whole or not at all. Together with vm/pbrun.c the only place that knows lang and stdlib.
+ */
+#include "lang/compile.h"
+#include "lang/image.h"
+#include "lang/options.h"
+#include "stdlib/aws/model.h"
+#include "stdlib/stdlib.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { DONE = 0, FINDINGS = 1, USAGE = 2, INTERNAL = 5 };
+/* Enough for 20,000 files; a file of 1 MiB needs at most 400 MiB for its tree. */
+static const size_t MEMORY_LIMIT = (size_t)4 << 30;
+
+typedef enum dump_kind { DUMP_NOTHING, DUMP_TOKENS, DUMP_AST } dump_kind;
+
+typedef struct pbc {
+    diag_format format;
+    dump_kind dump;
+    bool deny_warnings, json, version;
+    const char *out;
+    char **operands;
+    int noperands;
+    const cli *cli;
+} pbc;
+
+/* ---- options ---- */
+
+static const cli_option options[] = {
+    {"check", 0, "format", "FORMAT", "how findings are written: text (default), json, sarif, github"},
+    {"check explain", 0, "json", NULL, "for programs; check: the same as --format json"},
+    {"check build", 0, "deny", "warnings", "warnings count as errors"},
+    {"check", 0, "dump", "WHAT", "print tokens or ast instead of checking"},
+    {"build", 'o', "output", "FILE", "where the program is written (required)"},
+    {"*", 'h', "help", NULL, "this text"},
+    {"*", 0, "version", NULL, "the version"},
+    {0},
+};
+
+static bool set_format(pbc *p, const char *value) {
+    static const char *const names[] = {"text", "json", "sarif", "github"};
+    static const diag_format formats[] = {DIAG_TEXT, DIAG_JSON, DIAG_SARIF, DIAG_GITHUB};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(value, names[i]) == 0) return p->format = formats[i], true;
+    return false;
+}
+
+static bool set_option(void *self, const char *name, const char *value, char err[256]) {
+    pbc *p = self;
+    snprintf(err, 256, "--%s cannot be", name);
+    if (strcmp(name, "format") == 0) return set_format(p, value);
+    if (strcmp(name, "json") == 0) return p->json = true, p->format = DIAG_JSON, true;
+    if (strcmp(name, "deny") == 0) return p->deny_warnings = true, strcmp(value, "warnings") == 0;
+    if (strcmp(name, "version") == 0) return p->version = true;
+    if (strcmp(name, "output") == 0) return p->out = value, value[0] != 0;
+    p->dump = strcmp(value, "tokens") == 0 ? DUMP_TOKENS : strcmp(value, "ast") == 0 ? DUMP_AST : DUMP_NOTHING;
+    return p->dump != DUMP_NOTHING;
+}
+
+/* ---- small things ---- */
+
+static int usage(const char *command, const char *what) {
+    fprintf(stderr, "pbc %s: %s\ntry `pbc %s --help`\n", command, what, command);
+    return USAGE;
+}
+
+static int out_of_memory(void) {
+    fputs("pbc: out of memory\n", stderr);
+    return INTERNAL;
+}
+
+static bool wants_colour(void) {
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(STDERR_FILENO) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
+}
+
+static const char *plural(size_t n) { return n == 1 ? "" : "s"; }
+
+/* ---- check and build ---- */
+
+typedef struct compiled {
+    pb_arena *arena;
+    diag_list *diags;
+    source_set *sources;
+    pb_buf image;
+    bool ok;
+} compiled;
+
+static bool compile(const pbc *p, compiled *k) {
+    *k = (compiled){.arena = pb_arena_new(MEMORY_LIMIT)};
+    k->diags = k->arena ? diag_new(k->arena) : NULL;
+    if (!k->diags) return false;
+    size_t n;
+    const builtin_source *builtins = stdlib_sources(&n);
+    k->ok = compile_paths(k->arena, k->diags, &k->sources, aws_schema(), builtins, n, (const char *const *)p->operands,
+                          (size_t)p->noperands, &k->image);
+    return k->sources && !pb_arena_failed(k->arena) && !diag_oom(k->diags) && !k->image.oom;
+}
+
+static void compiled_free(compiled *k) {
+    pb_buf_free(&k->image);
+    pb_arena_free(k->arena);
+}
+
+static void print_summary(size_t errors, size_t warnings) {
+    if (errors) fprintf(stderr, "%zu error%s", errors, plural(errors));
+    if (warnings) fprintf(stderr, "%s%zu warning%s", errors ? ", " : "", warnings, plural(warnings));
+    if (errors || warnings) fputc('\n', stderr);
+}
+
+static bool print_findings(const compiled *k, diag_format format) {
+    pb_buf text = {0};
+    diag_render(k->diags, k->sources, format, format == DIAG_TEXT && wants_colour(), &text);
+    bool ok = !text.oom;
+    if (ok && text.len) fwrite(text.data, 1, text.len, format == DIAG_TEXT ? stderr : stdout);
+    pb_buf_free(&text);
+    return ok;
+}
+
+static uint32_t playbooks_of(const pb_buf *image) {
+    const char *table = image->data + IMAGE_HEAD;
+    return image->len < IMAGE_HEAD + 8 * SECTION_COUNT ? 0 : image_u32(table + 8 * SECTION_PLAYBOOKS + 4);
+}
+
+/* Prints what was found. The exit status so far. */
+static int report(const pbc *p, const compiled *k) {
+    size_t errors = diag_count(k->diags, DIAG_ERROR), warnings = diag_count(k->diags, DIAG_WARNING);
+    if (!print_findings(k, p->format)) return out_of_memory();
+    if (p->format == DIAG_TEXT) print_summary(errors, warnings);
+    if (errors || (warnings && p->deny_warnings)) return FINDINGS;
+    if (k->ok) return DONE;
+    fputs("pbc: the compiler stopped without saying why; please report this\n", stderr);
+    return INTERNAL;
+}
+
+static int dump(const pbc *p) {
+    compiled k = {.arena = pb_arena_new(MEMORY_LIMIT)};
+    k.diags = k.arena ? diag_new(k.arena) : NULL;
+    ast_program *tree = k.diags ? parse_program(k.arena, k.diags, NULL, 0, (const char *const *)p->operands,
+                                                (size_t)p->noperands) : NULL;
+    int status = INTERNAL;
+    bool ok = tree && (p->dump == DUMP_TOKENS ? dump_tokens(tree, &k.image) : (dump_tree(tree, &k.image), true));
+    if (ok && !k.image.oom) {
+        if (k.image.len) fwrite(k.image.data, 1, k.image.len, stdout);
+        k.sources = tree->sources;
+        k.ok = true;
+        status = report(p, &k);
+    } else {
+        out_of_memory();
+    }
+    compiled_free(&k);
+    return status;
+}
+
+static int run_check(void *self) {
+    const pbc *p = self;
+    if (p->noperands == 0) return usage("check", "which files or directories?");
+    if (p->dump) return dump(p);
+    compiled k;
+    int status = compile(p, &k) ? report(p, &k) : out_of_memory();
+    if (status == DONE && isatty(STDERR_FILENO) && p->format == DIAG_TEXT) {
+        uint32_t n = playbooks_of(&k.image);
+        fprintf(stderr, "%u playbook%s checked, %s\n", n, plural(n),
+                diag_count(k.diags, DIAG_WARNING) ? "no errors" : "no findings");
+    }
+    compiled_free(&k);
+    return status;
+}
+
+/* ---- writing a file ---- */
+
+static bool write_all(int fd, const char *data, size_t n) {
+    while (n > 0) {
+        ssize_t put = write(fd, data, n);
+        if (put < 0 && errno == EINTR) continue;
+        if (put <= 0) return false;
+        data += put;
+        n -= (size_t)put;
+    }
+    return true;
+}
+
+/* Onto something that is not a file (a pipe, /dev/null): nothing to rename. */
+static bool write_through(const char *path, const pb_buf *b) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && write_all(fd, b->data, b->len);
+    if (fd >= 0 && close(fd) != 0) ok = false;
+    return ok;
+}
+
+static void sync_directory(const char *path) {
+    char dir[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    fsync(fd);
+    close(fd);
+}
+
+/* Beside its place, synced, renamed: a reader sees the old file or the whole new one. */
+static bool write_whole(const char *path, const pb_buf *b) {
+    char temp[PATH_MAX + 16];
+    snprintf(temp, sizeof temp, "%s.XXXXXX", path);
+    int fd = mkstemp(temp);
+    if (fd < 0) return false;
+    mode_t mask = umask(0);
+    umask(mask);
+    bool ok = write_all(fd, b->data, b->len) && fchmod(fd, 0666 & ~mask) == 0 && fsync(fd) == 0;
+    if (close(fd) != 0) ok = false;
+    if (ok && rename(temp, path) != 0) ok = false;
+    int error = errno;
+    if (ok) sync_directory(path);
+    else unlink(temp);
+    errno = error;
+    return ok;
+}
+
+static int write_image(const char *path, const pb_buf *b) {
+    char real[PATH_MAX];
+    struct stat st;
+    bool exists = stat(path, &st) == 0, ok;
+    if (strcmp(path, "-") == 0) ok = write_all(STDOUT_FILENO, b->data, b->len);
+    else if (strlen(path) >= PATH_MAX) ok = (errno = ENAMETOOLONG, false);
+    else if (exists && !S_ISREG(st.st_mode)) ok = write_through(path, b);
+    else ok = write_whole(exists && realpath(path, real) ? real : path, b);
+    if (ok) return DONE;
+    fprintf(stderr, "pbc build: cannot write `%s`: %s\n", path, strerror(errno));
+    return FINDINGS;
+}
+
+static int run_build(void *self) {
+    const pbc *p = self;
+    if (!p->out) return usage("build", "where to? say -o FILE.pbx");
+    if (p->noperands == 0) return usage("build", "which files or directories?");
+    compiled k;
+    int status = compile(p, &k) ? report(p, &k) : out_of_memory();
+    if (status == DONE) status = write_image(p->out, &k.image);
+    compiled_free(&k);
+    return status;
+}
+
+/* ---- dis ---- */
+
+/* A file's bytes, malloc'ed, or NULL with errno. */
+static char *read_image(const char *path, size_t *size) {
+    struct stat st;
+    char *data = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return NULL;
+    if (fstat(fd, &st) != 0) goto cleanup;
+    errno = S_ISDIR(st.st_mode) ? EISDIR : st.st_size > IMAGE_MAX_SIZE ? EFBIG : 0;
+    if (errno) goto cleanup;
+    data = malloc((size_t)st.st_size + 1);
+    *size = 0;
+    for (ssize_t got = 1; data && got > 0 && *size < (size_t)st.st_size; *size += got > 0 ? (size_t)got : 0) {
+        got = read(fd, data + *size, (size_t)st.st_size - *size);
+        if (got >= 0) continue;
+        free(data);
+        data = NULL;
+    }
+cleanup:
+    close(fd);
+    return data;
+}
+
+static int run_dis(void *self) {
+    const pbc *p = self;
+    if (p->noperands != 1) return usage("dis", "which program? one FILE.pbx");
+    size_t size;
+    char *data = read_image(p->operands[0], &size);
+    if (!data) {
+        fprintf(stderr, "pbc dis: cannot read `%s`: %s\n", p->operands[0], errno ? strerror(errno) : "no memory");
+        return FINDINGS;
+    }
+    pb_arena *a = pb_arena_new(0);
+    pb_buf out = {0};
+    pb_str err = {0};
+    int status = INTERNAL;
+    if (a && disassemble(data, size, &out, &err, a) && !out.oom) {
+        fwrite(out.data, 1, out.len, stdout);
+        status = DONE;
+    } else if (a && err.n) {
+        fprintf(stderr, "pbc dis: %s: %.*s\n", p->operands[0], PB_ARG(err));
+        status = FINDINGS;
+    } else {
+        out_of_memory();
+    }
+    pb_buf_free(&out);
+    pb_arena_free(a);
+    free(data);
+    return status;
+}
+
+/* ---- explain ---- */
+
+static const char *severity(const diag_row *r) { return r->severity == DIAG_ERROR ? "error" : "warning"; }
+
+static json_object *row_json(const diag_row *r) {
+    json_object *o = json_object_new_object();
+    char code[16];
+    snprintf(code, sizeof code, "PB%04d", r->number);
+    json_object_object_add(o, "code", json_object_new_string(code));
+    json_object_object_add(o, "name", json_object_new_string(r->name));
+    json_object_object_add(o, "severity", json_object_new_string(severity(r)));
+    json_object_object_add(o, "title", json_object_new_string(r->title));
+    json_object_object_add(o, "text", json_object_new_string(r->text));
+    return o;
+}
+
+static void print_json(json_object *o) {
+    puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_object_put(o);
+}
+
+static int list_codes(bool json) {
+    size_t n;
+    const diag_row *rows = diag_rows(&n);
+    json_object *list = json ? json_object_new_array() : NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (json) json_object_array_add(list, row_json(&rows[i]));
+        else printf("PB%04d  %-7s  %s\n", rows[i].number, severity(&rows[i]), rows[i].title);
+    }
+    if (json) print_json(list);
+    return DONE;
+}
+
+static int run_explain(void *self) {
+    const pbc *p = self;
+    if (p->noperands == 0) return list_codes(p->json);
+    const char *code = p->operands[0], *digits = strncasecmp(code, "PB", 2) == 0 ? code + 2 : code;
+    char *end;
+    long number = strtol(digits, &end, 10);
+    const diag_row *row = *digits && !*end && number >= 0 && number < 10000 ? diag_row_of((int)number) : NULL;
+    if (p->noperands > 1 || !row) {
+        fprintf(stderr, "pbc explain: no diagnostic has the code `%s`; `pbc explain` lists them all\n", code);
+        return USAGE;
+    }
+    if (p->json) print_json(row_json(row));
+    else printf("PB%04d: %s (%s)\n\n%s\n", row->number, row->title, severity(row), row->text);
+    return DONE;
+}
+
+/* ---- the program ---- */
+
+static int run_help(void *self) {
+    const pbc *p = self;
+    const cli_command *k = p->cli->commands;
+    while (p->noperands && k->name && strcmp(k->name, p->operands[0]) != 0) k++;
+    if (p->noperands && !k->name) return usage("help", "no such command");
+    cli_help(p->cli, p->noperands ? k : NULL);
+    return DONE;
+}
+
+static const cli_command commands[] = {
+    {"check", "PATH...", "find mistakes in playbooks: files, directories, - for standard input", run_check},
+    {"build", "PATH...", "compile playbooks into one program (.pbx)", run_build},
+    {"dis", "FILE.pbx", "show a program's code", run_dis},
+    {"explain", "[CODE]", "what a diagnostic means, with its cure; without CODE: list them", run_explain},
+    {"help", "[COMMAND]", "this text, or a command's", run_help},
+    {"test", "PATH...", NULL, NULL},
+    {"fmt", "PATH...", NULL, NULL},
+    {"iam", "PATH...", NULL, NULL},
+    {"events", "PATH...", NULL, NULL},
+    {"graph", "PATH...", NULL, NULL},
+    {"doc", "PATH...", NULL, NULL},
+    {"deploy", "PATH...", NULL, NULL},
+    {"lsp", "", NULL, NULL},
+    {0},
+};
+
+static int run(pbc *p, int argc, char **argv) {
+    cli c = {"pbc", "The compiler of the playbook language.", commands, options, set_option, p};
+    const cli_command *command = NULL;
+    int status = cli_parse(&c, argc, argv, &command, &p->noperands);
+    if (status >= 0) return status;
+    p->operands = argv;
+    p->cli = &c;
+    if (p->version) return puts("pbc " PB_VERSION) < 0 ? INTERNAL : DONE;
+    if (!command) {
+        fputs("usage: pbc COMMAND [OPTION...] [OPERAND...]\ntry `pbc --help`\n", stderr);
+        return USAGE;
+    }
+    if (!command->run) {
+        fprintf(stderr, "pbc %s: not available in this version\n", command->name);
+        return USAGE;
+    }
+    return command->run(p);
+}
+
+int main(int argc, char **argv) {
+    pbc p = {.format = DIAG_TEXT};
+    int status = run(&p, argc, argv);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "pbc: cannot write to standard output: %s\n", strerror(errno));
+        return INTERNAL;
+    }
+    return status;
+}
