@@ -23,6 +23,7 @@
 
 #include "lang/compile.h"
 #include "lang/types.h"
+#include "lang/text.h"
 
 enum {
     CHECK_MAX_DEPTH = 1000,        /* as LIMIT_NESTING says: expressions in expressions, else-ifs after one another */
@@ -117,6 +118,7 @@ typedef struct body { /* what is being checked now */
     pb_str effect_of;         /* ... whose it is ... */
     pb_span effect_span;      /* ... and where */
     unsigned depth;
+    size_t errors; /* there were when the body began */
     bool too_deep; /* said so already */
     bool has_record, has_on_failure;
     unsigned blocks; /* how many blocks this is inside of */
@@ -204,10 +206,6 @@ bool check_is_enum_value(checker *c, const pb_type *t, pb_str text, nearest *n);
 
 /* ---- check_const.c ---- */
 bool check_constant(checker *c, const ast_expr *e, const char *what); /* literals only; says so when not */
-bool text_is_ip(pb_str s);
-bool text_is_cidr(pb_str s);
-bool text_is_arn(pb_str s);
-bool text_is_time(pb_str s);
 bool text_is_version(pb_str s);
 bool regex_valid(pb_str pattern, char *why, size_t why_size);
 bool regex_refuses(pb_str pattern, pb_str text); /* certainly no match */

@@ -7,7 +7,6 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "lang/check.h"
 
-#include <arpa/inet.h>
 #include <pcre2.h>
 #include <stdio.h>
 
@@ -69,64 +68,7 @@ bool constant_int(const ast_expr *e, int64_t *v) {
     }
 }
 
-/* ---- addresses, ARNs, times, versions ---- */
-
-static bool copy(pb_str s, char *out, size_t size) {
-    if (s.n >= size || memchr(s.s ? s.s : "", 0, s.n)) return false;
-    if (s.n) memcpy(out, s.s, s.n);
-    out[s.n] = 0;
-    return true;
-}
-
-static int ip_bits(pb_str s) { /* 32, 128, 0: no address */
-    char text[INET6_ADDRSTRLEN];
-    unsigned char bytes[sizeof(struct in6_addr)];
-    if (!copy(s, text, sizeof text)) return 0;
-    return inet_pton(AF_INET, text, bytes) == 1 ? 32 : inet_pton(AF_INET6, text, bytes) == 1 ? 128 : 0;
-}
-bool text_is_ip(pb_str s) { return ip_bits(s) != 0; }
-
-bool text_is_cidr(pb_str s) {
-    const char *slash = s.n ? memchr(s.s, '/', s.n) : NULL;
-    if (!slash) return false;
-    pb_str address = {s.s, (uint32_t)(slash - s.s)}, length = {slash + 1, s.n - address.n - 1};
-    int bits = ip_bits(address), n = 0;
-    if (!bits || !length.n || length.n > 3 || (length.n > 1 && length.s[0] == '0')) return false;
-    for (uint32_t i = 0; i < length.n; i++) {
-        if (length.s[i] < '0' || length.s[i] > '9') return false;
-        n = n * 10 + (length.s[i] - '0');
-    }
-    return n <= bits;
-}
-
-/* arn:partition:service:region:account:resource, the resource may hold colons; region and account may be empty */
-bool text_is_arn(pb_str s) {
-    enum { COLONS = 5 };
-    uint32_t at[COLONS], n = 0;
-    for (uint32_t i = 0; i < s.n; i++) {
-        if ((unsigned char)s.s[i] < ' ') return false;
-        if (s.s[i] == ':' && n < COLONS) at[n++] = i;
-    }
-    return n == COLONS && at[0] == 3 && memcmp(s.s, "arn", 3) == 0 && at[1] > at[0] + 1 && at[2] > at[1] + 1 &&
-           at[4] + 1 < s.n;
-}
-
-/* 2026-01-02T03:04:05Z, perhaps with a fraction of up to three digits */
-bool text_is_time(pb_str s) {
-    static const char form[] = "dddd-dd-ddTdd:dd:dd";
-    enum { FORM = sizeof form - 1 };
-    if (s.n < FORM + 1 || s.s[s.n - 1] != 'Z') return false;
-    for (uint32_t i = 0; i < FORM; i++)
-        if (form[i] == 'd' ? s.s[i] < '0' || s.s[i] > '9' : s.s[i] != form[i]) return false;
-    int month = (s.s[5] - '0') * 10 + s.s[6] - '0', day = (s.s[8] - '0') * 10 + s.s[9] - '0';
-    int hour = (s.s[11] - '0') * 10 + s.s[12] - '0';
-    if (month < 1 || month > 12 || day < 1 || day > 28 + 3 || hour > 23 || s.s[14] > '5' || s.s[17] > '5') return false;
-    if (s.n == FORM + 1) return true;
-    if (s.s[FORM] != '.' || s.n < FORM + 3 || s.n > FORM + 5) return false;
-    for (uint32_t i = FORM + 1; i + 1 < s.n; i++)
-        if (s.s[i] < '0' || s.s[i] > '9') return false;
-    return true;
-}
+/* ---- versions ---- */
 
 /* 1.2.3, 1.2.3-rc.1, 1.2.3+build */
 bool text_is_version(pb_str s) {

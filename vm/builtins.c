@@ -368,7 +368,7 @@ static bool builtin_TAG_MAP(vm_env *e, const pb_value *args, uint32_t n, pb_valu
 /* ---- ARNs ---- */
 
 static bool arn_text(pb_value arn, int part, pb_value *out) {
-    *out = pb_string(arn_part(pb_text(arn), part));
+    *out = pb_string(text_arn_part(pb_text(arn), part));
     return true;
 }
 
@@ -545,9 +545,9 @@ static bool builtin_URL_DECODE(vm_env *e, const pb_value *args, uint32_t n, pb_v
     if (!p) return false;
     uint32_t to = 0;
     for (uint32_t i = 0; i < s.n; i++) {
-        bool coded = s.s[i] == '%' && s.n - i > 2 && hex(s.s[i + 1]) >= 0 && hex(s.s[i + 2]) >= 0;
-        p[to++] = coded ? (char)(hex(s.s[i + 1]) << 4 | hex(s.s[i + 2])) : s.s[i];
-        if (coded) i += 2;
+        int high = s.s[i] == '%' && s.n - i > 2 ? hex(s.s[i + 1]) : -1, low = high < 0 ? -1 : hex(s.s[i + 2]);
+        p[to++] = low < 0 ? s.s[i] : (char)(uint8_t)(high << 4 | low);
+        if (low >= 0) i += 2;
     }
     if (!pb_utf8_valid(p, to)) return env_fail(e, "not_utf8", "url_decode gives bytes that are not UTF-8");
     *out = pb_string((pb_str){p, to});

@@ -1,80 +1,19 @@
 /*
- * net.c - the texts that name things: IP addresses, blocks of them, ARNs. They are strings at run time; here is what makes
- * a string one of them, and the `in cidr` operator.
- *
- * An IPv4 address written as IPv6 (::ffff:192.0.2.1) is the IPv4 address: otherwise a block rule could be passed by
- * writing the address the other way.
+ * net.c - the `in` operator on addresses and blocks of them. Both are strings at run time; lang/text.c reads them.
  */
 #include "vm/ops.h"
 
-#include <arpa/inet.h>
-
-typedef struct address {
-    uint8_t bytes[16];
-    int size; /* 4 or 16 */
-} address;
-
-static bool read_address(pb_str s, address *a) {
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    char text[INET6_ADDRSTRLEN];
-    if (!s.n || s.n >= sizeof text || memchr(s.s, 0, s.n)) return false;
-    memcpy(text, s.s, s.n);
-    text[s.n] = 0;
-    a->size = 4;
-    if (inet_pton(AF_INET, text, a->bytes) == 1) return true;
-    a->size = 16;
-    if (inet_pton(AF_INET6, text, a->bytes) != 1) return false;
-    if (memcmp(a->bytes, mapped, sizeof mapped) == 0) {
-        memmove(a->bytes, a->bytes + 12, 4);
-        a->size = 4;
-    }
-    return true;
-}
-
-/* Behind the slash: 0 to most, no sign, no leading zero. */
-static bool read_bits(pb_str s, int most, int *bits) {
-    if (!s.n || s.n > 3 || (s.n > 1 && s.s[0] == '0')) return false;
-    *bits = 0;
-    for (uint32_t i = 0; i < s.n; i++) {
-        if (s.s[i] < '0' || s.s[i] > '9') return false;
-        *bits = *bits * 10 + (s.s[i] - '0');
-    }
-    return *bits <= most;
-}
-
-static bool read_block(pb_str s, address *a, int *bits) {
-    const char *slash = s.n ? memchr(s.s, '/', s.n) : NULL;
-    if (!slash) return false;
-    pb_str head = {s.s, (uint32_t)(slash - s.s)}, tail = {slash + 1, s.n - head.n - 1};
-    if (!read_address(head, a)) return false;
-    bool as_v6 = memchr(head.s, ':', head.n) != NULL;
-    if (!read_bits(tail, as_v6 ? 128 : 32, bits)) return false;
-    if (as_v6 && a->size == 4) *bits -= 96; /* ::ffff:10.0.0.0/104 is 10.0.0.0/8 */
-    return *bits >= 0;
-}
-
-bool text_is_ip(pb_str s) {
-    address a;
-    return read_address(s, &a);
-}
-
-bool text_is_cidr(pb_str s) {
-    address a;
-    int bits;
-    return read_block(s, &a, &bits);
-}
-
-static bool inside(const address *a, const address *block, int bits) {
+static bool inside(const text_address *a, const text_address *block, int bits) {
     if (a->size != block->size) return false;
     int whole = bits / 8, rest = bits % 8;
     if (memcmp(a->bytes, block->bytes, (size_t)whole) != 0) return false;
     return !rest || (a->bytes[whole] ^ block->bytes[whole]) >> (8 - rest) == 0;
 }
 
-static bool in_block(vm_env *e, const address *a, pb_value block, bool *yes) {
-    address b;
+static bool in_block(vm_env *e, const text_address *a, pb_value block, bool *yes) {
+    text_address b;
     int bits;
-    if (block.kind != PB_STRING || !read_block(pb_text(block), &b, &bits))
+    if (block.kind != PB_STRING || !text_read_block(pb_text(block), &b, &bits))
         return env_fail(e, "not_a_block", "expected a block of addresses like 10.0.0.0/8, found %s",
                         block.kind == PB_STRING ? "other text" : vm_a_kind(block));
     *yes = inside(a, &b, bits);
@@ -82,14 +21,14 @@ static bool in_block(vm_env *e, const address *a, pb_value block, bool *yes) {
 }
 
 bool op_incidr(vm_env *e, pb_value b, pb_value c, pb_value *out) {
-    address a;
+    text_address a;
     *out = pb_bool(false);
     if (b.kind == PB_NONE || c.kind == PB_NONE) return true;
     if (b.kind == PB_UNKNOWN || pb_has_unknown(c)) {
         *out = (pb_value){.kind = PB_UNKNOWN};
         return true;
     }
-    if (b.kind != PB_STRING || !read_address(pb_text(b), &a))
+    if (b.kind != PB_STRING || !text_read_address(pb_text(b), &a))
         return env_fail(e, "not_an_address", "expected an IP address, found %s", b.kind == PB_STRING ? "other text" : vm_a_kind(b));
     const pb_value *blocks = c.kind == PB_LIST ? c.u.items : &c;
     uint32_t n = c.kind == PB_LIST ? c.n : 1;
@@ -98,33 +37,4 @@ bool op_incidr(vm_env *e, pb_value b, pb_value c, pb_value *out) {
         if (!in_block(e, &a, blocks[i], &yes)) return false;
     *out = pb_bool(yes);
     return env_charge(e, n);
-}
-
-/* ---- ARNs ---- */
-
-pb_str arn_part(pb_str arn, int part) {
-    uint32_t from = 0;
-    for (int i = 0; i < part; i++) {
-        const char *colon = from < arn.n ? memchr(arn.s + from, ':', arn.n - from) : NULL;
-        if (!colon) return (pb_str){"", 0};
-        from = (uint32_t)(colon - arn.s) + 1;
-    }
-    const char *end = part < 5 && from < arn.n ? memchr(arn.s + from, ':', arn.n - from) : NULL;
-    return (pb_str){arn.s + from, end ? (uint32_t)(end - arn.s) - from : arn.n - from};
-}
-
-static bool made_of(pb_str s, const char *set) {
-    for (uint32_t i = 0; i < s.n; i++)
-        if (!s.s[i] || !strchr(set, s.s[i])) return false;
-    return true;
-}
-
-bool text_is_arn(pb_str s) {
-    static const char lower[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
-    pb_str partition = arn_part(s, 1), service = arn_part(s, 2), region = arn_part(s, 3), account = arn_part(s, 4);
-    enum { LONGEST = 2048 }; /* what AWS allows for an ARN */
-    if (s.n > LONGEST || !pb_str_is(arn_part(s, 0), "arn") || partition.n < 3 || memcmp(partition.s, "aws", 3) != 0) return false;
-    if (!made_of(partition, lower) || !service.n || !made_of(service, lower) || !made_of(region, lower)) return false;
-    bool digits = made_of(account, "0123456789") && (account.n == 0 || account.n == 12);
-    return (digits || pb_str_is(account, "aws")) && arn_part(s, 5).n > 0;
 }

@@ -6,6 +6,7 @@
 #ifndef PB_OPS_H
 #define PB_OPS_H
 
+#include "lang/text.h"
 #include "vm/env.h"
 
 typedef bool op_binary(vm_env *e, pb_value b, pb_value c, pb_value *out);
@@ -23,11 +24,5 @@ bool op_cast(vm_env *e, pb_value v, uint32_t type, pb_value *out); /* cast.c */
 
 /* -1, 0, 1; false: the kinds cannot be ordered. For strings the order of their bytes. */
 bool value_order(pb_value b, pb_value c, int *order);
-/* Text as an address, a block, an ARN. */
-bool text_is_ip(pb_str s);
-bool text_is_cidr(pb_str s);
-bool text_is_arn(pb_str s);
-/* Part 0 to 5 of "arn:partition:service:region:account:resource". */
-pb_str arn_part(pb_str arn, int part);
 
 #endif

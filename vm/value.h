@@ -9,7 +9,7 @@
 #ifndef PB_VALUE_H
 #define PB_VALUE_H
 
-#include "lang/base.h"
+#include "lang/text.h"
 
 typedef enum pb_kind {
     PB_NONE, PB_BOOL, PB_INT, PB_FLOAT, PB_STRING, PB_BYTES, PB_DURATION, PB_TIME, PB_LIST, PB_MAP, PB_SECRET, PB_UNKNOWN
@@ -77,9 +77,6 @@ bool pb_has_secret(pb_value v);                   /* the same for secrets */
 bool pb_utf8_valid(const char *s, size_t n);      /* no overlong forms, surrogates or code points above U+10FFFF */
 pb_str pb_display(pb_arena *a, pb_value v);       /* as interpolation writes it; a secret is "***" */
 
-/* ISO 8601 ("2026-01-02T03:04:05.678Z"; ms left out when zero) from and to ms since 1970. */
-pb_str pb_time_text(pb_arena *a, int64_t ms);
-bool pb_time_parse(pb_str s, int64_t *ms);
 /* base64, standard alphabet with padding. */
 pb_str pb_base64(pb_arena *a, const void *data, size_t n);
 bool pb_base64_decode(pb_arena *a, pb_str text, pb_str *out);

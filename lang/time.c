@@ -6,7 +6,7 @@
  * Read: a date, or date and time with `T` (or a blank) between, seconds and a fraction that may be left out, then `Z` or
  * an offset. A time of day without either is refused: whose time would it be? What is finer than a millisecond is cut off.
  */
-#include "vm/value.h"
+#include "lang/text.h"
 
 #include <stdio.h>
 
