@@ -159,10 +159,13 @@ static void check_argument(checker *c, ast_arg *a, const builtin_row *row, const
         check_expr(c, a->value, NULL);
         return;
     }
-    if (s->params[i] == c->any)
-        refuse_any(c, a->value, row, check_expr(c, a->value, NULL));
-    else
+    if (s->params[i] == c->any) {
+        /* What becomes JSON is held against nothing: a policy document has values of all types under quoted keys. */
+        pb_type *want = strcmp(row->id, "JSON_TEXT") == 0 ? check_simple(c, TYPE_JSON) : NULL;
+        refuse_any(c, a->value, row, check_expr(c, a->value, want));
+    } else {
         check_value(c, a->value, s->params[i], pb_printf(c->arena, "`%s`", row->name));
+    }
 }
 
 static void check_builtin_arguments(checker *c, ast_expr *e, ast_expr *receiver, const builtin_row *row,

@@ -10,6 +10,7 @@
 
 void body_begin(checker *c, body *b, body_kind kind, decl_info *d) {
     *b = (body){.kind = kind, .info = d, .file = d->file, .allowed = PB_PURE, .pure_because = "a constant"};
+    b->errors = diag_count(c->diags, DIAG_ERROR);
     c->b = b;
 }
 

@@ -90,7 +90,7 @@ void effect_action_done(checker *c, decl_info *info) {
                            pb_effect_name(d->effect), PB_ARG(b->effect_of), pb_effect_name(b->effect));
         check_also(m, d->effect_span, "declared here");
         check_hint(c, m, "declare `%.*s` as %s", PB_ARG(info->name), pb_effect_name(b->effect));
-    } else if (b->effect < d->effect) {
+    } else if (b->effect < d->effect && b->errors == diag_count(c->diags, DIAG_ERROR)) {
         diag *m =
             diag_add(c->diags, DIAG_EFFECT_TOO_HIGH, d->effect_span, "`%.*s` is declared %s, but does nothing above %s",
                      PB_ARG(info->name), pb_effect_name(d->effect), pb_effect_name(b->effect));

@@ -1,0 +1,14 @@
+playbook p {
+  version  "1.0.0"
+  summary  "what it does"
+  owner    "secops@example.com"
+  tier     auto
+  controls ["SOC2-CC7.4"]
+
+  when guardduty.finding as f
+  record { affected_resource: f.arn }
+}
+
+action team.a() read {
+  do p()   # expect: PB0202 playbooks start by their events
+}

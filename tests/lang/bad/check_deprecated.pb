@@ -1,0 +1,3 @@
+action team.a() read {
+  do aws.s3.GetBucketLifecycle(Bucket: "logs")   # expect: PB0612 as deprecated
+}

@@ -1,0 +1,11 @@
+playbook p {
+  version  "1.0.0"
+  summary  "what it does"
+  owner    "secops@example.com"
+  tier     auto
+  controls ["SOC2-CC7.4"]
+
+  when guardduty.finding as f
+  do aws.s3.GetBucketTagging(Bucket: "a-b-c", Bucket: "a-b-c")   # expect: PB0216 `Bucket` is given twice
+  record { affected_resource: f.arn }
+}

@@ -1,0 +1,1 @@
+type T { a: int  a: string }   # expect: PB0220 the field `a` is declared twice

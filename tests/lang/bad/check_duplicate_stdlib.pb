@@ -1,0 +1,1 @@
+type Instance { id: string }   # expect: PB0209 cannot be replaced

@@ -1,0 +1,1 @@
+fn a(s: string, prefix: string): bool = s like "${prefix}*"   # expect: PB0311 must be a constant string

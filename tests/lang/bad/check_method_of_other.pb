@@ -1,0 +1,1 @@
+fn a(n: int): string = n.lower()   # expect: PB0221 it belongs to string

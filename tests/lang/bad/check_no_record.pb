@@ -1,0 +1,10 @@
+playbook p {   # expect: PB0608 records nothing
+  version  "1.0.0"
+  summary  "what it does"
+  owner    "secops@example.com"
+  tier     auto
+  controls ["SOC2-CC7.4"]
+
+  when guardduty.finding as f
+  do slack.notify("#a", f.id)
+}

@@ -1,0 +1,11 @@
+playbook p {
+  version  "1.0.0"
+  summary  "what it does"
+  owner    "secops@example.com"
+  tier     auto
+  controls ["SOC2-CC7.4"]
+
+  when guardduty.finding as f
+  do slack.notify("#a", none)   # expect: PB0302 give a value
+  record { affected_resource: f.arn }
+}

@@ -1,0 +1,11 @@
+playbook p {
+  version  "1.0.0"
+  summary  "what it does"
+  owner    "secops@example.com"
+  tier     auto
+  controls ["SOC2-CC7.4"]
+
+  when guardduty.finding as f
+  where f.id > 5   # expect: PB0303 string and int have no order
+  record { affected_resource: f.arn }
+}

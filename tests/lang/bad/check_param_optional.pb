@@ -1,0 +1,1 @@
+param limit: int?   # expect: PB0321 give it a default instead

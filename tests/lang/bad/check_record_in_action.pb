@@ -1,0 +1,3 @@
+action team.look(n: int) pure {
+  record { n: n }   # expect: PB0228 return the value
+}

@@ -1,0 +1,13 @@
+playbook p {
+  version  "1.0.0"
+  summary  "what it does"
+  owner    "secops@example.com"
+  tier     auto
+  controls ["SOC2-CC7.4"]
+
+  when guardduty.finding as f
+  if f.severity < 2 {
+    return 5   # expect: PB0228 belongs to an action
+  }
+  record { affected_resource: f.arn }
+}

@@ -1,0 +1,3 @@
+action team.look() pure {
+  stop "enough"   # expect: PB0228 belongs to a playbook
+}

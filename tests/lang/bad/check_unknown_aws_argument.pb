@@ -1,0 +1,12 @@
+playbook p {
+  version  "1.0.0"
+  summary  "what it does"
+  owner    "secops@example.com"
+  tier     auto
+  controls ["SOC2-CC7.4"]
+
+  when guardduty.finding as f
+  let i = aws.ec2.DescribeInstances(InstanceId: ["i-0123456789abcdef0"])   # expect: PB0214 did you mean `InstanceIds`?
+  where i.Reservations exists
+  record { affected_resource: f.arn }
+}

@@ -1,0 +1,3 @@
+action team.a() pure {
+  fail error.message   # expect: PB0201 `error` exists in the else { }
+}

@@ -1,0 +1,12 @@
+playbook p {
+  version  "1.0.0"
+  summary  "what it does"
+  owner    "secops@example.com"
+  tier     auto
+  controls ["SOC2-CC7.4"]
+
+  when guardduty.finding as f
+  let key = f.resource.accesKeyDetails   # expect: PB0207 did you mean `accessKeyDetails`?
+  where key.userName exists
+  record { affected_resource: f.arn }
+}

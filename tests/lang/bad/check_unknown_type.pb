@@ -1,0 +1,1 @@
+param channel: String = "x"   # expect: PB0203 write `string`

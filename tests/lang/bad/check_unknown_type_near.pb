@@ -1,0 +1,2 @@
+type Interface2 { id: string }
+fn a(i: Interfacee): string = i.id   # expect: PB0203 did you mean `Interface`?
