@@ -32,6 +32,14 @@ class Client:
         if "_region" in kw:
             q["region"] = kw.pop("_region")
         q["input"] = kw
+        return self.ask(q)
+
+    def address(self, service, region, bucket="", path="/", prefix=""):
+        """Where a request would go: {url, signing_region, signing_name}, None when it is refused."""
+        o = self.ask({"address": {"service": service, "region": region, "bucket": bucket, "path": path, "prefix": prefix}})
+        return o["value"] if o["ok"] else None
+
+    def ask(self, q):
         self.p.stdin.write(json.dumps(q) + "\n")
         self.p.stdin.flush()
         line = self.p.stdout.readline()

@@ -65,6 +65,22 @@ static void serve_aws(aws_client *client, pb_loop *loop, pb_value q, answer *w) 
     aws_client_start(client, loop, &spec, aws_done, w);
 }
 
+static void serve_address(pb_value q, answer *w) {
+    const aws_model *m = aws_model_get();
+    pb_map_builder b = {.arena = w->arena};
+    aws_request r = {.method = "GET", .host_prefix = text(q, "prefix"), .path = text(q, "path")};
+    aws_target t = {aws_service_find(m, text(q, "service")), text(q, "region"), text(q, "bucket"), &r};
+    aws_address out = {0};
+    aws_service_info info;
+    pb_str code = {"", 0}, message = {"", 0};
+    aws_service_get(m, t.service, &info);
+    bool ok = aws_address_of(w->arena, m, &t, &out, &code, &message);
+    pb_map_add(&b, PB_STR("url"), pb_string(out.url));
+    pb_map_add(&b, PB_STR("signing_region"), pb_string(out.signing_region));
+    pb_map_add(&b, PB_STR("signing_name"), pb_string(info.signing_name));
+    put_outcome(w, ok, pb_map_done(&b), code, message, PB_NONE_VALUE);
+}
+
 static void serve_one(aws_client *client, pb_loop *loop, const char *line, size_t n) {
     answer w = {.arena = pb_arena_new(0)};
     pb_value q;
@@ -77,6 +93,8 @@ static void serve_one(aws_client *client, pb_loop *loop, const char *line, size_
         pb_value s = pb_get_c(q, "slack");
         slack_message m = {text(s, "channel"), text(s, "text"), deadline(q), w.arena};
         slack_start(loop, &m, slack_done, &w);
+    } else if (pb_get_c(q, "address").kind == PB_MAP) {
+        serve_address(pb_get_c(q, "address"), &w);
     } else {
         serve_aws(client, loop, q, &w);
     }
