@@ -173,7 +173,10 @@ class Lab:
         """One public bucket, two users with a key each, two instances with two volumes each."""
         self.bucket = self.events["block_public_bucket"]["detail"]["resource"]["s3BucketDetails"][0]["name"]
         self.s3.create_bucket(Bucket=self.bucket)
+        self.s3.delete_public_access_block(Bucket=self.bucket)  # a new bucket blocks what makes it public
         self.s3.put_bucket_tagging(Bucket=self.bucket, Tagging={"TagSet": [{"Key": "Team", "Value": "identity"}]})
+        # What makes a bucket public since 2023: its block is taken away first, then the policy opens it.
+        self.s3.delete_public_access_block(Bucket=self.bucket)
         self.s3.put_bucket_policy(Bucket=self.bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::%s/*" % self.bucket}]}))
         details = [self.events[n]["detail"]["resource"]["accessKeyDetails"] for n in ("revoke_exposed_key", "revoke_user_sessions")]
