@@ -121,7 +121,7 @@ static outcome exec_EXISTS(exec *x) {
 
 static outcome exec_CAST(exec *x) {
     pb_value v;
-    if (!op_cast(x->env, B, op_c(x->i), &v)) return RAISE;
+    if (!op_cast(x->env, A, op_bx(x->i), &v)) return RAISE;
     A = v;
     return GO;
 }

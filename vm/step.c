@@ -155,24 +155,25 @@ static outcome call_site(fiber *f, vm_step *s, uint32_t reg) {
     return site_field(f->run, s->site, SITES_kind) == SITE_HOST ? call_host(f, s, reg) : call_action(f, s, reg);
 }
 
-static bool take_args(fiber *f, vm_step *s, uint32_t reg) {
+/* What the call is given, as the step keeps it: a host's map, or the list of an action's arguments. */
+static bool take_args(fiber *f, uint32_t reg, uint32_t site, pb_value *args) {
     vm_run *r = f->run;
     const pb_value *from = f->top->regs + reg;
-    if (site_field(r, s->site, SITES_kind) == SITE_HOST) {
-        s->args = *from;
-        return true;
-    }
-    uint32_t n = site_field(r, s->site, SITES_nargs);
+    *args = *from;
+    if (site_field(r, site, SITES_kind) == SITE_HOST) return true;
+    uint32_t n = site_field(r, site, SITES_nargs);
     pb_value *items = env_alloc_array(&r->env, n ? n : 1, sizeof *items);
     if (!items) return false;
     if (n) memcpy(items, from, n * sizeof *items);
-    s->args = (pb_value){.kind = PB_LIST, .n = n, .u.items = items};
+    *args = (pb_value){.kind = PB_LIST, .n = n, .u.items = items};
     return true;
 }
 
 outcome step_invoke(fiber *f, uint32_t reg, uint32_t site) {
-    vm_step *s = in_time(f) ? step_open(f, site) : NULL;
-    if (!s || !take_args(f, s, reg)) return RAISE;
+    pb_value args;
+    vm_step *s = in_time(f) && take_args(f, reg, site, &args) ? step_open(f, site) : NULL;
+    if (!s) return RAISE;
+    s->args = args;
     step_begin(f->run, s);
     return call_site(f, s, reg);
 }
