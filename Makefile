@@ -24,7 +24,7 @@ AWS_MODELS ?= /usr/lib/python3/dist-packages/botocore/data
 CC      := gcc
 CFLAGS  ?= -g
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(CI),-Werror)
-ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -I$(BUILD) -DPB_VERSION='"$(VERSION)"' $(OPT) $(WARN) \
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(BUILD) -DPB_VERSION='"$(VERSION)"' $(OPT) $(WARN) \
               -fvisibility=hidden -fstack-protector-strong -D_FORTIFY_SOURCE=2 -MMD -MP $(CFLAGS)
 # libcurl and libmicrohttpd are opened on first use (vm/loop.c, stdlib/sim/): linking them costs more than a decision.
 LDLIBS  := -ljson-c -lcrypto -lexpat -lpcre2-8 -lsqlite3 -lz -ldl -lm
@@ -44,9 +44,14 @@ UNIT_BIN   := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 
 all: $(BUILD)/pbc $(BUILD)/pbrun
 
+# The libraries: unit tests link the archives, so that each takes only what it uses.
+LIBS := $(BUILD)/libstdlib.a $(BUILD)/libvm.a $(BUILD)/liblang.a
+
 $(BUILD)/pbc: $(BUILD)/lang/pbc.o $(STDLIB_OBJ) $(VM_OBJ) $(LANG_OBJ)
+	@echo "  LINK  $@"
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/pbrun: $(BUILD)/vm/pbrun.o $(STDLIB_OBJ) $(VM_OBJ) $(LANG_OBJ)
+	@echo "  LINK  $@"
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/liblang.a: $(LANG_OBJ)
 	rm -f $@ && ar rcs $@ $^
@@ -56,19 +61,23 @@ $(BUILD)/libstdlib.a: $(STDLIB_OBJ)
 	rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/%.o: %.c
+	@echo "  CC    $<"
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 $(BUILD)/%.o: $(BUILD)/%.c
+	@echo "  CC    $<"
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # flex's and bison's own output is held to the compiler's warnings, minus the ones their skeletons trip over.
-$(GEN_OBJ): WARN += -Wno-conversion -Wno-unused-function -Wno-unused-but-set-variable -Wno-sign-compare -Wno-missing-prototypes
+$(GEN_OBJ): WARN += -Wno-conversion -Wno-unused-function -Wno-unused-macros -Wno-unused-but-set-variable -Wno-sign-compare -Wno-missing-prototypes
 $(BUILD)/lang/parser.c $(BUILD)/lang/parser.h &: lang/parser.y
 	@mkdir -p $(@D)
+	@echo "  BISON $<"
 	bison -Wall -Wcounterexamples -Werror --defines=$(BUILD)/lang/parser.h -o $(BUILD)/lang/parser.c $<
 $(BUILD)/lang/lexer.c: lang/lexer.l $(BUILD)/lang/parser.h
 	@mkdir -p $(@D)
+	@echo "  FLEX  $<"
 	flex -o $@ $<
 $(LANG_OBJ): | $(BUILD)/lang/parser.h
 
@@ -81,14 +90,16 @@ $(BUILD)/stdlib_sources.c: stdlib/gen_sources.py $(STDLIB_PB)
 MODEL_DIR := $(if $(filter build/%,$(BUILD)),build,$(BUILD))/model
 $(MODEL_DIR)/aws_model.bin $(MODEL_DIR)/aws_docs.bin &: stdlib/aws/gen_model.py stdlib/aws/effects.tsv
 	@mkdir -p $(@D)
+	@echo "  MODEL every service of $(AWS_MODELS)"
 	$(PY) $< --models $(AWS_MODELS) --effects stdlib/aws/effects.tsv --out $(MODEL_DIR)
 $(BUILD)/aws_model.o: stdlib/aws/model_data.S $(MODEL_DIR)/aws_model.bin $(MODEL_DIR)/aws_docs.bin
 	@mkdir -p $(@D)
 	$(CC) -DMODEL_DIR='"$(MODEL_DIR)"' -c -o $@ $<
 
-$(BUILD)/tests/%: tests/unit/%.c $(STDLIB_OBJ) $(VM_OBJ) $(LANG_OBJ)
+$(BUILD)/tests/%: tests/unit/%.c $(LIBS)
+	@echo "  TEST  $<"
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIBS) $(LDLIBS)
 unit: $(UNIT_BIN)
 
 # What a fresh Debian 12 lacks. Asked for only when something is missing, so that a second run needs no network.
@@ -115,3 +126,7 @@ clean:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PHONY: all unit deps test test-fast demo bench lint clean
 .DELETE_ON_ERROR:
+# One line a file; V=1 shows the commands.
+ifndef V
+.SILENT:
+endif

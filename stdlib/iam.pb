@@ -62,9 +62,9 @@ type RevocationCondition { DateLessThan: map[string]? }
 type RevocationStatement { Effect: string?  Condition: RevocationCondition? }
 type RevocationPolicy    { Statement: list[RevocationStatement] }
 
-# The time before which a document denies sessions; none when it is not such a document. IAM gives documents URL-encoded.
+# The time before which a document denies sessions; none when it is not such a document.
 fn iam.revoked_before(document: string?): time? =
-  time((json_parse(url_decode(document ?? "")) as RevocationPolicy)?.Statement?.first()?.Condition?.DateLessThan?["aws:TokenIssueTime"] ?? "")
+  time((json_parse(document ?? "") as RevocationPolicy)?.Statement?.first()?.Condition?.DateLessThan?["aws:TokenIssueTime"] ?? "")
 
 # Revokes the sessions of a user: every temporary credential issued to it before now stops working (GetSessionToken,
 # GetFederationToken, console). Long-term keys are not touched: see iam.deactivate_key. When a revocation from after this
