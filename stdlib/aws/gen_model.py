@@ -260,8 +260,10 @@ class Tables:
     def ref(self, name, ref, flags):
         s = self.model[ref["shape"]]
         merged = s if len(ref) == 1 else {**s, **ref}
+        if merged.get("jsonvalue") and merged.get("location") == "header":
+            flags |= R_JSONVALUE  # in bodies it is an ordinary string
         for trait, bit in (("deprecated", R_DEPRECATED), ("idempotencyToken", R_TOKEN), ("flattened", R_FLAT), ("xmlAttribute", R_ATTRIBUTE),
-                           ("jsonvalue", R_JSONVALUE), ("streaming", R_STREAMING), ("hostLabel", R_HOSTLABEL), ("box", R_BOX)):
+                           ("streaming", R_STREAMING), ("hostLabel", R_HOSTLABEL), ("box", R_BOX)):
             if merged.get(trait):
                 flags |= bit
         if merged.get("eventheader") or merged.get("eventpayload"):
