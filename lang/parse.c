@@ -113,9 +113,11 @@ static bool resumes(parse_ctx *c, int token, pb_span at) {
 
 bool parse_recover(parse_ctx *c, int token, pb_span at) {
     bool stuck = token != TOK_PBYEMPTY && at.start == c->recover_at;
+    bool discard = c->discard || stuck;
+    c->discard = false;
     c->recover_at = at.start;
     if (token == TOK_END) return false;
-    if (token != TOK_PBYEMPTY && !stuck && resumes(c, token, at)) return false;
+    if (token != TOK_PBYEMPTY && !discard && resumes(c, token, at)) return false;
     c->recovering = true;
     return token != TOK_PBYEMPTY;
 }
@@ -188,7 +190,7 @@ parse_ctx *parse_begin(pb_arena *a, diag_list *diags, const source_set *set, uin
     c->file = file;
     c->inject = UINT32_MAX;
     c->held = SCAN_SKIP;
-    c->recover_at = UINT32_MAX;
+    c->recover_at = c->reported_at = UINT32_MAX;
     return scan_begin(c) ? c : NULL;
 }
 

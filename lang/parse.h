@@ -60,6 +60,9 @@ typedef struct parse_ctx {
     int held;                 /* a token that waits until the missing closers have been handed out; SCAN_SKIP: none */
     ast_name held_name;
     pb_span held_at;
+    uint32_t reported_at;     /* place of the last syntax error: the same one is not reported twice */
+    diag *last_syntax;        /* its message: an unclosed string on that line turns out to be the cause, and replaces it */
+    bool discard;             /* recovery must throw the token at hand away */
     bool recovering;          /* tokens are skipped up to the next statement or declaration */
     uint32_t recover_at;      /* place of the last error: recovery must move on from there */
     bool deep_reported;

@@ -106,16 +106,16 @@ static bool report_statement_word(parse_ctx *c, pb_span at, const parse_expected
         return true;
     }
     diag *d = parse_mistake(c, DIAG_SYNTAX, at, "expected a statement, found `%.*s`", PB_ARG(w));
-    if (near || header)
+    if (pb_str_is(w, "when"))
+        d->hint = PB_STR("a playbook has one `when`, before its statements");
+    else if (pb_str_is(w, "else"))
+        d->hint = PB_STR("`else` stands right behind the block of an `if` or behind a `do`");
+    else if (near || header)
         d->hint = pb_printf(c->arena, "did you mean `%s`?", near ? near : header);
     else if (sign == '.' || sign == '(')
         d->hint = PB_STR("to call an action, write `do` before it");
     else if (sign == '=')
         d->hint = pb_printf(c->arena, "to name a value, write `let %.*s = ...`", PB_ARG(w));
-    else if (pb_str_is(w, "when"))
-        d->hint = PB_STR("a playbook has one `when`, before its statements");
-    else if (pb_str_is(w, "else"))
-        d->hint = PB_STR("`else` stands right behind the block of an `if` or behind a `do`");
     return true;
 }
 
@@ -142,6 +142,7 @@ static bool report_likely(parse_ctx *c, pb_span at, parse_found found, const par
         diag *d = parse_mistake(c, DIAG_RESERVED_WORD, at, "expected a name, but `%.*s` is a reserved word",
                                 PB_ARG(source_text(c, at)));
         d->hint = PB_STR("choose another name");
+        c->discard = true; /* it stands for a name, it does not begin a statement */
         return true;
     }
     return false;
@@ -154,9 +155,10 @@ typedef struct listing { const char *items[PARSE_EXPECT_MAX + 4]; int n; } listi
 static listing list_expected(const parse_expected *e) {
     listing l = {{0}, 0};
     if (e->declaration) l.items[l.n++] = "a declaration";
+    if (e->statement && e->name) l.items[l.n++] = "a header field";
     if (e->statement) l.items[l.n++] = "a statement";
     if (e->expression) l.items[l.n++] = "an expression";
-    else if (e->name) l.items[l.n++] = "a name";
+    else if (e->name && !e->statement) l.items[l.n++] = "a name";
     for (int i = 0; i < e->nothers && e->nothers <= LISTED_MAX; i++) l.items[l.n++] = e->others[i];
     if (l.n == 0 && e->operator) l.items[l.n++] = "an operator";
     return l;
@@ -171,11 +173,14 @@ static pb_str say_expected(parse_ctx *c, const parse_expected *e) {
 }
 
 void parse_report_syntax(parse_ctx *c, pb_span at, parse_found found, const parse_expected *e) {
-    if (parse_is_quiet(c, at.start)) return;
+    if (parse_is_quiet(c, at.start) || at.start == c->reported_at) return;
+    c->reported_at = at.start;
     if (report_bracket(c, at, found, e) || report_likely(c, at, found, e)) return;
     pb_str expected = say_expected(c, e), text = found_text(c, at, found);
-    if (expected.n) parse_mistake(c, DIAG_SYNTAX, at, "expected %.*s, found %.*s", PB_ARG(expected), PB_ARG(text));
-    else parse_mistake(c, DIAG_SYNTAX, at, "%.*s cannot stand here", PB_ARG(text));
+    diag *d;
+    if (expected.n) d = parse_mistake(c, DIAG_SYNTAX, at, "expected %.*s, found %.*s", PB_ARG(expected), PB_ARG(text));
+    else d = parse_mistake(c, DIAG_SYNTAX, at, "%.*s cannot stand here", PB_ARG(text));
+    c->last_syntax = d;
 }
 
 void parse_report_deep(parse_ctx *c, pb_span at) {

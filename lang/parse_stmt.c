@@ -154,7 +154,7 @@ ast_decl *parse_named(parse_ctx *c, ast_decl_kind kind, ast_name name, pb_span s
 
 void parse_set_string(parse_ctx *c, ast_decl *d, ast_expr *string) {
     ast_name name = parse_key(c, string);
-    d->string = name.text;
+    if (string && string->kind == EXPR_STRING) d->string = name.text;
     d->string_span = name.span;
 }
 

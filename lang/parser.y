@@ -97,7 +97,7 @@ void pbyerror(const pb_span *place, parse_ctx *c, const char *message);
 %type <expr> opt_default opt_expr_else opt_expr_within opt_code opt_string_after opt_times
 %type <args> args arg_list pieces entries entry_list dotted_entries
 %type <type> type opt_result
-%type <fields> fields params param_list
+%type <fields> fields type_fields params param_list
 %type <stmts> stmts
 %type <stmt> stmt block do_stmt if_stmt approve_head approve_stmt
 %type <clauses> header event_clauses guard_clauses test_clauses site_entries
@@ -118,7 +118,7 @@ decl
     : IMPORT string             { if (($$ = parse_decl(c, DECL_IMPORT, @$))) parse_set_string(c, $$, $2); }
     | PARAM word COLON type opt_default
         { if (($$ = parse_named(c, DECL_PARAM, $2, @$))) $$->type = $4, $$->expr = $5; }
-    | TYPE word block_open fields block_close
+    | TYPE word block_open type_fields block_close
         { if (($$ = parse_named(c, DECL_TYPE, $2, @$)))
               $$->type = parse_type_record(c, $4, parse_span(c, @3.start, @5.end)); }
     | EVENT path block_open event_clauses block_close
@@ -170,6 +170,13 @@ fields
     : %empty                            { $$ = (parse_fields){0}; }
     | fields word COLON type            { $$ = parse_add_field(c, $1, $2, $4, NULL); }
     | fields word COLON type COMMA      { $$ = parse_add_field(c, $1, $2, $4, NULL); }
+    ;
+
+type_fields
+    : %empty                                { $$ = (parse_fields){0}; }
+    | type_fields word COLON type           { $$ = parse_add_field(c, $1, $2, $4, NULL); }
+    | type_fields word COLON type COMMA     { $$ = parse_add_field(c, $1, $2, $4, NULL); }
+    | type_fields error                     { $$ = $1; RECOVER(); }
     ;
 
 type
@@ -526,7 +533,7 @@ static bool is_spoken_for(const parse_expected *e, yysymbol_kind_t kind) {
     case YYSYMBOL_OR: case YYSYMBOL_AND: case YYSYMBOL_IN: case YYSYMBOL_LIKE: case YYSYMBOL_MATCHES: case YYSYMBOL_EXISTS:
     case YYSYMBOL_EQ: case YYSYMBOL_NE: case YYSYMBOL_LT: case YYSYMBOL_LE: case YYSYMBOL_GT: case YYSYMBOL_GE:
     case YYSYMBOL_PLUS: case YYSYMBOL_STAR: case YYSYMBOL_SLASH: case YYSYMBOL_PERCENT: case YYSYMBOL_COALESCE:
-    case YYSYMBOL_DOT: case YYSYMBOL_SAFE_DOT: case YYSYMBOL_AS:
+    case YYSYMBOL_DOT: case YYSYMBOL_SAFE_DOT: case YYSYMBOL_QUESTION: case YYSYMBOL_AS:
         return e->operator;
     case YYSYMBOL_ASSIGN: return e->comparison;
     case YYSYMBOL_LET: case YYSYMBOL_WHERE: case YYSYMBOL_DO: case YYSYMBOL_IF: case YYSYMBOL_FOR: case YYSYMBOL_PARALLEL:

@@ -300,23 +300,38 @@ static uint32_t line_end(const parse_ctx *c, uint32_t at) {
     return at;
 }
 
+/* The message for an unclosed string. A syntax error before it on its line is the same mistake seen from the other side
+ * (quotes pair up wrongly), so its message is taken over. */
+static diag *unclosed_message(parse_ctx *c, diag_code code, uint32_t start, const char *text) {
+    pb_span span = parse_span(c, start, line_end(c, start));
+    diag *last = c->last_syntax;
+    c->last_syntax = NULL;
+    if (!last || memchr(c->text.s + last->span.start, '\n', span.end - last->span.start))
+        return scan_mistake(c, code, span, "%s", text);
+    last->code = code;
+    last->span = span;
+    last->message = pb_str_c(text);
+    last->hint = (pb_str){0};
+    c->quiet_set = true;
+    return last;
+}
+
 /* The end of a line (or of the file) inside a string: it is reported and closed, with all that is open inside it. */
 void scan_unclosed(parse_ctx *c, const pb_span *place) {
     uint32_t i = outermost_text(c, '"'), end = place->start;
     if (i == c->nopen) i = outermost_text(c, '3');
     if (i == c->nopen) return;
-    bool triple = c->open[i].kind == '3', inside = i + 1 < c->nopen;
-    uint32_t start = inside ? c->open[i + 1].offset : c->open[i].offset, stop = line_end(c, start);
-    diag *d;
-    if (inside) {
-        d = scan_mistake(c, DIAG_UNCLOSED_INTERP, parse_span(c, start, stop),
-                          "`${` is not closed before the end of the %s", triple ? "string" : "line");
+    bool triple = c->open[i].kind == '3';
+    if (i + 1 < c->nopen) {
+        diag *d = unclosed_message(c, DIAG_UNCLOSED_INTERP, c->open[i + 1].offset, triple
+                                   ? "`${` is not closed before the end of the string"
+                                   : "`${` is not closed before the end of the line");
         d->hint = PB_STR("every `${` needs its `}`, every `\"` inside it a second one");
         d->also = parse_span(c, c->open[i].offset, c->open[i].offset + 1);
         d->also_message = PB_STR("the string begins here");
     } else {
-        d = scan_mistake(c, DIAG_UNCLOSED_STRING, parse_span(c, start, stop), triple
-                          ? "string without its closing `\"\"\"`" : "string without its closing `\"`");
+        diag *d = unclosed_message(c, DIAG_UNCLOSED_STRING, c->open[i].offset, triple
+                                   ? "string without its closing `\"\"\"`" : "string without its closing `\"`");
         if (!triple) d->hint = PB_STR("a string ends on its line; for several lines write \"\"\" ... \"\"\"");
     }
     c->quiet = parse_span(c, c->open[i].offset, end);

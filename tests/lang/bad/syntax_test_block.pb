@@ -1,17 +1,18 @@
+# expect-at 15: PB0100 expected an expression, found `}`
+# expect-at 18: PB0100 found `}`
 test "a" for b {
-  given event "x" with { a.b.c 3 } # expect: PB0100 found `3`
-  given nothing # expect-at 4: PB0100 
-  expect # expect: PB0100 expected
+  given event "x" with { a.b.c 3 } # expect: PB0100 expected `.` or `:`, found `3`
+  expect 3 4 # expect: PB0100 expected
   after 3m
-  when 3 # expect: PB0100
+  when 3 # expect: PB0100 expected `after`, `given`, `expect` or `}`, found `when`
 }
 guard g {
   on ec2.* where x.y denied "z" # expect: PB0100 found `denied`
   unless "x" # expect: PB0100 expected `authorized`, found a string
 }
 site {
-  state # expect-at 14: PB0100 expected an expression
+  state
 }
 event a.b {
-  source "x" schema # expect-at 17: PB0100 found `}`
+  source "x" schema
 }
