@@ -241,7 +241,7 @@ static int fault_status(pb_str code, aws_protocol protocol) {
 static void authorize(passage *p) {
     sim_call *c = &p->call;
     pb_str op = aws_op_name(p->sim->model, p->op);
-    if (!c->caller.arn.n) {
+    if (!c->caller.arn.n) { /* only S3 lets those come this far */
         if (!s3_anonymous_may(c, op)) sim_fail(c, 403, "AccessDenied", "Access Denied");
         return;
     }
@@ -354,10 +354,11 @@ static void log_call(const passage *p, const sim_answer *out) {
             PB_ARG(p->call.region), out->status, p->call.failed ? " " : "", PB_ARG(p->call.err.code));
 }
 
+/* Whole seconds: AWS's resources and tokens have no finer times. */
 static int64_t wall_ms(void) {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)t.tv_sec * 1000;
 }
 
 void sim_answer_request(sim *s, pb_arena *a, const aws_incoming *in, sim_answer *out) {

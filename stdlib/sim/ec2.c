@@ -26,7 +26,7 @@ static const sim_operation operations[] = {
     {"DetachNetworkInterface", ec2_detach_eni, NULL, NULL, 0},
     {"ModifyNetworkInterfaceAttribute", ec2_modify_eni, NULL, NULL, 0},
     {"CreateSecurityGroup", ec2_create_group, NULL, NULL, 0},
-    {"DescribeSecurityGroups", ec2_describe, &ec2_groups, "SecurityGroups", 0},
+    {"DescribeSecurityGroups", ec2_describe_groups, NULL, "SecurityGroups", 0},
     {"DeleteSecurityGroup", ec2_delete_group, NULL, NULL, 0},
     {"DescribeSecurityGroupRules", ec2_describe, &ec2_rules, "SecurityGroupRules", 0},
     {"AuthorizeSecurityGroupIngress", ec2_authorize, &ec2_ingress, NULL, 0},

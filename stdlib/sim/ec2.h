@@ -73,7 +73,7 @@ sim_handler ec2_create_vpc, ec2_delete_vpc, ec2_create_subnet, ec2_delete_subnet
 pb_value ec2_group_new(sim_call *c, pb_value vpc, pb_str name, pb_str description, pb_value tags);
 pb_value ec2_group_named(sim_call *c, pb_str vpc, pb_str name); /* none: there is none, no error */
 extern const ec2_listing ec2_groups, ec2_rules;
-sim_handler ec2_create_group, ec2_delete_group, ec2_authorize, ec2_revoke;
+sim_handler ec2_create_group, ec2_describe_groups, ec2_delete_group, ec2_authorize, ec2_revoke;
 extern const bool ec2_ingress, ec2_egress; /* what the last two take as data */
 
 /* -- ec2_instance.c -- */

@@ -303,6 +303,14 @@ static pb_value group_asked(sim_call *c, pb_value g) {
     return name_asked(names, g) ? group_view(c, g) : PB_NONE_VALUE;
 }
 
+pb_value ec2_describe_groups(sim_call *c) {
+    pb_value names = pb_get_c(c->in, "GroupNames"), found = ec2_select(c, &ec2_groups);
+    EACH(n, names)
+        if (!sim_path_matches(found, "GroupName", pb_text(*n)))
+            return sim_fail(c, 400, "InvalidGroup.NotFound", "The security group '%.*s' does not exist", PB_ARG(pb_text(*n)));
+    return MAP(c, {"SecurityGroups", found});
+}
+
 static const ec2_filter group_filters[] = {{"group-id", "GroupId"}, {"group-name", "GroupName"}, {"vpc-id", "VpcId"}, {"description", "Description"}, {"owner-id", "OwnerId"},
     {"ip-permission.cidr", "IpPermissions.IpRanges.CidrIp"}, {"ip-permission.ipv6-cidr", "IpPermissions.Ipv6Ranges.CidrIpv6"},
     {"ip-permission.from-port", "IpPermissions.FromPort"}, {"ip-permission.to-port", "IpPermissions.ToPort"}, {"ip-permission.protocol", "IpPermissions.IpProtocol"},
