@@ -5,11 +5,11 @@
  * not be begun as it was given (arguments, files that cannot be opened, parameters); 5 internal. Several runs: the worst.
  * Results go to standard output; progress, messages and diagnostics to standard error.
  */
+#include "lang/options.h"
 #include "stdlib/aws/model.h"
 #include "stdlib/stdlib.h"
 #include "vm/engine.h"
 #include "vm/events.h"
-#include "vm/options.h"
 #include "vm/plain.h"
 #include "vm/progress.h"
 #include "vm/report.h"
@@ -34,30 +34,13 @@ enum {
     SETS_MAX = 256    /* --set */
 };
 
-/* ---- pbrun run: its options ---- */
-
-enum run_option { RUN_PLAYBOOKS, RUN_EVENT, RUN_EVIDENCE, RUN_DRY, RUN_SET, RUN_JSON, RUN_TIMEOUT, RUN_STORE, RUN_QUIET, RUN_HELP };
-static const option_row run_rows[] = {
-    [RUN_PLAYBOOKS] = {'p', "playbooks", "PATH...", "playbooks: .pb files, directories of them, or .pbx images"},
-    [RUN_EVENT] = {'e', "event", "FILE", "events as JSON, one or many; - is standard input"},
-    [RUN_EVIDENCE] = {0, "evidence", "DIR", "append the evidence of each run to DIR/evidence.jsonl"},
-    [RUN_DRY] = {0, "dry-run", NULL, "read and plan, change nothing, tell nobody"},
-    [RUN_SET] = {0, "set", "NAME=VALUE", "set a parameter (or the environment variable PB_PARAM_<NAME>)"},
-    [RUN_JSON] = {0, "json", NULL, "results as JSON, one object a line"},
-    [RUN_TIMEOUT] = {0, "timeout", "DURATION", "time limit of each run, such as 90s or 5m (default 10m)"},
-    [RUN_STORE] = {0, "store", "URL", "where runs are kept (not available in this version)"},
-    [RUN_QUIET] = {'q', "quiet", NULL, "no progress on standard error"},
-    [RUN_HELP] = {'h', "help", NULL, "this text"},
-};
-enum { RUN_ROWS = sizeof run_rows / sizeof *run_rows };
-
 typedef struct run_args {
     const char *paths[PATHS_MAX];
     size_t npaths;
     const char *sets[SETS_MAX];
     size_t nsets;
     const char *event, *evidence;
-    bool dry, json, quiet, help;
+    bool dry, json, quiet, version;
     int64_t timeout_ms;
 } run_args;
 
@@ -96,63 +79,81 @@ static int fail(pb_str message, int status) {
     return status;
 }
 
+/* ---- options ---- */
+
+static const cli_option option_rows[] = {
+    {"run", 'p', "playbooks", "PATH", "a .pb file, a directory of them, or a .pbx image; may be given again, as may operands"},
+    {"run", 'e', "event", "FILE", "events as JSON, one or many; - is standard input"},
+    {"run", 0, "evidence", "DIR", "append the evidence of each run to DIR/evidence.jsonl"},
+    {"run", 0, "dry-run", NULL, "read and plan, change nothing, tell nobody"},
+    {"run", 0, "set", "NAME=VALUE", "set a parameter (or the environment variable PB_PARAM_<NAME>)"},
+    {"run", 0, "json", NULL, "results as JSON, one object a line"},
+    {"run", 0, "timeout", "DURATION", "time limit of each run, such as 90s or 5m (default 10m)"},
+    {"run", 0, "store", "URL", "where runs are kept (not available in this version)"},
+    {"run", 'q', "quiet", NULL, "no progress on standard error"},
+    {"*", 'h', "help", NULL, "this text"},
+    {"*", 0, "version", NULL, "the version"},
+    {0},
+};
+
+/* "500ms" "30s" "5m" "2h" "7d", up to a year. */
+static bool read_duration(const char *text, int64_t *ms) {
+    static const struct { const char *unit; int64_t ms; } units[] = {
+        {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    const int64_t year = 365 * (int64_t)86400000;
+    int64_t n = 0;
+    const char *p = text;
+    for (; *p >= '0' && *p <= '9'; p++)
+        if ((n = n * 10 + (*p - '0')) > year) return false;
+    for (size_t i = 0; p != text && i < sizeof units / sizeof *units; i++) {
+        if (strcmp(p, units[i].unit) != 0) continue;
+        *ms = n * units[i].ms; /* both factors are below 2^36 */
+        return n > 0 && *ms <= year;
+    }
+    return false;
+}
+
+static bool add_path(run_args *a, const char *path) {
+    if (a->npaths == PATHS_MAX) return false;
+    a->paths[a->npaths++] = path;
+    return true;
+}
+
+/* NULL, or what is wrong; the value follows it in the message. */
+static const char *take_option(run_args *a, const char *name, const char *value) {
+    if (strcmp(name, "playbooks") == 0) return add_path(a, value) ? NULL : "too many paths; give a directory instead of";
+    if (strcmp(name, "event") == 0) {
+        if (a->event) return "--event is given twice (put several events into one file, or on standard input):";
+        a->event = value;
+    } else if (strcmp(name, "set") == 0) {
+        if (!strchr(value, '=') || value[0] == '=') return "--set takes NAME=VALUE, not";
+        if (a->nsets == SETS_MAX) return "too many --set options:";
+        a->sets[a->nsets++] = value;
+    } else if (strcmp(name, "timeout") == 0) {
+        return read_duration(value, &a->timeout_ms) ? NULL : "--timeout takes a duration such as 90s, 5m or 2h, not";
+    } else if (strcmp(name, "evidence") == 0) {
+        a->evidence = value;
+    } else if (strcmp(name, "store") == 0) {
+        return "--store is not available in this version:";
+    } else {
+        a->dry |= strcmp(name, "dry-run") == 0;
+        a->json |= strcmp(name, "json") == 0;
+        a->quiet |= strcmp(name, "quiet") == 0;
+        a->version |= strcmp(name, "version") == 0;
+    }
+    return NULL;
+}
+
+static bool set_option(void *self, const char *name, const char *value, char err[256]) {
+    const char *wrong = take_option(self, name, value);
+    if (wrong) snprintf(err, 256, "%s", wrong);
+    return !wrong;
+}
+
 static int usage(const char *message) {
     complain_c(message);
-    fputs("pbrun: `pbrun run --help` lists the options\n", stderr);
+    fputs("try `pbrun run --help`\n", stderr);
     return STATUS_USAGE;
-}
-
-static int run_help(void) {
-    pb_buf b = {0};
-    pb_buf_puts(&b, "usage: pbrun run -p PATH... -e EVENT|- [options]\n\n"
-                    "Runs the playbooks that an event matches.\n\n");
-    options_help(run_rows, RUN_ROWS, &b);
-    pb_buf_puts(&b, "\nExit status: 0 done or nothing matched, 1 a run or an event failed, 2 wrong usage, 5 internal.\n");
-    if (b.data) fputs(b.data, stdout);
-    pb_buf_free(&b);
-    return STATUS_OK;
-}
-
-static const char *take_option(run_args *a, int row, const char *value) {
-    switch (row) {
-    case OPTIONS_WORD:
-    case RUN_PLAYBOOKS:
-        if (a->npaths == PATHS_MAX) return "too many playbook paths; give a directory";
-        a->paths[a->npaths++] = value;
-        return NULL;
-    case RUN_EVENT:
-        if (a->event) return "--event is given twice; put several events into one file, or on standard input";
-        a->event = value;
-        return NULL;
-    case RUN_SET:
-        if (a->nsets == SETS_MAX) return "too many --set options";
-        a->sets[a->nsets++] = value;
-        return strchr(value, '=') && value[0] != '=' ? NULL : "--set takes NAME=VALUE";
-    case RUN_TIMEOUT:
-        return options_duration(value, &a->timeout_ms) ? NULL : "--timeout takes a duration such as 90s, 5m or 2h";
-    case RUN_STORE: return "--store is not available in this version";
-    case RUN_EVIDENCE: a->evidence = value; return NULL;
-    case RUN_DRY: a->dry = true; return NULL;
-    case RUN_JSON: a->json = true; return NULL;
-    case RUN_QUIET: a->quiet = true; return NULL;
-    default: a->help = true; return NULL;
-    }
-}
-
-/* STATUS_OK, or what to exit with. */
-static int run_read_args(run_args *a, int argc, char **argv) {
-    options o;
-    const char *value = NULL, *wrong;
-    int row;
-    options_begin(&o, argc, argv, run_rows, RUN_ROWS);
-    while ((row = options_next(&o, &value)) != OPTIONS_END) {
-        if (row == OPTIONS_ERROR) return usage(o.error);
-        if ((wrong = take_option(a, row, value))) return usage(wrong);
-    }
-    if (a->help) return STATUS_OK;
-    if (!a->npaths) return usage("no playbooks: give -p PATH");
-    if (!a->event) return usage("no event: give -e FILE, or -e - for standard input");
-    return STATUS_OK;
 }
 
 /* ---- playbooks ---- */
@@ -176,9 +177,10 @@ static int add_image(session *s, const char *path) {
     return fail(pb_printf(s->arena, "%s: %.*s", path, PB_ARG(err)), access(path, R_OK) == 0 ? STATUS_FAILED : STATUS_USAGE);
 }
 
+/* Warnings alone are for whoever writes the playbook (`pbc check`), not for whoever answers an alert. */
 static void show_diagnostics(diag_list *diags, const source_set *sources) {
     pb_buf b = {0};
-    if (diag_count(diags, DIAG_ERROR) + diag_count(diags, DIAG_WARNING)) {
+    if (diag_count(diags, DIAG_ERROR)) {
         diag_render(diags, sources, DIAG_TEXT, progress_colours(STDERR_FILENO), &b);
         if (b.data) fwrite(b.data, 1, b.len, stderr);
     }
@@ -423,12 +425,7 @@ static int run_session(session *s) {
     return handle_events(s);
 }
 
-static int command_run(int argc, char **argv) {
-    session *s = calloc(1, sizeof *s);
-    if (!s) return fail((pb_str){0}, STATUS_INTERNAL);
-    s->signal_fd = -1;
-    int status = run_read_args(&s->args, argc, argv);
-    if (status == STATUS_OK) status = s->args.help ? run_help() : run_session(s);
+static void session_end(session *s) {
     progress_free(s->progress);
     events_close(s->events);
     evidence_close(s->log);
@@ -437,55 +434,46 @@ static int command_run(int argc, char **argv) {
     pb_arena_free(s->arena);
     if (s->signal_fd >= 0) close(s->signal_fd);
     free(s);
-    return status;
+}
+
+static int command_run(void *self) {
+    session *s = self;
+    if (!s->args.npaths) return usage("no playbooks: give -p PATH");
+    if (!s->args.event) return usage("no event: give -e FILE, or -e - for standard input");
+    return run_session(s);
 }
 
 /* ---- commands ---- */
 
-static int command_later(int argc, char **argv) {
-    (void)argc;
-    fprintf(stderr, "pbrun: %s is not available in this version\n", argv[0]);
-    return STATUS_USAGE;
-}
-
-typedef struct command {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *help; /* NULL: not listed */
-} command;
-
-static const command commands[] = {
-    {"run", command_run, "run the playbooks that an event matches"},
-    {"sim", sim_main, "a simulated AWS account for trying playbooks out"},
-    {"serve", command_later, NULL},       {"lambda", command_later, NULL}, {"work", command_later, NULL},
-    {"runs", command_later, NULL},        {"show", command_later, NULL},   {"resume", command_later, NULL},
-    {"approve", command_later, NULL},     {"deny", command_later, NULL},   {"undo", command_later, NULL},
-    {"kill-switch", command_later, NULL}, {"drill", command_later, NULL},  {"evidence", command_later, NULL},
-    {"report", command_later, NULL},
+/* `sim` has options of its own and never gets here with them. */
+static const cli_command commands[] = {
+    {"run", "PATH...", "run the playbooks that an event matches", command_run},
+    {"sim", "", "a simulated AWS account for trying playbooks out", NULL},
+    {"serve", "", NULL, NULL},       {"lambda", "", NULL, NULL}, {"work", "", NULL, NULL},   {"runs", "", NULL, NULL},
+    {"show", "RUN", NULL, NULL},     {"resume", "", NULL, NULL}, {"approve", "RUN", NULL, NULL}, {"deny", "RUN", NULL, NULL},
+    {"undo", "RUN", NULL, NULL},     {"kill-switch", "on|off|status", NULL, NULL}, {"drill", "", NULL, NULL},
+    {"evidence", "verify|show|export", NULL, NULL}, {"report", "", NULL, NULL},
+    {0},
 };
-enum { COMMANDS = sizeof commands / sizeof *commands };
 
-static int help(FILE *out, int status) {
-    fputs("usage: pbrun COMMAND [options]\n\nRuns security playbooks.\n\n", out);
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (commands[i].help) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
-    fputs("\n  pbrun COMMAND --help lists a command's options; pbrun --version says which pbrun this is.\n", out);
-    return status;
+/* A command that is planned: it is not here whatever options are given. */
+static bool is_planned(const char *name) {
+    for (const cli_command *k = commands; k->name; k++)
+        if (strcmp(k->name, name) == 0) return !k->text;
+    return false;
 }
 
-static int unknown_command(const char *name) {
-    const char *near = NULL;
-    unsigned best = 4;
-    for (size_t i = 0; i < COMMANDS; i++) {
-        unsigned d = pb_edit_distance(pb_str_c(name), pb_str_c(commands[i].name), best);
-        if (d < best) best = d, near = commands[i].name;
-    }
-    pb_buf b = {0};
-    pb_buf_printf(&b, "unknown command `%s`", name);
-    if (near) pb_buf_printf(&b, "; did you mean `%s`?", near);
-    complain_c(b.data ? b.data : "unknown command");
-    pb_buf_free(&b);
-    return STATUS_USAGE;
+static int run_command(session *s, int argc, char **argv) {
+    static const char about[] = "Runs security playbooks.";
+    const cli c = {"pbrun", about, commands, option_rows, set_option, &s->args};
+    const cli_command *command = NULL;
+    int n = 0, status = cli_parse(&c, argc, argv, &command, &n);
+    if (status >= 0) return status;
+    if (s->args.version) return printf("pbrun %s\n", PB_VERSION) > 0 ? STATUS_OK : STATUS_FAILED;
+    if (!command || !command->run) return usage("no command");
+    for (int i = 0; i < n; i++)
+        if (!add_path(&s->args, argv[i])) return usage("too many paths; give a directory");
+    return command->run(s);
 }
 
 /* ---- the process ---- */
@@ -510,11 +498,15 @@ static void harden(void) {
 int main(int argc, char **argv) {
     open_standard();
     harden();
-    if (argc < 2) return help(stderr, STATUS_USAGE);
-    const char *name = argv[1];
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) return help(stdout, STATUS_OK);
-    if (strcmp(name, "--version") == 0) return printf("pbrun %s\n", PB_VERSION) > 0 ? STATUS_OK : STATUS_FAILED;
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (strcmp(name, commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
-    return unknown_command(name);
+    if (argc > 1 && strcmp(argv[1], "sim") == 0) return sim_main(argc - 1, argv + 1);
+    if (argc > 1 && is_planned(argv[1])) {
+        fprintf(stderr, "pbrun: %s is not available in this version\n", argv[1]);
+        return STATUS_USAGE;
+    }
+    session *s = calloc(1, sizeof *s);
+    if (!s) return fail((pb_str){0}, STATUS_INTERNAL);
+    s->signal_fd = -1;
+    int status = run_command(s, argc, argv);
+    session_end(s);
+    return status;
 }

@@ -328,14 +328,17 @@ def _():
 
 @case("wrong usage is status 2, help and version are status 0")
 def _():
-    for args, want in ((["run"], "no playbooks"), (["run", "-p", BOOK], "no event"), (["run", "--evnet", "x"], "did you mean --event?"), (["run", "-x"], "unknown option -x"),
-                       (["run", "-p"], "needs a value"), (["run", "--json=1"], "takes no value"), (["run", "--timeout", "5"], "takes a duration"),
+    for args, want in ((["run"], "no playbooks"), (["run", "-p", BOOK], "no event"), (["run", "--evnet", "x"], "did you mean `event`?"), (["run", "-x"], "unknown option `-x`"),
+                       (["run", "-p"], "a value is missing"), (["run", "--json=1"], "takes no value"), (["run", "-e", "a", "-e", "b"], "given twice"),
+                       (["run", "--timeout", "5"], "takes a duration"), (["run", "--timeout", "0s"], "takes a duration"), (["run", "--timeout", "400d"], "takes a duration"),
+                       (["run", "--timeout", "99999999999999999999s"], "takes a duration"),
                        (["run", "--store", "sqlite:x", "-p", BOOK, "-e", "-"], "not available in this version"), (["rum"], "did you mean `run`?"),
                        (["serve"], "serve is not available in this version"), (["kill-switch", "on"], "not available in this version")):
         p = run([PBRUN] + args, stdin="")
         eq((args, p.returncode, p.stdout), (args, 2, ""))
         has(p.stderr, want)
     eq(run([PBRUN]).returncode, 2)
+    eq(fire(lines(alert()), "--timeout", "7d").returncode, 0)
     for args, want in ((["--help"], "usage: pbrun"), (["run", "--help"], "--dry-run"), (["--version"], "pbrun 0.")):
         p = run([PBRUN] + args)
         eq((p.returncode, p.stderr), (0, ""))

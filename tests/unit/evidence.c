@@ -3,7 +3,6 @@
 
 #include "lang/image_write.h"
 #include "vm/evidence.h"
-#include "vm/options.h"
 #include "vm/plain.h"
 
 #include <fcntl.h>
@@ -298,14 +297,6 @@ static void front(void) {
         CHECK_STR(plain("abcdefghij", 10), "abcdefghij");
         CHECK_STR(plain("abcdefghijk", 10), "abcdefg...");
         CHECK_STR(plain("\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe8\xaa\x9e", 7), "\xe6\x97\xa5\xe6\x9c\xac...");
-    }
-    CASE("durations") {
-        int64_t ms = 0;
-        CHECK(options_duration("90s", &ms) && ms == 90000);
-        CHECK(options_duration("500ms", &ms) && ms == 500);
-        CHECK(options_duration("7d", &ms) && ms == 7 * 86400000);
-        CHECK(!options_duration("", &ms) && !options_duration("5", &ms) && !options_duration("0s", &ms) && !options_duration("-1s", &ms) &&
-              !options_duration("99999999999999999999s", &ms) && !options_duration("5 s", &ms) && !options_duration("400d", &ms));
     }
 }
 
