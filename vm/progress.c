@@ -269,10 +269,6 @@ static void tree_head(drawing *d, const engine_run *r) {
     text(d, playbook_name(r), 0);
     unpaint(d);
     text_c(d, "  ");
-    paint(d, DIM);
-    text(d, r->incident, 0);
-    unpaint(d);
-    text_c(d, "  ");
     if (r->ended) {
         paint(d, status_colour(r));
         text_c(d, evidence_status(&r->facts));
@@ -281,6 +277,8 @@ static void tree_head(drawing *d, const engine_run *r) {
     }
     paint(d, DIM);
     duration(d, run_ms(r));
+    text_c(d, "  ");
+    text(d, r->incident, 0); /* last: what a narrow terminal can best do without */
     line_end(d);
 }
 
