@@ -103,7 +103,9 @@ static int take_option(walk *w) {
     char err[256] = "";
     if (!o) {
         const char *name = arg[1] == '-' ? arg + 2 : arg + 1, *near = near_option(w->c, w->command, name);
-        return wrong(w->c, "unknown option", arg, near);
+        char spelt[64];
+        snprintf(spelt, sizeof spelt, "--%s", near ? near : "");
+        return wrong(w->c, "unknown option", arg, near ? spelt : NULL);
     }
     if (!o->value && value) return wrong(w->c, "this option takes no value:", arg, NULL);
     if (o->value && !value) {
