@@ -138,13 +138,23 @@ static void say_unknown_field(checker *c, const ast_expr *e, pb_type *of) {
         check_hint(c, d, "take one item first, with `.first()` or `[0]`, or go over them with a comprehension");
 }
 
-static pb_type *check_field(checker *c, ast_expr *e) {
-    if (callable_root(c, e)) {
-        pb_str text = check_source(c, e->span, "this");
-        diag *d = diag_add(c->diags, DIAG_NOT_A_VALUE, e->span, "%.*s is not a value", PB_ARG(text));
-        check_hint(c, d, "an action or operation is called: write (...) behind it");
+/* `ec2.isolate` or `aws.ec2.DescribeInstances` without (...). */
+static pb_type *callable_as_value(checker *c, const ast_expr *e) {
+    pb_str text = check_source(c, e->span, "this");
+    pb_str name = text.n > 2 && text.s[0] == '`' ? (pb_str){text.s + 1, text.n - 2} : text;
+    decl_info *d = resolve_name(c, c->b->file, NAMES_VALUE, name);
+    if (d) {
+        say_not_a_value(c, e->span, name, d->decl->kind == DECL_FN ? "a function" : "an action",
+                        "call it: write (...) behind it");
         return c->poison;
     }
+    diag *m = diag_add(c->diags, DIAG_NOT_A_VALUE, e->span, "%.*s is not a value", PB_ARG(text));
+    check_hint(c, m, "an action or operation is called: write (...) behind it");
+    return c->poison;
+}
+
+static pb_type *check_field(checker *c, ast_expr *e) {
+    if (callable_root(c, e)) return callable_as_value(c, e);
     pb_type *full = check_expr(c, e->u.field.of, NULL), *of = type_base(full);
     if (of->kind == TYPE_POISON) return of;
     pb_type *t = of->kind == TYPE_JSON ? type_opt(c->types, of) : type_member(c->types, of, e->u.field.name.text);

@@ -1,2 +1,2 @@
-type Interface2 { id: string }
+type Other { id: string }
 fn a(i: Interfacee): string = i.id   # expect: PB0203 did you mean `Interface`?
