@@ -55,23 +55,12 @@ static pb_str entity_arn(sim_call *c, const char *word, pb_str path, pb_str name
     return pb_printf(c->arena, "arn:%.*s:iam::%.*s:%s%.*s%.*s", PB_ARG(c->partition), PB_ARG(c->account), word, PB_ARG(path), PB_ARG(name));
 }
 
-/* Documents come out percent-encoded. */
-static pb_value encoded(sim_call *c, pb_value text) {
-    pb_str s = is_set(text) ? sigv4_uri_encode(c->arena, pb_text(text), false) : TOP;
-    return s.n ? pb_string(s) : PB_NONE_VALUE;
-}
-
 static pb_value check_document(sim_call *c, pb_str text, bool identity) {
     if (policy_valid(c, text, identity)) return pb_string(text);
     return sim_fail(c, 400, "MalformedPolicyDocument", "%s", identity ? "Syntax errors in policy." : "This policy contains invalid Json or has syntax errors");
 }
 
 /* ---- users, roles, groups ---- */
-
-static pb_value shown(sim_call *c, const entity *e, pb_value v) {
-    if (e == &role) v = sim_with(c, v, "AssumeRolePolicyDocument", encoded(c, pb_get_c(v, "AssumeRolePolicyDocument")));
-    return v;
-}
 
 static bool name_taken(sim_call *c, const entity *e, pb_str name) {
     pb_value all = sim_list(c, e->kind, NULL);
@@ -110,7 +99,7 @@ static pb_value store_role(sim_call *c, pb_str name, pb_str path, pb_str trust) 
     v = sim_with(c, v, "Description", pb_get_c(c->in, "Description"));
     v = sim_with(c, v, "MaxSessionDuration", or_else(length, pb_int(3600)));
     sim_put(c, K_ROLE, TOP, name, v);
-    return MAP(c, {"Role", shown(c, &role, v)});
+    return MAP(c, {"Role", v});
 }
 
 static pb_value create_role(sim_call *c) {
@@ -139,7 +128,7 @@ static pb_value get_entity(sim_call *c) {
     if (e == &user && !is_set(pb_get_c(c->in, "UserName")) && !c->caller.user.n)
         return MAP(c, {"User", MAP(c, {"UserId", pb_string(c->account)}, {"Arn", pb_string(c->caller.arn)},
                                       {"Path", pb_string(PB_STR("/"))}, {"UserName", pb_string(PB_STR("root"))}, {"CreateDate", pb_time(0)})});
-    return MAP(c, {e->out, shown(c, e, named(c, e, &name))});
+    return MAP(c, {e->out, named(c, e, &name)});
 }
 
 typedef struct listing {
@@ -155,7 +144,7 @@ static pb_value list_entities(sim_call *c) {
     EACH(v, all) {
         pb_str path = get_text(*v, "Path");
         if (is_set(prefix) && (path.n < prefix.n || memcmp(path.s, prefix.u.s, prefix.n) != 0)) continue;
-        items_add(c, &some, sim_with(c, shown(c, l->of, *v), "Tags", PB_NONE_VALUE)); /* lists leave tags out */
+        items_add(c, &some, sim_with(c, *v, "Tags", PB_NONE_VALUE)); /* lists leave tags out */
     }
     return MAP(c, {l->list, items_list(c, &some)});
 }
@@ -249,8 +238,7 @@ static pb_value get_policy_inline(sim_call *c) {
     pb_str name, policy = get_text(c->in, "PolicyName");
     named(c, e, &name);
     pb_value p = sim_get(c, e->inline_kind, name, policy);
-    if (!is_set(p)) return no_such_policy(c, e, policy);
-    return sim_with(c, p, "PolicyDocument", encoded(c, pb_get_c(p, "PolicyDocument")));
+    return is_set(p) ? p : no_such_policy(c, e, policy);
 }
 
 static pb_value list_policies_inline(sim_call *c) {
@@ -352,7 +340,7 @@ static pb_value get_policy_version(sim_call *c) {
     pb_value v = managed(c, &arn);
     if (!pb_str_is(version, "v1"))
         return sim_fail(c, 404, "NoSuchEntity", "Policy %.*s version %.*s does not exist or is not attachable.", PB_ARG(arn), PB_ARG(version));
-    return MAP(c, {"PolicyVersion", MAP(c, {"Document", encoded(c, pb_get_c(v, "Document"))}, {"VersionId", pb_string(version)},
+    return MAP(c, {"PolicyVersion", MAP(c, {"Document", pb_get_c(v, "Document")}, {"VersionId", pb_string(version)},
                                            {"IsDefaultVersion", pb_bool(true)}, {"CreateDate", pb_get_c(v, "CreateDate")})});
 }
 

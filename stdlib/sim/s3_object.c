@@ -145,11 +145,6 @@ static pb_str common_prefix(pb_str key, pb_str prefix, pb_str delimiter) {
     return at ? (pb_str){key.s, (uint32_t)(at - key.s) + delimiter.n} : (pb_str){"", 0};
 }
 
-static pb_value listed_text(sim_call *c, pb_str s) {
-    if (!pb_str_is(get_text(c->in, "EncodingType"), "url")) return pb_string(s);
-    return pb_string(sigv4_uri_encode(c->arena, s, true));
-}
-
 typedef struct page {
     sim_items contents, prefixes;
     pb_str last; /* key or common prefix given last */
@@ -172,8 +167,8 @@ static void list_page(sim_call *c, pb_str bucket, pb_str after, int64_t max, pag
             return;
         }
         p->last = item;
-        if (group.n) items_add(c, &p->prefixes, MAP(c, {"Prefix", listed_text(c, group)}));
-        else items_add(c, &p->contents, sim_merge(c, MAP(c, {"Key", listed_text(c, key)}), sim_pick(c, *o, kept)));
+        if (group.n) items_add(c, &p->prefixes, MAP(c, {"Prefix", pb_string(group)}));
+        else items_add(c, &p->contents, sim_merge(c, MAP(c, {"Key", pb_string(key)}), sim_pick(c, *o, kept)));
     }
 }
 
@@ -185,8 +180,7 @@ static int64_t max_keys(sim_call *c) {
 
 /* What both versions of the list say. */
 static pb_value list_output(sim_call *c, pb_str bucket, const page *p, int64_t max) {
-    pb_value delimiter = pb_get_c(c->in, "Delimiter");
-    return MAP(c, {"Name", pb_string(bucket)}, {"Prefix", listed_text(c, get_text(c->in, "Prefix"))}, {"Delimiter", is_set(delimiter) ? listed_text(c, pb_text(delimiter)) : delimiter},
+    return MAP(c, {"Name", pb_string(bucket)}, {"Prefix", pb_string(get_text(c->in, "Prefix"))}, {"Delimiter", pb_get_c(c->in, "Delimiter")},
                {"EncodingType", pb_get_c(c->in, "EncodingType")}, {"MaxKeys", pb_int(max)}, {"IsTruncated", pb_bool(p->more)}, {"Contents", items_list(c, &p->contents)},
                {"CommonPrefixes", items_list(c, &p->prefixes)});
 }
@@ -211,6 +205,6 @@ pb_value s3_list_objects(sim_call *c) {
     s3_bucket(c, &bucket);
     if (c->failed) return PB_NONE_VALUE;
     list_page(c, bucket, after, max, &p);
-    pb_value out = sim_with(c, list_output(c, bucket, &p, max), "Marker", listed_text(c, after));
-    return p.more ? sim_with(c, out, "NextMarker", listed_text(c, p.last)) : out;
+    pb_value out = sim_with(c, list_output(c, bucket, &p, max), "Marker", pb_string(after));
+    return p.more ? sim_with(c, out, "NextMarker", pb_string(p.last)) : out;
 }
