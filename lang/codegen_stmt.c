@@ -123,27 +123,17 @@ static void gen_on_failure(cg *g, const ast_stmt *s) {
 
 /* ---- do ---- */
 
-static bool constant_int(const ast_expr *e, ast_expr_kind kind, int64_t low, int64_t high, int64_t *out) {
-    if (!e || e->kind != kind || e->u.integer < low || e->u.integer > high) return false;
-    *out = e->u.integer;
-    return true;
+/* The checker has seen to it that timeout and retry are plain constants in their range (PB0328). */
+static uint32_t constant(const ast_expr *e, ast_expr_kind kind) {
+    return e && e->kind == kind ? (uint32_t)e->u.integer : 0;
 }
 
-static cg_step step_of(cg *g, const ast_stmt *s) {
-    cg_step step = {s->name.text, 0, 0, true};
-    int64_t n = 0;
-    if (s->timeout && !constant_int(s->timeout, EXPR_DURATION, 1, CG_MAX_TIMEOUT_MS, &n))
-        cg_limit(g, DIAG_LIMIT_STEP, s->timeout->span, "`timeout` must be a plain duration of at most 7 days");
-    step.timeout_ms = (uint32_t)n;
-    n = 0;
-    if (s->retry && !constant_int(s->retry, EXPR_INT, 0, CG_MAX_RETRY, &n))
-        cg_limit(g, DIAG_LIMIT_STEP, s->retry->span, "`retry` must be a plain number of at most %d", CG_MAX_RETRY);
-    step.retry = (uint32_t)n;
-    return step;
+static cg_step step_of(const ast_stmt *s) {
+    return (cg_step){s->name.text, constant(s->timeout, EXPR_DURATION), constant(s->retry, EXPR_INT), true};
 }
 
 static void gen_do_call(cg *g, const ast_stmt *s, uint32_t dst) {
-    cg_step step = step_of(g, s);
+    cg_step step = step_of(s);
     if (s->expr->kind == EXPR_CALL) cg_call(g, s->expr, &step, dst);
     else
         cg_expr(g, s->expr, dst);
@@ -263,11 +253,13 @@ static void gen_verify(cg *g, const ast_stmt *s) {
     if (s->expr2) cg_expr(g, s->expr2, base + 3);
     else
         cg_load_text(g, base + 3, cg_source_text(g, s->expr->span, CG_TITLE_MAX), s->span);
+    uint32_t dry = cg_jump(g, OPCODE_DRY, 0);
     uint32_t again = iw_pc(g->w);
     cg_expr(g, s->expr, base);
     cg_place(g, s->span);
     uint32_t verify = cg_jump(g, OPCODE_VERIFY, base);
     cg_aim(g, verify, again);
+    cg_here(g, dry);
 }
 
 static void gen_one(cg *g, const ast_stmt *s, opcode op) {

@@ -277,7 +277,7 @@ static outcome exec_JOIN(exec *x) { return fiber_join(x->f); }
 static outcome exec_VERIFY(exec *x) { return step_verify(x->f, op_a(x->i), op_sbx(x->i)); }
 
 static outcome exec_DRY(exec *x) {
-    if (x->r->hooks->dry) jump(x);
+    if (x->r->planned) jump(x);
     return GO;
 }
 

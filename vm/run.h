@@ -97,6 +97,7 @@ struct vm_run {
     const char *caught;     /* text of the error that was caught last, and where it came from */
     uint32_t caught_place;
     bool going;             /* inside vm_run_go */
+    bool planned;           /* dry run: a call was held back */
 };
 
 /* ---- frames and fibers (fiber.c) ---- */

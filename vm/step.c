@@ -92,6 +92,7 @@ static void step_begin(vm_run *r, vm_step *s) {
 }
 
 static void step_close(vm_run *r, vm_step *s, vm_step_status status) {
+    if (status == STEP_PLANNED) r->planned = true;
     s->status = status;
     s->ended_ms = wall(r);
     if (r->hooks->step_end) r->hooks->step_end(r->hooks->ctx, r, s);

@@ -166,7 +166,8 @@ class Lab:
     def env(self, url=None, **more):
         env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SLACK_"))}
         env.update(AWS_ENDPOINT_URL=url or self.url, AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET, SLACK_BOT_TOKEN=Slack.TOKEN,
-                   SLACK_API_URL=self.slack.url, **more)
+                   SLACK_API_URL=self.slack.url)
+        env.update(more)
         return env
 
     def set_up(self):
