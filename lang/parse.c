@@ -198,5 +198,7 @@ bool parse_file(pb_arena *a, diag_list *diags, const source_set *set, uint32_t f
     out->file = file;
     if (set->files[file].broken) return true;
     parse_ctx *c = parse_begin(a, diags, set, file, out);
-    return c && pbyparse(c) != 2 && !pb_arena_failed(a);
+    if (!c) return false;
+    /* 2: bison's stack is full, which pbyerror has reported as nesting (or malloc has failed to enlarge it). */
+    return (pbyparse(c) != 2 || c->deep_reported) && !pb_arena_failed(a);
 }

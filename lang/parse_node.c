@@ -279,7 +279,7 @@ ast_expr *parse_pieces(parse_ctx *c, parse_args pieces, bool triple, pb_span spa
         }
         ast_expr *text = join_texts(c, &a);
         if (!text) return NULL;
-        if (text->u.string.n || !parts.head) parts = parse_arg(c, parts, (ast_name){0}, text);
+        if (text->u.string.n) parts = parse_arg(c, parts, (ast_name){0}, text);
     }
     if (!constant) return parse_list(c, EXPR_INTERP, parts, span);
     return parse_string(c, parts.head ? parts.head->value->u.string : PB_STR(""), span);
