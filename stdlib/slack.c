@@ -325,7 +325,7 @@ static const char *configure(slack_call *c) {
     const char *token = getenv("SLACK_BOT_TOKEN"), *api = getenv("SLACK_API_URL"), *hook = getenv("SLACK_WEBHOOK_URL");
     bool by_token = token && *token;
     if (!by_token && !(hook && *hook))
-        return "Slack is not set up: set SLACK_BOT_TOKEN to a bot's token (xoxb-...), or SLACK_WEBHOOK_URL to an "
+        return "not set up: set SLACK_BOT_TOKEN to a bot's token (xoxb-...), or SLACK_WEBHOOK_URL to an "
                "incoming webhook";
     if (!api || !*api) api = "https://slack.com/api";
     if (by_token && !secret_ok(token))

@@ -422,7 +422,6 @@ static void attempt(aws_call *c) {
     uint32_t n = c->request.nheaders;
     int64_t left = c->spec.deadline_ms - MARGIN_MS - pb_loop_mono_ms();
     const char *err = "out of memory", *ca = getenv("AWS_CA_BUNDLE");
-    c->tries++;
     if (!address(c)) return;
     pb_header *h = pb_alloc_array(c->scratch, (size_t)n + HEADERS_ROOM, sizeof *h);
     if (!h) {
@@ -443,6 +442,7 @@ static void attempt(aws_call *c) {
                          .ca_file = ca && *ca ? ca : NULL,
                          .once = !c->repeatable};
     if (q.timeout_ms < 1) q.timeout_ms = 1;
+    c->tries++;
     c->http = pb_http_start(c->loop, &q, answered, c, &err);
     if (!c->http) fail_c(c, "internal", err);
 }
