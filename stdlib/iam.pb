@@ -82,7 +82,8 @@ action iam.revoke_sessions(user: string): { changed: bool, policy_name: string, 
       return { changed: false, policy_name: "AWSRevokeOlderSessions", before: in_force, detail: "sessions of ${user} issued before ${in_force} were revoked already" }
     }
   }
-  let before = now()
+  # Issue times are whole seconds: one more second, so that a session made in this very second ends too.
+  let before = now() + 1s
   do aws.iam.PutUserPolicy(UserName: user, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: iam.revocation_document(before))
   verify iam.revoked_before(aws.iam.GetUserPolicy(UserName: user, PolicyName: "AWSRevokeOlderSessions").PolicyDocument) >= since
     within 30s else "the policy that revokes the sessions of ${user} is not there after it was put"
@@ -108,7 +109,8 @@ action iam.revoke_role_sessions(role: string): { changed: bool, policy_name: str
       return { changed: false, policy_name: "AWSRevokeOlderSessions", before: in_force, detail: "sessions of ${role} issued before ${in_force} were revoked already" }
     }
   }
-  let before = now()
+  # Issue times are whole seconds: one more second, so that a session made in this very second ends too.
+  let before = now() + 1s
   do aws.iam.PutRolePolicy(RoleName: role, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: iam.revocation_document(before))
   verify iam.revoked_before(aws.iam.GetRolePolicy(RoleName: role, PolicyName: "AWSRevokeOlderSessions").PolicyDocument) >= since
     within 30s else "the policy that revokes the sessions of ${role} is not there after it was put"
