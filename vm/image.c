@@ -7,7 +7,7 @@
  * a millisecond for each 5 MB. After that the image is used in place.
  *
  * Checking has three parts: the layout (lang/image.c: every index of every record), what the layout check leaves to
- * the one who interprets the content (strings are UTF-8, floats are finite, places name a source), and the verifier.
+ * the one who interprets the content (strings are UTF-8, floats are finite), and the verifier.
  */
 #include "vm/program.h"
 
@@ -21,8 +21,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { PLACE_SHIFT = 20 }; /* a LINES word: source << 20 | line */
 
 static vm_program *fail(pb_str *err, pb_str message) {
     *err = message.s ? message : PB_STR("out of memory");
@@ -54,16 +52,9 @@ static bool floats_finite(const image_view *v) {
     return true;
 }
 
-static bool places_valid(const image_view *v) {
-    for (uint32_t i = 0; i < v->count[SECTION_LINES]; i++)
-        if (image_field(v, SECTION_LINES, i, 0) >> PLACE_SHIFT >= v->count[SECTION_SOURCES]) return false;
-    return true;
-}
-
 static const char *content_fault(const image_view *v) {
     if (!strings_valid(v)) return "the image is damaged: a string is not UTF-8";
     if (!floats_finite(v)) return "the image is damaged: a constant is not a finite number";
-    if (!places_valid(v)) return "the image is damaged: an instruction comes from no source file";
     return NULL;
 }
 
