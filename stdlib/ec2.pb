@@ -125,7 +125,6 @@ action ec2.quarantine_group(vpc: string): { changed: bool, id: string } contain 
 # moment an interface leaves it: that is how AWS's own containment runbook cuts established connections.
 action ec2.untrack_group(vpc: string): { changed: bool, id: string } contain on vpc {
   do ec2.group(vpc, "ir-untrack-v1", "Incident response: passed through for seconds, to end tracked connections.") as group
-  let everything = [{ IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }], Ipv6Ranges: [{ CidrIpv6: "::/0" }] }]
   let rules = aws.ec2.DescribeSecurityGroupRules(Filters: [{ Name: "group-id", Values: [group.id] }]).SecurityGroupRules
   let open = [r for r in rules if r.IpProtocol == "-1"]
   for direction in ["in", "out"] {
