@@ -685,6 +685,7 @@ sigv4_problem sigv4_verify(pb_arena *a, sigv4_keys *keys, const sigv4_request *i
     char signature[HEX_DIGEST + 1];
     sigv4_problem p = check_time(claim, now_ms);
     if (p != SIGV4_OK) return p;
+    if (known->access_key.n && !pb_str_eq(claim->access_key, known->access_key)) return SIGV4_UNKNOWN_KEY;
     if (!same_secret(claim->session_token, known->session_token)) return SIGV4_BAD_TOKEN;
     p = claimed_payload(a, in, claim, &j.payload);
     if (p == SIGV4_UNSUPPORTED || p == SIGV4_NO_MEMORY) return p;

@@ -303,6 +303,36 @@ static void test_credentials(void) {
     }
 }
 
+/* ---- out of memory ---- */
+
+static void count_done(void *ctx, const aws_outcome *o) {
+    int *calls = ctx;
+    ++*calls;
+    CHECK(!o->ok && o->code.n > 0 && o->message.n > 0);
+}
+
+static void test_memory(void) {
+    CASE("a call whose outcome finds no memory still ends once, with a code and a message") {
+        const aws_model *m = aws_model_get();
+        aws_op op = aws_op_find(m, aws_service_find(m, PB_STR("iam")), PB_STR("ListUsers"));
+        pb_entry wrong = {PB_STR("Nonsense"), {PB_BOOL, 0, {.b = true}}};
+        pb_value input = {PB_MAP, 1, {.entries = &wrong}};
+        aws_client *client = aws_client_new();
+        pb_loop *loop = pb_loop_new();
+        for (size_t i = 0; i < 20; i++) {
+            pb_arena *a = pb_arena_new(0);
+            int calls = 0;
+            aws_call_spec spec = {.op = op, .input = input, .deadline_ms = pb_loop_mono_ms() + 1000, .arena = a};
+            pb_arena_fail_after(a, i);
+            CHECK(!aws_client_start(client, loop, &spec, count_done, &calls));
+            CHECK(calls == 1);
+            pb_arena_free(a);
+        }
+        pb_loop_free(loop);
+        aws_client_free(client);
+    }
+}
+
 /* ---- Slack's text ---- */
 
 static void test_slack_text(pb_arena *a) {
@@ -396,6 +426,7 @@ int main(int argc, char **argv) {
     test_retry();
     test_partial(a);
     test_credentials();
+    test_memory();
     test_slack_text(a);
     test_hosts();
     pb_arena_free(a);
