@@ -27,14 +27,17 @@ void cg_limit(cg *g, diag_code code, pb_span span, const char *fmt, ...) {
     if (text.s) diag_add(g->diags, code, span, "%.*s", PB_ARG(text));
 }
 
+/* The line only: source_place counts characters for the column, which on one long line would be too slow for every node. */
 uint32_t cg_line(cg *g, pb_span span) {
-    if (g->place_line && g->place_file == span.file && g->place_start == span.start) return g->place_line;
-    uint32_t line = 1, column = 1;
-    source_place(&g->program->sources->files[span.file], span.start, &line, &column);
-    g->place_file = span.file;
-    g->place_start = span.start;
-    g->place_line = line;
-    return line;
+    const source_file *f = &g->program->sources->files[span.file];
+    uint32_t low = 0, high = f->nlines; /* the line is in [low, high) */
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (f->lines[middle] <= span.start) low = middle;
+        else
+            high = middle;
+    }
+    return low + 1;
 }
 
 static void hex(char *out, const uint8_t *bytes, size_t n) {
@@ -63,7 +66,9 @@ uint32_t cg_source(cg *g, uint32_t file) {
     return g->nsources - 1;
 }
 
-void cg_place(cg *g, pb_span span) { iw_place(g->w, cg_source(g, span.file), cg_line(g, span)); }
+void cg_place(cg *g, pb_span span) {
+    if (!g->fixed_place) iw_place(g->w, cg_source(g, span.file), cg_line(g, span));
+}
 
 /* Is this the first byte of a character? */
 static bool starts_char(char c) { return ((uint8_t)c & 0xc0) != 0x80; }
@@ -278,7 +283,7 @@ static uint32_t function_begin(cg *g, const ast_decl *d, pb_str name, enum image
     if (kind == FUNCTION_MATCH || kind == FUNCTION_BODY) n = 1; /* the event */
     g->reg = NULL;
     g->nreg = 0;
-    g->top = g->max = g->tries = g->branches = g->depth = 0;
+    g->top = g->max = g->tries = g->branches = 0;
     g->reserved = NULL;
     g->span = d->span;
     g->name = name;

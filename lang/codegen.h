@@ -19,14 +19,11 @@
 #include "lang/types.h"
 
 enum {
-    CG_MAX_DEPTH = 1000,          /* nesting that is followed; the parser's own limit is lower, this keeps chains off the C stack */
     CG_MAX_ENTRIES = 100,         /* of one map: two registers each, with room for what is around it */
     CG_CHUNK = 60,                /* list items and text parts that are in registers at once */
     CG_MAX_INDEX = 65535,         /* what a 16-bit operand names */
     CG_MAX_SOURCES = 4095,        /* 12 bits of a LINES word */
     CG_TITLE_MAX = 120,           /* bytes of source text kept for people */
-    CG_MAX_TIMEOUT_MS = 7 * 24 * 3600 * 1000,
-    CG_MAX_RETRY = 100,
     CG_VERIFY_MS = 30000          /* limit of a verify without `within` */
 };
 
@@ -61,7 +58,6 @@ typedef struct cg {
     cg_host *hosts;
     uint32_t nhosts;
     /* tables */
-    uint32_t place_file, place_start, place_line; /* the last place asked for */
     uint32_t *source_of;           /* by file index: index in SOURCES + 1, 0: not used yet */
     uint32_t nsources;
     struct cg_type *types;         /* those made already */
@@ -74,7 +70,7 @@ typedef struct cg {
     uint32_t top, max;             /* next free register, most ever used */
     uint32_t tries;                /* TRYs open here */
     uint32_t branches;             /* parallel branches that we are in */
-    uint32_t depth;                /* of nesting */
+    bool fixed_place;              /* a default is being made: it counts as written where the call is */
     pb_span span;                  /* of the function, for messages about all of it */
     pb_str name;
     bool overflow;                 /* a limit was hit in this function: one message is enough */
@@ -103,8 +99,6 @@ void cg_here(cg *g, uint32_t jump);                                       /* cg_
 uint32_t cg_alloc(cg *g, uint32_t n, pb_span span);                       /* n registers; the first */
 void cg_bind(cg *g, const ast_local *l, uint32_t reg);
 uint32_t cg_reg(const cg *g, const ast_local *l);
-bool cg_enter(cg *g, pb_span span); /* one level of nesting deeper; false: too deep, do not go on */
-void cg_leave(cg *g);
 uint32_t cg_const(cg *g, enum image_const kind, uint64_t value, pb_span span);
 uint32_t cg_const_text(cg *g, pb_str s, pb_span span);
 void cg_load_text(cg *g, uint32_t reg, pb_str s, pb_span span);

@@ -18,15 +18,12 @@ static uint32_t args_base(cg *g, uint32_t n, uint32_t dst, pb_span span) {
     return dst;
 }
 
-/* A parameter's default is an expression of another declaration: its variables have numbers of their own. */
+/* A parameter's default is written elsewhere, but counts as written where the call is. */
 static void gen_default(cg *g, const ast_expr *e, uint32_t reg) {
-    uint8_t *regs = g->reg;
-    uint32_t nreg = g->nreg;
-    g->reg = NULL;
-    g->nreg = 0;
+    bool fixed = g->fixed_place;
+    g->fixed_place = true;
     cg_expr(g, e, reg);
-    g->reg = regs;
-    g->nreg = nreg;
+    g->fixed_place = fixed;
 }
 
 /* Argument i of a call into a register; left out without a default it is none. */

@@ -5,6 +5,8 @@
  * the variable's own, so that `a.b == c` moves nothing. The left operand is computed in the target register, the right
  * one in a temporary, so left-nested chains need no more registers however long they are.
  *
+ * Recursion is as deep as the tree, which the parser has bounded (PARSE_MAX_DEPTH).
+ *
  * Operands are evaluated left to right, also where the instruction wants them the other way round (> and >=).
  */
 #include "lang/codegen.h"
@@ -34,7 +36,6 @@ uint32_t cg_alloc(cg *g, uint32_t n, pb_span span) {
     return first;
 }
 
-/* The table grows as needed: a parameter's default may bring the numbers of another function's loop variables. */
 void cg_bind(cg *g, const ast_local *l, uint32_t reg) {
     if (!l) return;
     if (l->id >= g->nreg) {
@@ -52,17 +53,6 @@ void cg_bind(cg *g, const ast_local *l, uint32_t reg) {
 }
 
 uint32_t cg_reg(const cg *g, const ast_local *l) { return l->id < g->nreg ? g->reg[l->id] : 0; }
-
-bool cg_enter(cg *g, pb_span span) {
-    if (g->depth >= CG_MAX_DEPTH) {
-        cg_limit(g, DIAG_LIMIT_NESTING, span, "this is nested more than %d deep", CG_MAX_DEPTH);
-        return false;
-    }
-    g->depth++;
-    return true;
-}
-
-void cg_leave(cg *g) { g->depth--; }
 
 uint32_t cg_const(cg *g, enum image_const kind, uint64_t value, pb_span span) {
     uint32_t k = iw_const(g->w, kind, value);
@@ -373,8 +363,7 @@ static void gen(cg *g, const ast_expr *e, uint32_t dst) {
 }
 
 void cg_expr(cg *g, const ast_expr *e, uint32_t dst) {
-    if (g->overflow || !cg_enter(g, e->span)) return;
+    if (g->overflow) return;
     cg_place(g, e->span);
     gen(g, e, dst);
-    cg_leave(g);
 }

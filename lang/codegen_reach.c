@@ -153,25 +153,20 @@ static void walk_inner(walk *k, const ast_expr *e) {
 }
 
 static void walk_expr(walk *k, const ast_expr *e) {
-    if (!e || !cg_enter(k->g, e->span)) return;
-    walk_inner(k, e);
-    cg_leave(k->g);
+    if (e) walk_inner(k, e);
 }
 
 static void walk_stmts(walk *k, const ast_stmt *s) {
     for (; s; s = s->next) {
-        if (!cg_enter(k->g, s->span)) return;
         walk_expr(k, s->expr);
         walk_expr(k, s->expr2);
         walk_stmts(k, s->body);
         walk_stmts(k, s->other);
-        cg_leave(k->g);
     }
 }
 
 static void walk_body(cg *g, const ast_decl *d, cg_edge **calls) {
     walk k = {g, calls};
-    g->overflow = false;
     walk_stmts(&k, d->body);
     walk_expr(&k, d->kind == DECL_FN ? d->expr : NULL);
 }

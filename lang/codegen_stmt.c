@@ -68,7 +68,7 @@ static uint32_t gen_condition(cg *g, const ast_expr *e, uint32_t *seen) {
 
 /* `a and b` is two conditions, so that the reason names the one that was false. */
 static void gen_where(cg *g, const ast_expr *e) {
-    if (g->overflow || !cg_enter(g, e->span)) return;
+    if (g->overflow) return;
     if (e->kind == EXPR_BINARY && e->op == OP_AND) {
         gen_where(g, e->u.binary.left);
         gen_where(g, e->u.binary.right);
@@ -80,7 +80,6 @@ static void gen_where(cg *g, const ast_expr *e) {
         cg_here(g, over);
         g->top = top;
     }
-    cg_leave(g);
 }
 
 void cg_wheres(cg *g, const ast_stmt *first, const ast_stmt *end) {
@@ -89,9 +88,8 @@ void cg_wheres(cg *g, const ast_stmt *first, const ast_stmt *end) {
 
 /* ---- errors ---- */
 
-static uint32_t try_begin(cg *g, uint32_t error, pb_span span) {
-    if (++g->tries > IMAGE_MAX_TRY)
-        cg_limit(g, DIAG_LIMIT_HANDLERS, span, "more than %d error handlers within one another", IMAGE_MAX_TRY);
+static uint32_t try_begin(cg *g, uint32_t error) {
+    g->tries++; /* `on failure` and one `do ... else` at most: far below IMAGE_MAX_TRY */
     return cg_jump(g, OPCODE_TRY, error);
 }
 
@@ -108,7 +106,7 @@ static void gen_raise(cg *g, uint32_t error, pb_span span) {
 
 static void gen_on_failure(cg *g, const ast_stmt *s) {
     uint32_t error = cg_alloc(g, 1, s->span), top = g->top;
-    uint32_t caught = try_begin(g, error, s->span);
+    uint32_t caught = try_begin(g, error);
     gen_stmts(g, s->next);
     try_end(g);
     uint32_t out = cg_jump(g, OPCODE_JMP, 0);
@@ -148,7 +146,7 @@ static void gen_do(cg *g, const ast_stmt *s) {
         return;
     }
     uint32_t top = g->top, error = cg_alloc(g, 1, s->span);
-    uint32_t caught = try_begin(g, error, s->span);
+    uint32_t caught = try_begin(g, error);
     gen_do_call(g, s, dst);
     try_end(g);
     uint32_t out = cg_jump(g, OPCODE_JMP, 0);
@@ -293,12 +291,10 @@ static void gen_kind(cg *g, const ast_stmt *s) {
 static bool leaves_variables(const ast_stmt *s) { return binding(s) || s->kind == STMT_PARALLEL; }
 
 static void gen_stmt(cg *g, const ast_stmt *s) {
-    if (g->overflow || !cg_enter(g, s->span)) return;
     uint32_t top = g->top;
     cg_place(g, s->span);
     gen_kind(g, s);
     if (!leaves_variables(s)) g->top = top;
-    cg_leave(g);
 }
 
 static void gen_stmts(cg *g, const ast_stmt *first) {
