@@ -17,10 +17,10 @@
 #include <sys/random.h>
 
 enum {
-    RUN_MEMORY = 64 << 20,         /* of a run's own values */
+    RUN_MEMORY = 64 << 20,              /* of a run's own values */
     RUN_ARENA = RUN_MEMORY + (8 << 20), /* and what the engine keeps beside them */
     RUN_INSTRUCTIONS = 50000000,
-    ALERT_ID_MAX = 1024            /* an ARN is about 200 bytes */
+    ALERT_ID_MAX = 1024 /* an ARN is about 200 bytes */
 };
 
 /* A pause of a fiber (VERIFY, retry). */
@@ -60,7 +60,8 @@ pb_str engine_incident_id(pb_arena *a, pb_str source, pb_str alert_id) {
     unsigned n = 0;
     EVP_MD_CTX *c = EVP_MD_CTX_new();
     bool ok = c && EVP_DigestInit_ex(c, EVP_sha256(), NULL) && EVP_DigestUpdate(c, source.s, source.n) &&
-              EVP_DigestUpdate(c, "", 1) && EVP_DigestUpdate(c, alert_id.s, alert_id.n) && EVP_DigestFinal_ex(c, hash, &n);
+              EVP_DigestUpdate(c, "", 1) && EVP_DigestUpdate(c, alert_id.s, alert_id.n) &&
+              EVP_DigestFinal_ex(c, hash, &n);
     EVP_MD_CTX_free(c);
     if (!ok || n < 6) return (pb_str){0};
     return pb_printf(a, "INC-%02X%02X%02X%02X%02X%02X", hash[0], hash[1], hash[2], hash[3], hash[4], hash[5]);
@@ -81,7 +82,8 @@ static pb_value account_of(pb_value event) {
     return v.n == 12 && all_digits(pb_text(v)) ? v : PB_NONE_VALUE;
 }
 
-/* us-east-1, us-gov-west-1: two letters, words, one or two digits. It becomes part of host names, so nothing else passes. */
+/* us-east-1, us-gov-west-1: two letters, words, one or two digits. It becomes part of host names, so nothing else
+ * passes. */
 static bool region_ok(pb_str s) {
     uint32_t i = 0, words = 0;
     while (i < s.n && s.s[i] >= 'a' && s.s[i] <= 'z') i++;
@@ -109,9 +111,10 @@ static pb_value time_of(pb_value event) {
 static void note_oddities(engine_event *ev) {
     bool account = account_of(ev->value).kind == PB_NONE, region = region_of(ev->value).kind == PB_NONE;
     if (!account && !region) return;
-    ev->note = pb_printf(ev->arena, "the event has no valid %s", account && region ? "account and region"
-                                                                 : account         ? "account (12 digits)"
-                                                                                   : "region");
+    ev->note = pb_printf(ev->arena, "the event has no valid %s",
+                         account && region ? "account and region"
+                         : account         ? "account (12 digits)"
+                                           : "region");
 }
 
 /* ---- a run's context ---- */
@@ -330,17 +333,19 @@ static bool prepare(engine_run *r) {
     r->facts.started_ms = pb_loop_wall_ms();
     if (!r->arena || !make_context(r)) return false;
     int64_t deadline = pb_loop_mono_ms() + e->config.run_ms;
-    r->gate = (gate_run){.program = p->hosts,
-                         .loop = e->loop,
-                         .arena = r->arena,
-                         .context = r->facts.context,
-                         .most = (pb_effect)vm_field(p->program, SECTION_PLAYBOOKS, r->facts.playbook, PLAYBOOKS_effect),
-                         .deadline_ms = deadline,
-                         .dry = r->facts.dry};
+    r->gate =
+        (gate_run){.program = p->hosts,
+                   .loop = e->loop,
+                   .arena = r->arena,
+                   .context = r->facts.context,
+                   .most = (pb_effect)vm_field(p->program, SECTION_PLAYBOOKS, r->facts.playbook, PLAYBOOKS_effect),
+                   .deadline_ms = deadline,
+                   .dry = r->facts.dry};
     r->limits = (vm_limits){.memory = RUN_MEMORY, .instructions = RUN_INSTRUCTIONS, .deadline_ms = deadline};
     if (r->match_error.n) return true;
     uint32_t body = vm_field(p->program, SECTION_PLAYBOOKS, r->facts.playbook, PLAYBOOKS_body);
-    r->vm = vm_run_new(p->program, body, r->facts.bound, p->params, r->facts.context, &r->limits, hooks_of(r), r->arena);
+    r->vm =
+        vm_run_new(p->program, body, r->facts.bound, p->params, r->facts.context, &r->limits, hooks_of(r), r->arena);
     return r->vm != NULL;
 }
 

@@ -6,7 +6,8 @@
  *     while (there are events) { if (engine_room(e)) engine_submit(e, event); else engine_turn(e); }
  *     while (engine_busy(e)) engine_turn(e);
  *
- * Results come through the callbacks of engine_config: event by event in the order of submission, whatever finished first.
+ * Results come through the callbacks of engine_config: event by event in the order of submission, whatever finished
+ * first.
  */
 #ifndef PB_ENGINE_H
 #define PB_ENGINE_H
@@ -16,9 +17,9 @@
 #include "vm/match.h"
 
 enum {
-    ENGINE_RUNS_MAX = 64,     /* runs under way at once */
-    ENGINE_EVENTS_MAX = 64,   /* events read and not yet reported */
-    ENGINE_RUN_MS = 600000,   /* default time limit of a run */
+    ENGINE_RUNS_MAX = 64,   /* runs under way at once */
+    ENGINE_EVENTS_MAX = 64, /* events read and not yet reported */
+    ENGINE_RUN_MS = 600000, /* default time limit of a run */
     ENGINE_PROGRAMS_MAX = 1024
 };
 
@@ -29,8 +30,8 @@ typedef struct engine_event engine_event;
 typedef struct engine_run {
     evidence_run facts;
     engine_event *event;
-    uint32_t number;       /* over all runs, from 1, in the order of starting */
-    pb_str id, incident;   /* empty when the condition could not be decided for want of memory */
+    uint32_t number;         /* over all runs, from 1, in the order of starting */
+    pb_str id, incident;     /* empty when the condition could not be decided for want of memory */
     struct engine_run *next; /* of the same event, in the order of the playbooks */
     /* the engine's own */
     engine *engine;
@@ -41,7 +42,7 @@ typedef struct engine_run {
     pb_str match_error;
     struct engine_run *queue; /* waiting to be started */
     struct engine_sleep *sleeps;
-    void *wake_now;        /* token of a pause that could not be made */
+    void *wake_now; /* token of a pause that could not be made */
     vm_hooks hooks;
     vm_limits limits;
     bool queued, begun, ended;
@@ -51,8 +52,8 @@ struct engine_event {
     uint32_t number, line;
     pb_value value;
     pb_arena *arena;
-    pb_str error;          /* not an event that can be handled, and why */
-    pb_str note;           /* what is odd about it */
+    pb_str error; /* not an event that can be handled, and why */
+    pb_str note;  /* what is odd about it */
     match_tally tally;
     engine_run *runs, *last_run;
     uint32_t open_runs;
@@ -65,15 +66,15 @@ typedef struct engine_watch {
     void (*run_begin)(void *ctx, const engine_run *r);
     void (*step_begin)(void *ctx, const engine_run *r, const vm_step *s);
     void (*step_end)(void *ctx, const engine_run *r, const vm_step *s);
-    void (*run_end)(void *ctx, const engine_run *r);        /* at once; the evidence is to be written here */
-    void (*event_end)(void *ctx, const engine_event *e);    /* in the order of the events */
+    void (*run_end)(void *ctx, const engine_run *r);     /* at once; the evidence is to be written here */
+    void (*event_end)(void *ctx, const engine_event *e); /* in the order of the events */
 } engine_watch;
 
 typedef struct engine_config {
     const pb_host_provider *providers;
     size_t nproviders;
     bool dry;
-    int64_t run_ms;        /* time limit of a run; 0: ENGINE_RUN_MS */
+    int64_t run_ms; /* time limit of a run; 0: ENGINE_RUN_MS */
     engine_watch watch;
 } engine_config;
 
@@ -92,8 +93,8 @@ bool engine_ready(engine *e, pb_str *err);
 
 /* May another event be submitted? */
 bool engine_room(const engine *e);
-/* An event; its arena is the engine's from now on, whatever becomes of it. error.n != 0: it could not be read, and is only
- * reported in its turn. False: out of memory. */
+/* An event; its arena is the engine's from now on, whatever becomes of it. error.n != 0: it could not be read, and is
+ * only reported in its turn. False: out of memory. */
 bool engine_submit(engine *e, uint32_t number, uint32_t line, pb_value event, pb_str error, pb_arena *arena);
 bool engine_busy(const engine *e);
 /* Waits for what happens next and goes on with what it concerns. */

@@ -138,7 +138,8 @@ bool engine_set(engine *e, pb_str name, pb_str text, pb_str *err) {
     }
     if (found) return true;
     pb_str near = nearest_param(e, name);
-    *err = near.n ? pb_printf(e->arena, "no playbook has a parameter `%.*s`; did you mean `%.*s`?", PB_ARG(name), PB_ARG(near))
+    *err = near.n ? pb_printf(e->arena, "no playbook has a parameter `%.*s`; did you mean `%.*s`?", PB_ARG(name),
+                              PB_ARG(near))
                   : pb_printf(e->arena, "no playbook has a parameter `%.*s`", PB_ARG(name));
     return false;
 }
@@ -179,7 +180,8 @@ bool engine_ready(engine *e, pb_str *err) {
     e->for_match = calloc(e->nprograms ? e->nprograms : 1, sizeof *e->for_match);
     *err = PB_STR("out of memory");
     if (!e->for_match) return false;
-    for (uint32_t i = 0; i < e->nprograms; i++) e->for_match[i] = (match_program){e->programs[i].program, e->programs[i].params};
+    for (uint32_t i = 0; i < e->nprograms; i++)
+        e->for_match[i] = (match_program){e->programs[i].program, e->programs[i].params};
     e->index = match_new(e->for_match, e->nprograms, e->arena);
     return e->index != NULL;
 }

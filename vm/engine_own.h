@@ -8,17 +8,19 @@
 
 typedef struct engine_program {
     vm_program *program;
-    const char *name;      /* for messages: its path */
+    const char *name; /* for messages: its path */
     gate_program *hosts;
-    pb_value *params;      /* one a deployment parameter */
-    bool *set;             /* by engine_set */
+    pb_value *params; /* one a deployment parameter */
+    bool *set;        /* by engine_set */
 } engine_program;
 
-typedef struct engine_queue { engine_run *first, *last; } engine_queue;
+typedef struct engine_queue {
+    engine_run *first, *last;
+} engine_queue;
 
 struct engine {
     engine_config config;
-    pb_arena *arena;       /* parameters, hosts, messages: as long as the engine */
+    pb_arena *arena; /* parameters, hosts, messages: as long as the engine */
     pb_loop *loop;
     engine_program *programs;
     uint32_t nprograms;
@@ -26,7 +28,7 @@ struct engine {
     match_index *index;
     engine_event *first_event, *last_event;
     uint32_t nevents, running, nruns;
-    engine_queue waiting;  /* runs to begin */
+    engine_queue waiting;                /* runs to begin */
     engine_run *active[ENGINE_RUNS_MAX]; /* runs under way, with holes */
 };
 

@@ -28,13 +28,13 @@ struct events {
     bool own_fd, regular, eof, failed, first;
     int err;
     const char *name;
-    pb_buf buf;       /* what is not yet handed out */
+    pb_buf buf;        /* what is not yet handed out */
     size_t start, pos; /* of the document in buf; of the scanner */
     scan_state state;
     uint32_t depth;
-    uint64_t kinds;   /* bit d: bracket number d is a list */
+    uint64_t kinds; /* bit d: bracket number d is a list */
     bool in_string, escaped, broken, too_large, line_start;
-    char last;        /* significant character before this one */
+    char last; /* significant character before this one */
     uint32_t line, first_line, count;
 };
 
@@ -159,8 +159,10 @@ static bool scan(events *e) {
     while (e->pos < e->buf.len) {
         char c = e->buf.data[e->pos];
         if (e->state == BETWEEN) {
-            if (!is_space(c)) document_begin(e, c);
-            else e->start = e->pos + 1;
+            if (!is_space(c))
+                document_begin(e, c);
+            else
+                e->start = e->pos + 1;
         }
         scan_step s = e->state == DOCUMENT ? document_char(e, c) : e->state == LINE && c == '\n' ? ENDS_HERE : GO_ON;
         if (s == ENDS_BEFORE) return true;
@@ -258,16 +260,20 @@ static bool has(pb_value v, const char *key) { return pb_get_c(v, key).kind != P
 
 static const char *looks_like(pb_value v) {
     if (has(v, "schemaVersion") && has(v, "accountId") && has(v, "type"))
-        return "; it looks like a bare GuardDuty finding: put it under \"detail\" with \"source\": \"aws.guardduty\" and "
+        return "; it looks like a bare GuardDuty finding: put it under \"detail\" with \"source\": \"aws.guardduty\" "
+               "and "
                "\"detail-type\": \"GuardDuty Finding\"";
     if (has(v, "SchemaVersion") && has(v, "ProductArn"))
         return "; it looks like a bare Security Hub finding: put it into the list \"detail\".\"findings\" with "
                "\"source\": \"aws.securityhub\" and \"detail-type\": \"Security Hub Findings - Imported\"";
     if (has(v, "eventSource") && has(v, "eventName"))
-        return "; it looks like a bare CloudTrail record: put it under \"detail\" with \"source\": \"aws.<service>\" and "
+        return "; it looks like a bare CloudTrail record: put it under \"detail\" with \"source\": \"aws.<service>\" "
+               "and "
                "\"detail-type\": \"AWS API Call via CloudTrail\"";
-    if (has(v, "Records")) return "; it looks like a notification or log file with \"Records\", which are events of their own";
-    if (has(v, "Message") && has(v, "TopicArn")) return "; it looks like an SNS notification: the event is the text in \"Message\"";
+    if (has(v, "Records"))
+        return "; it looks like a notification or log file with \"Records\", which are events of their own";
+    if (has(v, "Message") && has(v, "TopicArn"))
+        return "; it looks like an SNS notification: the event is the text in \"Message\"";
     return "";
 }
 

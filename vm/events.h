@@ -9,14 +9,15 @@
 typedef struct events events;
 
 enum {
-    EVENTS_ARENA = 96 << 20 /* what one event may take when read: JSON_MAX_BYTES of `[0,0,0...` are 8 times as much as values */
+    EVENTS_ARENA =
+        96 << 20 /* what one event may take when read: JSON_MAX_BYTES of `[0,0,0...` are 8 times as much as values */
 };
 
 typedef struct events_item {
     uint32_t number; /* 1, 2, ... */
     uint32_t line;   /* where it begins */
     pb_value value;
-    pb_str error;    /* EVENTS_BAD: a sentence */
+    pb_str error; /* EVENTS_BAD: a sentence */
 } events_item;
 
 typedef enum events_result {
@@ -24,7 +25,7 @@ typedef enum events_result {
     EVENTS_BAD,   /* something else; the reader goes on behind it */
     EVENTS_LATER, /* nothing has arrived yet; wait for events_fd */
     EVENTS_END,
-    EVENTS_ERROR  /* reading failed; the end as well */
+    EVENTS_ERROR /* reading failed; the end as well */
 } events_result;
 
 /* "-" is standard input. NULL with a sentence in *err. */

@@ -3,8 +3,8 @@
  *
  * The document is a pure function of the run: nothing in here asks the clock or the system. It must come out whatever
  * the run did, so every part is bounded: a text is cut, deep or huge values end in a note, and calls beyond a number
- * are counted instead of listed. Nothing secret can get in: a value of kind secret is written as "***", and the arguments
- * of calls are listed only in the plan of a dry run.
+ * are counted instead of listed. Nothing secret can get in: a value of kind secret is written as "***", and the
+ * arguments of calls are listed only in the plan of a dry run.
  */
 #include "vm/evidence.h"
 
@@ -13,9 +13,10 @@
 #include <stdlib.h>
 
 enum {
-    KEY_MAX = 256,        /* bytes of an entry's name */
-    PART_MAX = 4000,      /* values in one entry of the record, in one call's arguments: a greedy one must not hide the others */
-    BYTES_MAX = 2 << 20   /* of all texts within values */
+    KEY_MAX = 256, /* bytes of an entry's name */
+    PART_MAX =
+        4000, /* values in one entry of the record, in one call's arguments: a greedy one must not hide the others */
+    BYTES_MAX = 2 << 20 /* of all texts within values */
 };
 
 /* Work left while one document is made. A program can build values whose walk would take for ever. */
@@ -137,7 +138,8 @@ static json_object *map_json(maker *m, pb_value v, uint32_t depth) {
 
 static json_object *value_json(maker *m, pb_value v, uint32_t depth) {
     bool text = v.kind == PB_STRING || v.kind == PB_BYTES;
-    if (m->values_left == 0 || depth > EVIDENCE_DEPTH_MAX || (text && v.n > m->bytes_left && m->bytes_left < EVIDENCE_STRING_MAX))
+    if (m->values_left == 0 || depth > EVIDENCE_DEPTH_MAX ||
+        (text && v.n > m->bytes_left && m->bytes_left < EVIDENCE_STRING_MAX))
         return text_json(m, PB_STR("(left out: too large)"));
     m->values_left--;
     if (text) m->bytes_left -= v.n < EVIDENCE_STRING_MAX ? v.n : EVIDENCE_STRING_MAX;
@@ -309,8 +311,10 @@ static json_object *calls_json(maker *m, const vm_step *top, uint32_t *left_out)
     uint32_t n = 0;
     for (const vm_step *s = top; s && !m->oom; s = next_step(s, top)) {
         if (!is_host(m->run, s)) continue;
-        if (n++ < EVIDENCE_CALLS_MAX && m->values_left) push(m, list, call_json(m, s));
-        else ++*left_out;
+        if (n++ < EVIDENCE_CALLS_MAX && m->values_left)
+            push(m, list, call_json(m, s));
+        else
+            ++*left_out;
     }
     return list;
 }
@@ -327,8 +331,10 @@ static pb_str target_of(const vm_step *s) {
     return (pb_str){0};
 }
 
-static pb_str detail_of(const vm_step *s) {
-    pb_value d = pb_get_c(s->result, "detail");
+/* What an action would have said of work that a dry run held back is not true, so only the VM's own remark counts then.
+ */
+pb_str evidence_detail(const vm_step *s) {
+    pb_value d = any_planned(s) ? PB_NONE_VALUE : pb_get_c(s->result, "detail");
     return s->detail.n ? s->detail : d.kind == PB_STRING ? pb_text(d) : (pb_str){0};
 }
 
@@ -342,7 +348,7 @@ static json_object *action_json(maker *m, const vm_step *s) {
     put_int(m, o, "execution_time_ms", took_ms(s));
     put_int(m, o, "attempts", s->attempts ? s->attempts : 1);
     put_text_or_null(m, o, "target", target_of(s));
-    put_text_or_null(m, o, "detail", detail_of(s));
+    put_text_or_null(m, o, "detail", evidence_detail(s));
     put(m, o, "error", error_json(m, s));
     put(m, o, "calls", calls_json(m, s, &left_out));
     if (left_out) put_int(m, o, "calls_left_out", left_out);

@@ -7,30 +7,30 @@
 #include "vm/interp.h"
 
 enum {
-    EVIDENCE_SCHEMA = 1,            /* version of the document; EVIDENCE.md */
-    EVIDENCE_STRING_MAX = 4096,     /* bytes of one text; the rest is cut off with a note */
-    EVIDENCE_VALUES_MAX = 20000,    /* values in one document; a run's evidence has some hundreds */
-    EVIDENCE_DEPTH_MAX = 32,        /* nesting of record entries and arguments */
-    EVIDENCE_CALLS_MAX = 1000       /* calls listed below one action; the rest is counted */
+    EVIDENCE_SCHEMA = 1,         /* version of the document; EVIDENCE.md */
+    EVIDENCE_STRING_MAX = 4096,  /* bytes of one text; the rest is cut off with a note */
+    EVIDENCE_VALUES_MAX = 20000, /* values in one document; a run's evidence has some hundreds */
+    EVIDENCE_DEPTH_MAX = 32,     /* nesting of record entries and arguments */
+    EVIDENCE_CALLS_MAX = 1000    /* calls listed below one action; the rest is counted */
 };
 
 /* Everything that the document is made of. */
 typedef struct evidence_run {
     vm_program *program;
     uint32_t playbook;
-    pb_value event;       /* the envelope */
-    pb_value bound;       /* what the playbook saw of it */
-    pb_value context;     /* what RUN gave: id, incident_id, account ... */
-    pb_str alert_id;      /* of the finding */
-    bool ran;             /* false: the condition could not be decided, so nothing began */
-    vm_outcome outcome;   /* DONE, SKIPPED, STOPPED or FAILED */
-    pb_str reason, code;  /* of the outcome */
-    uint32_t place;       /* source << 20 | line; 0: none */
+    pb_value event;      /* the envelope */
+    pb_value bound;      /* what the playbook saw of it */
+    pb_value context;    /* what RUN gave: id, incident_id, account ... */
+    pb_str alert_id;     /* of the finding */
+    bool ran;            /* false: the condition could not be decided, so nothing began */
+    vm_outcome outcome;  /* DONE, SKIPPED, STOPPED or FAILED */
+    pb_str reason, code; /* of the outcome */
+    uint32_t place;      /* source << 20 | line; 0: none */
     const vm_step *steps;
     pb_value record;
     int64_t started_ms, ended_ms; /* wall clock */
     bool dry, interrupted;
-    pb_str note;          /* what was odd about the event; may be empty */
+    pb_str note; /* what was odd about the event; may be empty */
 } evidence_run;
 
 /* "remediated" "already_remediated" "reported" "partial" "skipped" "failed" "planned" "stopped" */
@@ -38,6 +38,8 @@ const char *evidence_status(const evidence_run *r);
 const char *evidence_outcome(vm_outcome o); /* "done" "skipped" "stopped" "failed" */
 /* "succeeded" "already_done" "failed" "planned" */
 const char *evidence_action_status(const vm_step *s);
+/* What the action or its host says about it; may be empty. */
+pb_str evidence_detail(const vm_step *s);
 /* The affected resource as text for people; empty when none was recorded. */
 pb_str evidence_resource(const evidence_run *r, pb_arena *a);
 

@@ -15,7 +15,7 @@ typedef struct gate_call {
     vm_call *call;
     const pb_host *host;
     pb_timer *timer;
-    int64_t deadline_ms; /* monotonic */
+    int64_t deadline_ms;            /* monotonic */
     struct gate_call *next, **link; /* NULL: no longer under way */
 } gate_call;
 
@@ -48,8 +48,8 @@ static bool bind_host(const vm_program *p, uint32_t i, const pb_host_provider *p
         return false;
     }
     if (!out->fn || out->effect <= (pb_effect)said) return out->fn != NULL;
-    *err = pb_printf(a, "the program says that %.*s is no more than `%s`, but it is `%s`; compile it again", PB_ARG(name),
-                     pb_effect_name((pb_effect)said), pb_effect_name(out->effect));
+    *err = pb_printf(a, "the program says that %.*s is no more than `%s`, but it is `%s`; compile it again",
+                     PB_ARG(name), pb_effect_name((pb_effect)said), pb_effect_name(out->effect));
     return false;
 }
 
@@ -62,7 +62,8 @@ static const pb_host *host_of(const vm_program *p, const pb_host *hosts, uint32_
     return NULL;
 }
 
-gate_program *gate_bind(const vm_program *p, const pb_host_provider *providers, size_t nproviders, pb_arena *a, pb_str *err) {
+gate_program *gate_bind(const vm_program *p, const pb_host_provider *providers, size_t nproviders, pb_arena *a,
+                        pb_str *err) {
     uint32_t n = vm_count(p, SECTION_MANIFEST), nsites = vm_count(p, SECTION_SITES);
     gate_program *g = pb_alloc(a, sizeof *g);
     pb_host *hosts = pb_alloc_array(a, n ? n : 1, sizeof *hosts);
@@ -128,7 +129,8 @@ static void on_deadline(void *ctx) {
     gc->timer = NULL;
     pb_arena *a = gc->run->arena;
     long long ms = pb_loop_wall_ms() - gc->call->step->started_ms;
-    cut_off(gc, PB_STR("timeout"), or_memory(pb_printf(a, "%.*s was not done after %lld ms", PB_ARG(gc->call->host), ms)));
+    cut_off(gc, PB_STR("timeout"),
+            or_memory(pb_printf(a, "%.*s was not done after %lld ms", PB_ARG(gc->call->host), ms)));
 }
 
 static int64_t nearest_deadline(const gate_run *g, const vm_step *s, int64_t now) {
@@ -147,8 +149,8 @@ static pb_str refusal(const gate_run *g, const gate_call *gc, int64_t now, pb_st
     }
     if (gc->deadline_ms <= now) {
         bool whole = g->deadline_ms && g->deadline_ms <= now;
-        *message = or_memory(pb_printf(g->arena, "no time left for %.*s: the time limit of the %s is over", PB_ARG(c->host),
-                                       whole ? "run" : "step"));
+        *message = or_memory(pb_printf(g->arena, "no time left for %.*s: the time limit of the %s is over",
+                                       PB_ARG(c->host), whole ? "run" : "step"));
         return PB_STR("timeout");
     }
     if (gc->host->effect > g->most) {

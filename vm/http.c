@@ -19,11 +19,11 @@
 #include <stdlib.h>
 
 enum {
-    HEADERS_MAX = 256,          /* of an answer; AWS sends about ten */
+    HEADERS_MAX = 256,           /* of an answer; AWS sends about ten */
     HEADER_BYTES_MAX = 64 << 10, /* all of them together */
-    HOST_MAX = 256,             /* DNS allows 253 */
+    HOST_MAX = 256,              /* DNS allows 253 */
     MESSAGE_MAX = 640,
-    IDLE_S = 15,                /* a kept connection is not used again after that: AWS closes idle ones after about 20 s */
+    IDLE_S = 15, /* a kept connection is not used again after that: AWS closes idle ones after about 20 s */
     CONNECTIONS_KEPT = 64
 };
 
@@ -46,12 +46,13 @@ typedef struct curl_api {
     __typeof__(curl_multi_cleanup) *multi_cleanup;
 } curl_api;
 
-#define SYMBOL(name) {"curl_" #name, offsetof(curl_api, name)}
+#define SYMBOL(name) \
+    { "curl_" #name, offsetof(curl_api, name) }
 static const lazy_symbol curl_symbols[] = {
-    SYMBOL(global_init), SYMBOL(easy_init), SYMBOL(easy_setopt), SYMBOL(easy_getinfo), SYMBOL(easy_cleanup),
-    SYMBOL(easy_strerror), SYMBOL(slist_append), SYMBOL(slist_free_all), SYMBOL(multi_init), SYMBOL(multi_setopt),
-    SYMBOL(multi_add_handle), SYMBOL(multi_remove_handle), SYMBOL(multi_perform), SYMBOL(multi_poll),
-    SYMBOL(multi_info_read), SYMBOL(multi_cleanup),
+    SYMBOL(global_init),   SYMBOL(easy_init),     SYMBOL(easy_setopt),      SYMBOL(easy_getinfo),
+    SYMBOL(easy_cleanup),  SYMBOL(easy_strerror), SYMBOL(slist_append),     SYMBOL(slist_free_all),
+    SYMBOL(multi_init),    SYMBOL(multi_setopt),  SYMBOL(multi_add_handle), SYMBOL(multi_remove_handle),
+    SYMBOL(multi_perform), SYMBOL(multi_poll),    SYMBOL(multi_info_read),  SYMBOL(multi_cleanup),
 };
 #undef SYMBOL
 
@@ -86,13 +87,12 @@ struct pb_http {
 /* ---- the library ---- */
 
 static http_state *state_open(pb_loop *l, const char **err) {
-    http_state **place = pb_loop_http(l);
-    if (*place) return *place;
+    http_state **place = pb_loop_http(l), *s = *place;
+    if (s) return s;
     *err = "out of memory";
-    http_state *s = calloc(1, sizeof *s);
+    s = calloc(1, sizeof *s);
     if (!s) return NULL;
-    const char *missing =
-        lazy_open("libcurl.so.4", curl_symbols, sizeof curl_symbols / sizeof *curl_symbols, &s->curl);
+    const char *missing = lazy_open("libcurl.so.4", curl_symbols, sizeof curl_symbols / sizeof *curl_symbols, &s->curl);
     if (missing) {
         *err = "libcurl.so.4 cannot be loaded or is too old; install the package libcurl4";
         goto fail;
@@ -113,7 +113,8 @@ fail:
 
 /* ---- requests ---- */
 
-/* The authority of the URL into host[]; false when it is none we take (other schemes, user names, control characters). */
+/* The authority of the URL into host[]; false when it is none we take (other schemes, user names, control characters).
+ */
 static bool url_host(const char *url, char host[HOST_MAX]) {
     const char *p = strncmp(url, "https://", 8) == 0 ? url + 8 : strncmp(url, "http://", 7) == 0 ? url + 7 : NULL;
     if (!p) return false;
@@ -403,7 +404,8 @@ static void describe(pb_http *h, pb_http_error kind, CURLcode code) {
                  h->detail[0] ? h->detail : c->easy_strerror(code));
         break;
     case HTTP_TIMEOUT:
-        snprintf(m, MESSAGE_MAX, "%s %s within %lld ms", h->host, connected > 0 ? "did not answer" : "could not be reached",
+        snprintf(m, MESSAGE_MAX, "%s %s within %lld ms", h->host,
+                 connected > 0 ? "did not answer" : "could not be reached",
                  (long long)(connected > 0 ? h->timeout_ms : h->connect_ms));
         break;
     case HTTP_CLOSED:
@@ -415,7 +417,8 @@ static void describe(pb_http *h, pb_http_error kind, CURLcode code) {
         break;
     case HTTP_PROTOCOL: snprintf(m, MESSAGE_MAX, "%s answered with something that is not HTTP", h->host); break;
     case HTTP_INTERNAL:
-        snprintf(m, MESSAGE_MAX, "the transfer to %s failed: %s", h->host, h->oom ? "out of memory" : c->easy_strerror(code));
+        snprintf(m, MESSAGE_MAX, "the transfer to %s failed: %s", h->host,
+                 h->oom ? "out of memory" : c->easy_strerror(code));
         break;
     }
 }
@@ -453,7 +456,7 @@ void http_wait(http_state *s, struct pollfd *fds, uint32_t nfds, int wait_ms) {
     int running = 0, ready = 0;
     for (uint32_t i = 0; i < n; i++) extra[i] = (struct curl_waitfd){fds[i].fd, CURL_WAIT_POLLIN, 0};
     s->curl.multi_perform(s->multi, &running); /* what was started since the last turn gets going now */
-    if (running < s->count) wait_ms = 0; /* some have ended already */
+    if (running < s->count) wait_ms = 0;       /* some have ended already */
     s->curl.multi_poll(s->multi, extra, n, wait_ms, &ready);
     s->curl.multi_perform(s->multi, &running);
     for (uint32_t i = 0; i < n; i++) fds[i].revents = extra[i].revents;

@@ -30,7 +30,8 @@ static inline const char *lazy_open(const char *library, const lazy_symbol *symb
     for (size_t i = 0; i < n; i++) {
         void *f = dlsym(handle, symbols[i].name);
         if (!f) return symbols[i].name;
-        memcpy((char *)api + symbols[i].offset, &f, sizeof f); /* an object pointer cannot be cast to a function's in ISO C */
+        memcpy((char *)api + symbols[i].offset, &f,
+               sizeof f); /* an object pointer cannot be cast to a function's in ISO C */
     }
     return NULL;
 }

@@ -14,8 +14,8 @@
 #include <time.h>
 
 enum {
-    WATCH_MAX = 64,         /* signals and a few sockets */
-    WAIT_MAX_MS = 3600000,  /* poll takes an int; an hour is as good as for ever */
+    WATCH_MAX = 64,          /* signals and a few sockets */
+    WAIT_MAX_MS = 3600000,   /* poll takes an int; an hour is as good as for ever */
     TIMER_MAX_MS = INT32_MAX /* 24 days; keeps sums far from overflow */
 };
 
@@ -149,7 +149,8 @@ void pb_watch_stop(pb_watch *w) {
     free(w);
 }
 
-/* Descriptors to poll and, beside each, whose they are. A place freed and filled again by a callback is polled next time. */
+/* Descriptors to poll and, beside each, whose they are. A place freed and filled again by a callback is polled next
+ * time. */
 typedef struct watch_set {
     struct pollfd fds[WATCH_MAX];
     pb_watch *owner[WATCH_MAX];

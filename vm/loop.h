@@ -20,41 +20,50 @@ int64_t pb_loop_wall_ms(void);
 typedef struct pb_timer pb_timer;
 typedef void pb_timer_fn(void *ctx);
 pb_timer *pb_timer_start(pb_loop *l, int64_t ms, pb_timer_fn *fn, void *ctx); /* NULL: out of memory */
-void pb_timer_cancel(pb_timer *t); /* not after it has fired */
+void pb_timer_cancel(pb_timer *t);                                            /* not after it has fired */
 
 /* Calls fn whenever fd can be read (a signal pipe, a listening socket). A watch alone does not keep the loop going. */
 typedef struct pb_watch pb_watch;
 pb_watch *pb_watch_start(pb_loop *l, int fd, pb_timer_fn *fn, void *ctx); /* NULL: out of memory or too many */
 void pb_watch_stop(pb_watch *w);
 
-typedef struct pb_header { pb_str name, value; } pb_header;
+typedef struct pb_header {
+    pb_str name, value;
+} pb_header;
 
 typedef struct pb_http_request {
     const char *method;
     const char *url;
     const pb_header *headers;
     uint32_t nheaders;
-    pb_str body;            /* kept by the caller until done */
-    int64_t timeout_ms;     /* the whole transfer, > 0 */
-    int64_t connect_ms;     /* the connection, > 0 */
-    size_t max_response;    /* more is an error; > 0 */
-    const char *ca_file;    /* NULL: the system's */
-    bool once;              /* never sent twice: not over a kept connection, whose death makes curl silently repeat it */
+    pb_str body;         /* kept by the caller until done */
+    int64_t timeout_ms;  /* the whole transfer, > 0 */
+    int64_t connect_ms;  /* the connection, > 0 */
+    size_t max_response; /* more is an error; > 0 */
+    const char *ca_file; /* NULL: the system's */
+    bool once;           /* never sent twice: not over a kept connection, whose death makes curl silently repeat it */
 } pb_http_request;
 
 typedef enum pb_http_error {
-    HTTP_OK, HTTP_RESOLVE, HTTP_CONNECT, HTTP_TLS, HTTP_TIMEOUT, HTTP_CLOSED /* no or half an answer */, HTTP_TOO_LARGE,
-    HTTP_PROTOCOL, HTTP_INTERNAL
+    HTTP_OK,
+    HTTP_RESOLVE,
+    HTTP_CONNECT,
+    HTTP_TLS,
+    HTTP_TIMEOUT,
+    HTTP_CLOSED /* no or half an answer */,
+    HTTP_TOO_LARGE,
+    HTTP_PROTOCOL,
+    HTTP_INTERNAL
 } pb_http_error;
 
 typedef struct pb_http_response {
     pb_http_error error;
-    const char *message;    /* of the error; never holds the URL's query or a header */
-    bool sent;              /* the request may have reached the server */
+    const char *message; /* of the error; never holds the URL's query or a header */
+    bool sent;           /* the request may have reached the server */
     int status;
     const pb_header *headers; /* names in lower case */
     uint32_t nheaders;
-    pb_str body;            /* all of it valid during the callback only */
+    pb_str body; /* all of it valid during the callback only */
     int64_t elapsed_us;
 } pb_http_response;
 pb_str pb_http_header(const pb_http_response *r, const char *lower_name); /* empty when absent */

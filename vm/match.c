@@ -14,7 +14,7 @@ enum {
     ITEMS_MAX = 1000,             /* of one event's list; Security Hub sends at most 100 findings */
     MATCH_INSTRUCTIONS = 5000000, /* a condition takes some dozens; leaves room for comprehensions over large events */
     MATCH_MEMORY = 16 << 20,
-    SCRATCH_KEEP = 1 << 20        /* the scratch arena is made anew beyond that */
+    SCRATCH_KEEP = 1 << 20 /* the scratch arena is made anew beyond that */
 };
 
 struct match_index {
@@ -102,7 +102,8 @@ static bool ask_items(query *q, match_hit *hit, pb_value items, pb_str where) {
         return hit->error.s && report(q, hit);
     }
     if (items.n > ITEMS_MAX) {
-        hit->error = pb_printf(q->arena, "the event's list `%.*s` has %u items, more than %d", PB_ARG(where), items.n, ITEMS_MAX);
+        hit->error = pb_printf(q->arena, "the event's list `%.*s` has %u items, more than %d", PB_ARG(where), items.n,
+                               ITEMS_MAX);
         return hit->error.s && report(q, hit);
     }
     for (uint32_t i = 0; i < items.n; i++) {

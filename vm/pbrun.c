@@ -1,9 +1,9 @@
 /*
  * pbrun.c - the program: command lines, set-up, signals, exit statuses. What a run is, is the engine's.
  *
- * Exit statuses: 0 done or nothing matched; 1 a run or an event failed, or playbooks do not compile; 2 the command could
- * not be begun as it was given (arguments, files that cannot be opened, parameters); 5 internal. Several runs: the worst.
- * Results go to standard output; progress, messages and diagnostics to standard error.
+ * Exit statuses: 0 done or nothing matched; 1 a run or an event failed, or playbooks do not compile; 2 the command
+ * could not be begun as it was given (arguments, files that cannot be opened, parameters); 5 internal. Several runs:
+ * the worst. Results go to standard output; progress, messages and diagnostics to standard error.
  */
 #include "lang/options.h"
 #include "stdlib/aws/model.h"
@@ -47,8 +47,8 @@ typedef struct run_args {
 /* What lives as long as the command. */
 typedef struct session {
     run_args args;
-    pb_arena *arena;       /* images, programs, messages */
-    pb_buf image;          /* of what was compiled here */
+    pb_arena *arena; /* images, programs, messages */
+    pb_buf image;    /* of what was compiled here */
     engine *engine;
     events *events;
     evidence_log *log;
@@ -82,7 +82,8 @@ static int fail(pb_str message, int status) {
 /* ---- options ---- */
 
 static const cli_option option_rows[] = {
-    {"run", 'p', "playbooks", "PATH", "a .pb file, a directory of them, or a .pbx image; may be given again, as may operands"},
+    {"run", 'p', "playbooks", "PATH",
+     "a .pb file, a directory of them, or a .pbx image; may be given again, as may operands"},
     {"run", 'e', "event", "FILE", "events as JSON, one or many; - is standard input"},
     {"run", 0, "evidence", "DIR", "append the evidence of each run to DIR/evidence.jsonl"},
     {"run", 0, "dry-run", NULL, "read and plan, change nothing, tell nobody"},
@@ -98,8 +99,10 @@ static const cli_option option_rows[] = {
 
 /* "500ms" "30s" "5m" "2h" "7d", up to a year. */
 static bool read_duration(const char *text, int64_t *ms) {
-    static const struct { const char *unit; int64_t ms; } units[] = {
-        {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
     const int64_t year = 365 * (int64_t)86400000;
     int64_t n = 0;
     const char *p = text;
@@ -121,7 +124,8 @@ static bool add_path(run_args *a, const char *path) {
 
 /* NULL, or what is wrong; the value follows it in the message. */
 static const char *take_option(run_args *a, const char *name, const char *value) {
-    if (strcmp(name, "playbooks") == 0) return add_path(a, value) ? NULL : "too many paths; give a directory instead of";
+    if (strcmp(name, "playbooks") == 0)
+        return add_path(a, value) ? NULL : "too many paths; give a directory instead of";
     if (strcmp(name, "event") == 0) {
         if (a->event) return "--event is given twice (put several events into one file, or on standard input):";
         a->event = value;
@@ -165,7 +169,8 @@ static bool is_image(const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) return false;
     struct stat st;
-    bool is = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && read(fd, magic, 8) == 8 && memcmp(magic, IMAGE_MAGIC, 8) == 0;
+    bool is =
+        fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && read(fd, magic, 8) == 8 && memcmp(magic, IMAGE_MAGIC, 8) == 0;
     close(fd);
     return is;
 }
@@ -174,7 +179,8 @@ static int add_image(session *s, const char *path) {
     pb_str err = {0};
     vm_program *p = vm_program_open(path, s->arena, &err);
     if (p && engine_add(s->engine, p, path, &err)) return STATUS_OK;
-    return fail(pb_printf(s->arena, "%s: %.*s", path, PB_ARG(err)), access(path, R_OK) == 0 ? STATUS_FAILED : STATUS_USAGE);
+    return fail(pb_printf(s->arena, "%s: %.*s", path, PB_ARG(err)),
+                access(path, R_OK) == 0 ? STATUS_FAILED : STATUS_USAGE);
 }
 
 /* Warnings alone are for whoever writes the playbook (`pbc check`), not for whoever answers an alert. */
@@ -198,7 +204,8 @@ static int add_sources(session *s, const char *const *paths, size_t n) {
     bool ok = diags && compile_paths(a, diags, &sources, aws_schema(), builtins, nbuiltins, paths, n, &s->image);
     if (diags) show_diagnostics(diags, sources);
     if (!ok) {
-        status = diags && diag_count(diags, DIAG_ERROR) ? STATUS_FAILED : fail(PB_STR("out of memory"), STATUS_INTERNAL);
+        status =
+            diags && diag_count(diags, DIAG_ERROR) ? STATUS_FAILED : fail(PB_STR("out of memory"), STATUS_INTERNAL);
         goto cleanup;
     }
     vm_program *p = vm_program_load(s->image.data, s->image.len, s->arena, &err);
@@ -240,8 +247,12 @@ static int set_params(session *s) {
 /* ---- what the engine tells ---- */
 
 static void on_run_begin(void *ctx, const engine_run *r) { progress_run_begin(((session *)ctx)->progress, r); }
-static void on_step_begin(void *ctx, const engine_run *r, const vm_step *st) { progress_step_begin(((session *)ctx)->progress, r, st); }
-static void on_step_end(void *ctx, const engine_run *r, const vm_step *st) { progress_step_end(((session *)ctx)->progress, r, st); }
+static void on_step_begin(void *ctx, const engine_run *r, const vm_step *st) {
+    progress_step_begin(((session *)ctx)->progress, r, st);
+}
+static void on_step_end(void *ctx, const engine_run *r, const vm_step *st) {
+    progress_step_end(((session *)ctx)->progress, r, st);
+}
 
 /* Evidence that cannot be kept is not thrown away: it goes to standard error. */
 static void evidence_lost(session *s, pb_str why, const char *line) {
@@ -292,7 +303,8 @@ static void on_event_end(void *ctx, const engine_event *e) {
     else
         report_plain(e, &out);
     if (out.oom || (out.len && fwrite(out.data, 1, out.len, stdout) != out.len) || fflush(stdout) != 0) {
-        if (!s->output_failed) complain(pb_printf(s->arena, "results cannot be written: %s", out.oom ? "out of memory" : strerror(errno)));
+        if (!s->output_failed)
+            complain(pb_printf(s->arena, "results cannot be written: %s", out.oom ? "out of memory" : strerror(errno)));
         s->output_failed = true;
         worst(s, STATUS_FAILED);
     }
@@ -392,7 +404,8 @@ static int handle_events(session *s) {
     if (!signals_begin(s)) return fail(PB_STR("signals cannot be received"), STATUS_INTERNAL);
     s->signal_watch = pb_watch_start(engine_loop(s->engine), s->signal_fd, on_signal, s);
     if (!s->signal_watch) return fail((pb_str){0}, STATUS_INTERNAL);
-    while (!s->stopped && feed(s)) {}
+    while (!s->stopped && feed(s)) {
+    }
     while (engine_busy(s->engine)) engine_turn(s->engine);
     if (!s->stopped && events_count(s->events) == 0 && s->status == STATUS_OK)
         worst(s, fail(pb_printf(s->arena, "%s holds no event", events_name(s->events)), STATUS_FAILED));
@@ -449,10 +462,19 @@ static int command_run(void *self) {
 static const cli_command commands[] = {
     {"run", "PATH...", "run the playbooks that an event matches", command_run},
     {"sim", "", "a simulated AWS account for trying playbooks out", NULL},
-    {"serve", "", NULL, NULL},       {"lambda", "", NULL, NULL}, {"work", "", NULL, NULL},   {"runs", "", NULL, NULL},
-    {"show", "RUN", NULL, NULL},     {"resume", "", NULL, NULL}, {"approve", "RUN", NULL, NULL}, {"deny", "RUN", NULL, NULL},
-    {"undo", "RUN", NULL, NULL},     {"kill-switch", "on|off|status", NULL, NULL}, {"drill", "", NULL, NULL},
-    {"evidence", "verify|show|export", NULL, NULL}, {"report", "", NULL, NULL},
+    {"serve", "", NULL, NULL},
+    {"lambda", "", NULL, NULL},
+    {"work", "", NULL, NULL},
+    {"runs", "", NULL, NULL},
+    {"show", "RUN", NULL, NULL},
+    {"resume", "", NULL, NULL},
+    {"approve", "RUN", NULL, NULL},
+    {"deny", "RUN", NULL, NULL},
+    {"undo", "RUN", NULL, NULL},
+    {"kill-switch", "on|off|status", NULL, NULL},
+    {"drill", "", NULL, NULL},
+    {"evidence", "verify|show|export", NULL, NULL},
+    {"report", "", NULL, NULL},
     {0},
 };
 
@@ -481,7 +503,8 @@ static int run_command(session *s, int argc, char **argv) {
 /* Closed standard descriptors would be given to the next file that is opened, and be written to by accident. */
 static void open_standard(void) {
     for (int fd = 0; fd < 3; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd) _exit(STATUS_INTERNAL);
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd)
+            _exit(STATUS_INTERNAL);
 }
 
 static void harden(void) {

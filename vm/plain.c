@@ -22,8 +22,8 @@ static uint32_t next(pb_str s, uint32_t *i) {
 
 static bool unsafe(uint32_t c) {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x00ad || c == 0x061c || (c >= 0x200b && c <= 0x200f) ||
-           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffd) ||
-           (c >= 0xe0000 && c <= 0xe0fff) || c > 0x10ffff;
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
+           (c >= 0xfff9 && c <= 0xfffd) || (c >= 0xe0000 && c <= 0xe0fff) || c > 0x10ffff;
 }
 
 static uint32_t columns_of(uint32_t c) {

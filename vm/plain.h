@@ -9,8 +9,8 @@
 
 #include "lang/base.h"
 
-/* Appends s with all such characters as `?` (line ends as a space), cut to at most `columns` (0: not cut, "..." marks a cut).
- * The columns used. */
+/* Appends s with all such characters as `?` (line ends as a space), cut to at most `columns` (0: not cut, "..." marks a
+ * cut). The columns used. */
 uint32_t plain_add(pb_buf *out, pb_str s, uint32_t columns);
 
 #endif

@@ -4,8 +4,8 @@
  * On a terminal the last lines of the screen are ours: a block for each run under way, drawn anew at every step and ten
  * times a second for the spinner. Drawing means: cursor up over what was drawn last, erase to the end of the screen,
  * write. Every line is cut to the width of the terminal, so that none wraps and the count of lines stays right; the
- * whole is cut to its height. A finished run's block is written once more and left behind. Nothing else of the terminal's
- * state is touched, so that dying at any moment leaves it usable. All texts go through plain_add.
+ * whole is cut to its height. A finished run's block is written once more and left behind. Nothing else of the
+ * terminal's state is touched, so that dying at any moment leaves it usable. All texts go through plain_add.
  */
 #include "vm/progress.h"
 
@@ -57,7 +57,9 @@ progress_style progress_style_for(int fd) {
 bool progress_colours(int fd) { return progress_style_for(fd) == PROGRESS_LIVE && !variable_set("NO_COLOR"); }
 
 static bool utf8_terminal(void) {
-    const char *v = variable_set("LC_ALL") ? getenv("LC_ALL") : variable_set("LC_CTYPE") ? getenv("LC_CTYPE") : getenv("LANG");
+    const char *v = variable_set("LC_ALL")     ? getenv("LC_ALL")
+                    : variable_set("LC_CTYPE") ? getenv("LC_CTYPE")
+                                               : getenv("LANG");
     return v && (strstr(v, "UTF-8") || strstr(v, "utf8") || strstr(v, "UTF8") || strstr(v, "utf-8"));
 }
 
@@ -101,7 +103,8 @@ const char *progress_step_status(const vm_step *s) {
 }
 
 static pb_str playbook_name(const engine_run *r) {
-    return vm_string(r->facts.program, vm_field(r->facts.program, SECTION_PLAYBOOKS, r->facts.playbook, PLAYBOOKS_name));
+    return vm_string(r->facts.program,
+                     vm_field(r->facts.program, SECTION_PLAYBOOKS, r->facts.playbook, PLAYBOOKS_name));
 }
 
 static int64_t step_ms(const vm_step *s) {
@@ -209,7 +212,8 @@ static void duration(drawing *d, int64_t ms) {
 }
 
 static void spinner(drawing *d) {
-    static const char *const round[] = {"\u280b", "\u2819", "\u2839", "\u2838", "\u283c", "\u2834", "\u2826", "\u2827", "\u2807", "\u280f"};
+    static const char *const round[] = {"\u280b", "\u2819", "\u2839", "\u2838", "\u283c",
+                                        "\u2834", "\u2826", "\u2827", "\u2807", "\u280f"};
     static const char *const plain[] = {"|", "/", "-", "\\"};
     paint(d, CYAN);
     text_c(d, d->p->utf8 ? round[d->p->spin % 10] : plain[d->p->spin % 4]);
@@ -224,11 +228,16 @@ static void glyph(drawing *d, const char *colour, const char *utf8, const char *
 
 static void step_glyph(drawing *d, const vm_step *s) {
     const char *status = progress_step_status(s);
-    if (s->status == STEP_RUNNING) spinner(d);
-    else if (strcmp(status, "failed") == 0) glyph(d, RED, "\u2717", "x");
-    else if (strcmp(status, "planned") == 0) glyph(d, YELLOW, "\u25cb", "o");
-    else if (strcmp(status, "already done") == 0) glyph(d, DIM, "\u2713", "+");
-    else glyph(d, s->is_do ? GREEN : DIM, "\u2713", "+");
+    if (s->status == STEP_RUNNING)
+        spinner(d);
+    else if (strcmp(status, "failed") == 0)
+        glyph(d, RED, "\u2717", "x");
+    else if (strcmp(status, "planned") == 0)
+        glyph(d, YELLOW, "\u25cb", "o");
+    else if (strcmp(status, "already done") == 0)
+        glyph(d, DIM, "\u2713", "+");
+    else
+        glyph(d, s->is_do ? GREEN : DIM, "\u2713", "+");
 }
 
 static void tree_step(drawing *d, const engine_run *r, const vm_step *s, uint32_t indent) {
@@ -238,7 +247,8 @@ static void tree_step(drawing *d, const engine_run *r, const vm_step *s, uint32_
     text_c(d, spaces);
     step_glyph(d, s);
     text_c(d, " ");
-    text(d, indent > 2 ? progress_step_name(r, s) : progress_step_title(r, s), d->width > 40 ? d->width - 24 : d->width / 2);
+    text(d, indent > 2 ? progress_step_name(r, s) : progress_step_title(r, s),
+         d->width > 40 ? d->width - 24 : d->width / 2);
     text_c(d, "  ");
     paint(d, DIM);
     if (s->status != STEP_RUNNING && strcmp(status, "ok") != 0) {

@@ -15,8 +15,8 @@ progress_style progress_style_for(int fd);
 bool progress_colours(int fd); /* a terminal, and neither NO_COLOR nor TERM=dumb */
 
 progress *progress_new(int fd, progress_style style, bool colour); /* NULL: out of memory */
-void progress_loop(progress *p, pb_loop *l); /* for the spinner; before the first run */
-void progress_free(progress *p); /* before the loop */
+void progress_loop(progress *p, pb_loop *l);                       /* for the spinner; before the first run */
+void progress_free(progress *p);                                   /* before the loop */
 
 /* engine_watch */
 void progress_run_begin(progress *p, const engine_run *r);

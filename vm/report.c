@@ -17,7 +17,8 @@ enum {
 enum { TEXT_FLAGS = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE };
 
 static pb_str playbook_name(const engine_run *r) {
-    return vm_string(r->facts.program, vm_field(r->facts.program, SECTION_PLAYBOOKS, r->facts.playbook, PLAYBOOKS_name));
+    return vm_string(r->facts.program,
+                     vm_field(r->facts.program, SECTION_PLAYBOOKS, r->facts.playbook, PLAYBOOKS_name));
 }
 
 static pb_str event_text(const engine_event *e, const char *key) {
@@ -30,9 +31,11 @@ pb_str report_nothing(const engine_event *e, pb_arena *a) {
     if (e->error.n || e->runs) return (pb_str){0};
     if (!e->tally.source_known) return pb_printf(a, "no playbook listens to source \"%.*s\"", PB_ARG(source));
     if (!e->tally.type_known)
-        return pb_printf(a, "no playbook listens to detail type \"%.*s\" of source \"%.*s\"", PB_ARG(type), PB_ARG(source));
+        return pb_printf(a, "no playbook listens to detail type \"%.*s\" of source \"%.*s\"", PB_ARG(type),
+                         PB_ARG(source));
     if (e->tally.asked == 0) return PB_STR("no playbook waits for this event");
-    return pb_printf(a, "no condition of the %u playbook%s for it holds", e->tally.asked, e->tally.asked == 1 ? "" : "s");
+    return pb_printf(a, "no condition of the %u playbook%s for it holds", e->tally.asked,
+                     e->tally.asked == 1 ? "" : "s");
 }
 
 /* ---- plain ---- */
@@ -78,7 +81,7 @@ static bool is_host(const engine_run *r, const vm_step *s) {
 static void planned_call(const engine_run *r, const vm_step *s, pb_buf *out) {
     json_object *o = evidence_value(s->args);
     const char *args = o ? json_object_to_json_string_ext(o, TEXT_FLAGS) : "";
-    pb_buf_puts(out, "          would call ");
+    pb_buf_puts(out, s->effect > PB_READ ? "          would call " : "          would read ");
     plain_add(out, progress_step_name(r, s), 0);
     pb_buf_putc(out, ' ');
     plain_add(out, pb_str_c(args ? args : ""), ARGUMENT_COLUMNS);
@@ -88,12 +91,13 @@ static void planned_call(const engine_run *r, const vm_step *s, pb_buf *out) {
 
 static void planned_calls(const engine_run *r, const vm_step *s, uint32_t depth, pb_buf *out) {
     if (is_host(r, s) && s->status == STEP_PLANNED) planned_call(r, s, out);
-    for (const vm_step *c = s->children; c && depth < IMAGE_MAX_DEPTH + 2; c = c->next) planned_calls(r, c, depth + 1, out);
+    for (const vm_step *c = s->children; c && depth < IMAGE_MAX_DEPTH + 2; c = c->next)
+        planned_calls(r, c, depth + 1, out);
 }
 
 static void plan_step(const engine_run *r, const vm_step *s, uint32_t number, pb_buf *out) {
     const char *status = evidence_action_status(s), *word = "reads";
-    pb_value detail = pb_get_c(s->result, "detail");
+    pb_str more = evidence_detail(s);
     if (strcmp(status, "failed") == 0)
         word = "fails";
     else if (strcmp(status, "planned") == 0)
@@ -102,7 +106,7 @@ static void plan_step(const engine_run *r, const vm_step *s, uint32_t number, pb
         word = strcmp(status, "already_done") == 0 ? "already done" : "done";
     pb_buf_printf(out, "    %2u. %-13s ", number, word);
     plain_add(out, progress_step_title(r, s), 200);
-    pb_str more = s->status == STEP_FAILED ? s->error_message : s->detail.n ? s->detail : detail.kind == PB_STRING ? pb_text(detail) : (pb_str){0};
+    if (s->status == STEP_FAILED) more = s->error_message;
     if (more.n) {
         pb_buf_puts(out, "  (");
         plain_add(out, more, REASON_COLUMNS);
@@ -164,7 +168,8 @@ void report_json(const engine_event *e, pb_buf *out) {
     pb_arena *a = pb_arena_new(8 << 20);
     pb_str nothing = a ? report_nothing(e, a) : (pb_str){0};
     if (!a) out->oom = true;
-    for (const engine_run *r = e->runs; r && a; r = r->next) add_json(out, numbered(e, evidence_document(&r->facts), true));
+    for (const engine_run *r = e->runs; r && a; r = r->next)
+        add_json(out, numbered(e, evidence_document(&r->facts), true));
     if (a && (e->error.n || !e->runs)) {
         json_object *o = numbered(e, json_object_new_object(), false);
         put(o, "event_id", text_or_null(event_text(e, "id")));

@@ -6,8 +6,8 @@
 
 #include "vm/engine.h"
 
-/* Lines for people about all runs of an event; `source` names where events come from. Errors of the event itself are not in
- * it: those go to standard error. */
+/* Lines for people about all runs of an event; `source` names where events come from. Errors of the event itself are
+ * not in it: those go to standard error. */
 void report_plain(const engine_event *e, pb_buf *out);
 /* One JSON object a line: each run's evidence with the event's number; or why there was no run. */
 void report_json(const engine_event *e, pb_buf *out);

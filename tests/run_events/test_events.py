@@ -328,7 +328,7 @@ def _():
 
 @case("wrong usage is status 2, help and version are status 0")
 def _():
-    for args, want in ((["run"], "no playbooks"), (["run", "-p", BOOK], "no event"), (["run", "--evnet", "x"], "did you mean `event`?"), (["run", "-x"], "unknown option `-x`"),
+    for args, want in ((["run"], "no playbooks"), (["run", "-p", BOOK], "no event"), (["run", "--evnet", "x"], "did you mean `--event`?"), (["run", "-x"], "unknown option `-x`"),
                        (["run", "-p"], "a value is missing"), (["run", "--json=1"], "takes no value"), (["run", "-e", "a", "-e", "b"], "given twice"),
                        (["run", "--timeout", "5"], "takes a duration"), (["run", "--timeout", "0s"], "takes a duration"), (["run", "--timeout", "400d"], "takes a duration"),
                        (["run", "--timeout", "99999999999999999999s"], "takes a duration"),

@@ -28,7 +28,8 @@ static void on_later(void *ctx) {
     vm_return(l->call, pb_string_c("late"));
 }
 
-/* "t.now" answers at once, "t.later" after 20 ms, "t.never" never, "t.fail" with an error; "t.write" changes something. */
+/* "t.now" answers at once, "t.later" after 20 ms, "t.never" never, "t.fail" with an error; "t.write" changes something.
+ */
 static void fake_call(const pb_host *h, vm_call *c, pb_loop *loop) {
     fakes *f = h->state;
     f->started++;
@@ -58,19 +59,22 @@ static void fake_cancel(const pb_host *h, vm_call *c) {
 
 static bool fake_resolve(void *state, pb_str name, pb_host *out) {
     if (pb_str_is(name, "t.gone")) return false;
-    *out = (pb_host){.effect = pb_str_is(name, "t.write") ? PB_CONTAIN : PB_READ, .fn = fake_call, .cancel = fake_cancel, .state = state};
+    *out = (pb_host){.effect = pb_str_is(name, "t.write") ? PB_CONTAIN : PB_READ,
+                     .fn = fake_call,
+                     .cancel = fake_cancel,
+                     .state = state};
     return true;
 }
 
 /* ---- programs ---- */
 
 typedef struct spec {
-    const char *name, *host;  /* the body calls this host once, then is done */
+    const char *name, *host; /* the body calls this host once, then is done */
     uint32_t timeout_ms, retry;
-    pb_effect said;           /* in the manifest and of the playbook */
+    pb_effect said; /* in the manifest and of the playbook */
     pb_effect most;
     bool no_manifest, each, catches, bad_match;
-    const char *param;        /* a required one */
+    const char *param; /* a required one */
 } spec;
 
 static uint32_t string_list(iw *w, const char *s) {
@@ -93,8 +97,16 @@ static uint32_t match_function(iw *w, bool bad) {
 }
 
 static uint32_t body_function(iw *w, const spec *s) {
-    iw_site_info site = {.kind = SITE_HOST, .host = pb_str_c(s->host), .name = pb_str_c(s->host), .effect = s->said, .timeout_ms = s->timeout_ms,
-                         .retry = s->retry, .nargs = 1, .is_do = true, .line = 3, .title = pb_str_c(s->host)};
+    iw_site_info site = {.kind = SITE_HOST,
+                         .host = pb_str_c(s->host),
+                         .name = pb_str_c(s->host),
+                         .effect = s->said,
+                         .timeout_ms = s->timeout_ms,
+                         .retry = s->retry,
+                         .nargs = 1,
+                         .is_do = true,
+                         .line = 3,
+                         .title = pb_str_c(s->host)};
     uint32_t f = iw_function_begin(w, pb_str_c(s->name), FUNCTION_BODY, s->said, 1), n = iw_site(w, &site), try = 0;
     iw_place(w, 0, 3);
     if (s->catches) try = iw_emit(w, op_abx(OPCODE_TRY, 3, 0));
@@ -116,14 +128,24 @@ static vm_program *program(pb_arena *a, pb_buf *image, const spec *specs, size_t
     iw_source(w, PB_STR("test.pb"), PB_STR("00"));
     for (size_t i = 0; i < n; i++) {
         const spec *s = &specs[i];
-        iw_event_info e = {.name = PB_STR("test.event"), .sources = string_list(w, "test.*"), .detail_types = string_list(w, "Test"), .payload = PB_STR("detail"), .id = PB_STR("id")};
+        iw_event_info e = {.name = PB_STR("test.event"),
+                           .sources = string_list(w, "test.*"),
+                           .detail_types = string_list(w, "Test"),
+                           .payload = PB_STR("detail"),
+                           .id = PB_STR("id")};
         if (s->each) e.each = PB_STR("findings");
-        iw_playbook_info p = {.name = pb_str_c(s->name), .version = PB_STR("1"), .controls = iw_list(w, NULL, 0), .event = iw_event(w, &e), .effect = s->most ? s->most : s->said};
+        iw_playbook_info p = {.name = pb_str_c(s->name),
+                              .version = PB_STR("1"),
+                              .controls = iw_list(w, NULL, 0),
+                              .event = iw_event(w, &e),
+                              .effect = s->most ? s->most : s->said};
         p.match = match_function(w, s->bad_match);
         p.body = body_function(w, s);
         iw_playbook(w, &p);
         if (!s->no_manifest) iw_manifest(w, pb_str_c(s->host), s->said);
-        if (s->param) iw_param(w, pb_str_c(s->param), iw_type(w, IMAGE_TYPE_STRING, false, IMAGE_NIL, IMAGE_NIL, (pb_str){0}), false, IMAGE_NIL);
+        if (s->param)
+            iw_param(w, pb_str_c(s->param), iw_type(w, IMAGE_TYPE_STRING, false, IMAGE_NIL, IMAGE_NIL, (pb_str){0}),
+                     false, IMAGE_NIL);
     }
     if (iw_finish(w, image) != IW_OK) return NULL;
     vm_program *p = vm_program_load(image->data, image->len, a, &err);
@@ -140,7 +162,7 @@ typedef struct bench {
     pb_buf image;
     engine *engine;
     pb_str err;
-    char events[256];   /* numbers in the order reported */
+    char events[256];    /* numbers in the order reported */
     char outcomes[4096]; /* "name=outcome:code " a run, in the order of ending */
     char incidents[256];
     uint32_t at_once, most_at_once, matched, errors;
@@ -155,8 +177,10 @@ static void on_run_end(void *ctx, const engine_run *r) {
     bench *b = ctx;
     b->at_once--;
     size_t n = strlen(b->outcomes);
-    pb_str name = vm_string(r->facts.program, vm_field(r->facts.program, SECTION_PLAYBOOKS, r->facts.playbook, PLAYBOOKS_name));
-    snprintf(b->outcomes + n, sizeof b->outcomes - n, "%.*s=%s:%.*s ", PB_ARG(name), evidence_outcome(r->facts.outcome), PB_ARG(r->facts.code));
+    pb_str name =
+        vm_string(r->facts.program, vm_field(r->facts.program, SECTION_PLAYBOOKS, r->facts.playbook, PLAYBOOKS_name));
+    snprintf(b->outcomes + n, sizeof b->outcomes - n, "%.*s=%s:%.*s ", PB_ARG(name), evidence_outcome(r->facts.outcome),
+             PB_ARG(r->facts.code));
     n = strlen(b->incidents);
     snprintf(b->incidents + n, sizeof b->incidents - n, "%.*s ", PB_ARG(r->incident));
 }
@@ -172,8 +196,12 @@ static bool bench_open(bench *b, const spec *specs, size_t n, bool dry, int64_t 
     memset(b, 0, sizeof *b);
     b->arena = pb_arena_new(0);
     b->provider = (pb_host_provider){"", &b->fakes, fake_resolve, NULL};
-    engine_config c = {.providers = &b->provider, .nproviders = 1, .dry = dry, .run_ms = run_ms,
-                       .watch = {.ctx = b, .run_begin = on_run_begin, .run_end = on_run_end, .event_end = on_event_end}};
+    engine_config c = {
+        .providers = &b->provider,
+        .nproviders = 1,
+        .dry = dry,
+        .run_ms = run_ms,
+        .watch = {.ctx = b, .run_begin = on_run_begin, .run_end = on_run_end, .event_end = on_event_end}};
     b->engine = engine_new(&c);
     vm_program *p = program(b->arena, &b->image, specs, n);
     return p && engine_add(b->engine, p, "test", &b->err) && engine_ready(b->engine, &b->err);
@@ -199,7 +227,9 @@ static void bench_close(bench *b) {
     pb_arena_free(b->arena);
 }
 
-#define EVENT "{\"source\": \"test.x\", \"detail-type\": \"Test\", \"id\": \"e1\", \"account\": \"123456789012\", \"region\": \"eu-west-1\", \"detail\": {\"id\": \"f1\", \"severity\": 5}}"
+#define EVENT \
+    "{\"source\": \"test.x\", \"detail-type\": \"Test\", \"id\": \"e1\", \"account\": \"123456789012\", \"region\": " \
+    "\"eu-west-1\", \"detail\": {\"id\": \"f1\", \"severity\": 5}}"
 
 static void runs(void) {
     bench b;
@@ -212,7 +242,9 @@ static void runs(void) {
         bench_close(&b);
     }
     CASE("events are reported in order, runs are under way together, within the limit") {
-        spec s[] = {{.name = "slow", .host = "t.later", .said = PB_READ}, {.name = "slower", .host = "t.later", .said = PB_READ}, {.name = "fast", .host = "t.now", .said = PB_READ}};
+        spec s[] = {{.name = "slow", .host = "t.later", .said = PB_READ},
+                    {.name = "slower", .host = "t.later", .said = PB_READ},
+                    {.name = "fast", .host = "t.now", .said = PB_READ}};
         CHECK(bench_open(&b, s, 3, false, 0));
         for (uint32_t i = 1; i <= 40; i++) bench_event(&b, i, i == 2 ? "{\"source\": \"other\"}" : EVENT);
         CHECK(b.most_at_once == ENGINE_RUNS_MAX);
@@ -226,8 +258,10 @@ static void runs(void) {
     CASE("the same finding has the same incident, another another") {
         CHECK(bench_open(&b, &(spec){.name = "one", .host = "t.now", .said = PB_READ}, 1, false, 0));
         bench_event(&b, 1, EVENT);
-        bench_event(&b, 2, "{\"source\": \"test.x\", \"detail-type\": \"Test\", \"id\": \"e2\", \"detail\": {\"id\": \"f1\"}}");
-        bench_event(&b, 3, "{\"source\": \"test.y\", \"detail-type\": \"Test\", \"id\": \"e2\", \"detail\": {\"id\": \"f1\"}}");
+        bench_event(
+            &b, 2, "{\"source\": \"test.x\", \"detail-type\": \"Test\", \"id\": \"e2\", \"detail\": {\"id\": \"f1\"}}");
+        bench_event(
+            &b, 3, "{\"source\": \"test.y\", \"detail-type\": \"Test\", \"id\": \"e2\", \"detail\": {\"id\": \"f1\"}}");
         bench_run(&b);
         CHECK(strlen(b.incidents) == 3 * 17);
         CHECK(memcmp(b.incidents, b.incidents + 17, 17) == 0 && memcmp(b.incidents, b.incidents + 34, 17) != 0);
@@ -257,7 +291,8 @@ static void limits(void) {
         bench_close(&b);
     }
     CASE("a timeout that comes while a failed step waits for its next try") {
-        CHECK(bench_open(&b, &(spec){.name = "p", .host = "t.fail", .said = PB_READ, .timeout_ms = 100, .retry = 5}, 1, false, 0));
+        CHECK(bench_open(&b, &(spec){.name = "p", .host = "t.fail", .said = PB_READ, .timeout_ms = 100, .retry = 5}, 1,
+                         false, 0));
         bench_event(&b, 1, EVENT);
         bench_run(&b);
         CHECK(strncmp(b.outcomes, "p=failed:", 9) == 0);
@@ -309,7 +344,8 @@ static void gates(void) {
         bench_close(&b);
     }
     CASE("a host that is not in the manifest, one that is not there") {
-        CHECK(!bench_open(&b, &(spec){.name = "p", .host = "t.now", .said = PB_READ, .no_manifest = true}, 1, false, 0));
+        CHECK(
+            !bench_open(&b, &(spec){.name = "p", .host = "t.now", .said = PB_READ, .no_manifest = true}, 1, false, 0));
         CHECK(b.err.n && strstr(b.err.s, "manifest does not name") != NULL);
         bench_close(&b);
         CHECK(!bench_open(&b, &(spec){.name = "p", .host = "t.gone", .said = PB_READ}, 1, false, 0));
@@ -317,7 +353,8 @@ static void gates(void) {
         bench_close(&b);
     }
     CASE("more than the playbook's effect is not let through") {
-        CHECK(bench_open(&b, &(spec){.name = "p", .host = "t.write", .said = PB_CONTAIN, .most = PB_NOTIFY}, 1, false, 0));
+        CHECK(bench_open(&b, &(spec){.name = "p", .host = "t.write", .said = PB_CONTAIN, .most = PB_NOTIFY}, 1, false,
+                         0));
         bench_event(&b, 1, EVENT);
         bench_run(&b);
         CHECK_STR(b.outcomes, "p=failed:forbidden ");
@@ -329,7 +366,8 @@ static void gates(void) {
 static void matching(void) {
     bench b;
     CASE("a condition that cannot be decided is a failed run; the others go on") {
-        spec s[] = {{.name = "bad", .host = "t.now", .said = PB_READ, .bad_match = true}, {.name = "good", .host = "t.now", .said = PB_READ}};
+        spec s[] = {{.name = "bad", .host = "t.now", .said = PB_READ, .bad_match = true},
+                    {.name = "good", .host = "t.now", .said = PB_READ}};
         CHECK(bench_open(&b, s, 2, false, 0));
         bench_event(&b, 1, "{\"source\": \"test.x\", \"detail-type\": \"Test\", \"detail\": {\"severity\": \"high\"}}");
         bench_run(&b);
@@ -338,21 +376,25 @@ static void matching(void) {
     }
     CASE("a list is bound item by item; without the list it cannot be decided") {
         CHECK(bench_open(&b, &(spec){.name = "p", .host = "t.now", .said = PB_READ, .each = true}, 1, false, 0));
-        bench_event(&b, 1, "{\"source\": \"test.x\", \"detail-type\": \"Test\", \"id\": \"e\", \"detail\": {\"findings\": [{\"id\": \"a\"}, {\"id\": \"b\"}, {}]}}");
+        bench_event(&b, 1,
+                    "{\"source\": \"test.x\", \"detail-type\": \"Test\", \"id\": \"e\", \"detail\": {\"findings\": "
+                    "[{\"id\": \"a\"}, {\"id\": \"b\"}, {}]}}");
         bench_event(&b, 2, EVENT);
         bench_run(&b);
         CHECK_STR(b.outcomes, "p=done: p=done: p=done: p=failed:could_not_decide ");
         bench_close(&b);
     }
     CASE("parameters: missing, unknown, set") {
-        CHECK(!bench_open(&b, &(spec){.name = "p", .host = "t.now", .said = PB_READ, .param = "alerts_channel"}, 1, false, 0));
+        CHECK(!bench_open(&b, &(spec){.name = "p", .host = "t.now", .said = PB_READ, .param = "alerts_channel"}, 1,
+                          false, 0));
         CHECK(b.err.n && strstr(b.err.s, "PB_PARAM_ALERTS_CHANNEL") != NULL);
         CHECK(!engine_set(b.engine, PB_STR("alert_channel"), PB_STR("x"), &b.err));
         CHECK(strstr(b.err.s, "did you mean `alerts_channel`?") != NULL);
         CHECK(engine_set(b.engine, PB_STR("alerts_channel"), PB_STR("x"), &b.err) && engine_ready(b.engine, &b.err));
         bench_close(&b);
         setenv("PB_PARAM_ALERTS_CHANNEL", "#x", 1);
-        CHECK(bench_open(&b, &(spec){.name = "p", .host = "t.now", .said = PB_READ, .param = "alerts_channel"}, 1, false, 0));
+        CHECK(bench_open(&b, &(spec){.name = "p", .host = "t.now", .said = PB_READ, .param = "alerts_channel"}, 1,
+                         false, 0));
         unsetenv("PB_PARAM_ALERTS_CHANNEL");
         bench_close(&b);
     }
@@ -370,7 +412,9 @@ static const char *cut_up(const char *text, size_t n) {
     for (;;) {
         pb_arena *a = pb_arena_new(EVENTS_ARENA);
         events_result r = events_next(e, a, &item);
-        if (r == EVENTS_ONE || r == EVENTS_BAD) at += (size_t)snprintf(out + at, sizeof out - at, "%u@%u:%s ", item.number, item.line, r == EVENTS_ONE ? "ok" : "bad");
+        if (r == EVENTS_ONE || r == EVENTS_BAD)
+            at += (size_t)snprintf(out + at, sizeof out - at, "%u@%u:%s ", item.number, item.line,
+                                   r == EVENTS_ONE ? "ok" : "bad");
         if (r == EVENTS_BAD && !item.error.n) at += (size_t)snprintf(out + at, sizeof out - at, "NO MESSAGE ");
         pb_arena_free(a);
         if (r != EVENTS_ONE && r != EVENTS_BAD) break;
@@ -380,7 +424,9 @@ static const char *cut_up(const char *text, size_t n) {
 }
 
 static void reading(void) {
-    static const struct { const char *name, *text, *want; } cases[] = {
+    static const struct {
+        const char *name, *text, *want;
+    } cases[] = {
         {"one, pretty-printed", "{\n  \"a\": {\n    \"b\": [1, 2]\n  }\n}\n", "1@1:ok "},
         {"JSON lines with empty ones", "{\"a\":1}\n\n  \n{\"b\":\"}{\\\"\"}\n{}", "1@1:ok 2@4:ok 3@5:ok "},
         {"without anything between", "{}{\"a\":[{}]}{}", "1@1:ok 2@1:ok 3@1:ok "},
@@ -428,7 +474,9 @@ static void reading(void) {
         }
     }
     CASE("what is no envelope says what it looks like") {
-        static const struct { const char *json, *want; } shapes[] = {
+        static const struct {
+            const char *json, *want;
+        } shapes[] = {
             {"{\"schemaVersion\": \"2.0\", \"accountId\": \"1\", \"type\": \"x\"}", "bare GuardDuty finding"},
             {"{\"SchemaVersion\": \"2018-10-08\", \"ProductArn\": \"x\"}", "bare Security Hub finding"},
             {"{\"eventSource\": \"s3\", \"eventName\": \"x\"}", "bare CloudTrail record"},

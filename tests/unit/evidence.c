@@ -1,4 +1,5 @@
-/* vm/evidence.c and vm/evidence_log.c: what documents say of a run, their bounds, and a log that is whole after anything. */
+/* vm/evidence.c and vm/evidence_log.c: what documents say of a run, their bounds, and a log that is whole after
+ * anything. */
 #include "tests/lib/check.h"
 
 #include "lang/image_write.h"
@@ -32,9 +33,20 @@ static bool make_program(void) {
     iw_emit(w, op_abc(OPCODE_LOADNONE, 1, 0, 0));
     iw_emit(w, op_abc(OPCODE_RETURN, 1, 0, 0));
     iw_function_end(w, 2);
-    iw_site_info sites[] = {
-        {.kind = SITE_ACTION, .function = action, .name = PB_STR("t.act"), .effect = PB_CONTAIN, .nargs = 1, .is_do = true, .line = 1, .title = PB_STR("t.act(i)")},
-        {.kind = SITE_HOST, .host = PB_STR("aws.ec2.DescribeInstances"), .name = PB_STR("aws.ec2.DescribeInstances"), .effect = PB_READ, .nargs = 1, .line = 1}};
+    iw_site_info sites[] = {{.kind = SITE_ACTION,
+                             .function = action,
+                             .name = PB_STR("t.act"),
+                             .effect = PB_CONTAIN,
+                             .nargs = 1,
+                             .is_do = true,
+                             .line = 1,
+                             .title = PB_STR("t.act(i)")},
+                            {.kind = SITE_HOST,
+                             .host = PB_STR("aws.ec2.DescribeInstances"),
+                             .name = PB_STR("aws.ec2.DescribeInstances"),
+                             .effect = PB_READ,
+                             .nargs = 1,
+                             .line = 1}};
     iw_site(w, &sites[0]);
     iw_site(w, &sites[1]);
     iw_manifest(w, sites[1].host, PB_READ);
@@ -46,8 +58,19 @@ static bool make_program(void) {
     iw_emit(w, op_abc(OPCODE_LOADNONE, 1, 0, 0));
     iw_emit(w, op_abc(OPCODE_RETURN, 1, 0, 0));
     iw_function_end(w, 2);
-    iw_event_info e = {.name = PB_STR("t.e"), .sources = iw_list(w, NULL, 0), .detail_types = iw_list(w, NULL, 0), .payload = PB_STR("detail"), .threat = PB_STR("type"), .detected = PB_STR("at")};
-    iw_playbook_info p = {.name = PB_STR("pb"), .version = PB_STR("1.2.3"), .controls = iw_list(w, &control, 1), .event = iw_event(w, &e), .match = match, .body = body, .effect = PB_CONTAIN};
+    iw_event_info e = {.name = PB_STR("t.e"),
+                       .sources = iw_list(w, NULL, 0),
+                       .detail_types = iw_list(w, NULL, 0),
+                       .payload = PB_STR("detail"),
+                       .threat = PB_STR("type"),
+                       .detected = PB_STR("at")};
+    iw_playbook_info p = {.name = PB_STR("pb"),
+                          .version = PB_STR("1.2.3"),
+                          .controls = iw_list(w, &control, 1),
+                          .event = iw_event(w, &e),
+                          .match = match,
+                          .body = body,
+                          .effect = PB_CONTAIN};
     iw_playbook(w, &p);
     if (iw_finish(w, &image) != IW_OK) return false;
     program = vm_program_load(image.data, image.len, arena, &err);
@@ -63,14 +86,33 @@ static pb_value json(const char *text) {
 }
 
 static evidence_run a_run(const vm_step *steps) {
-    pb_value event = json("{\"source\": \"aws.x\", \"detail-type\": \"T\", \"id\": \"e1\", \"time\": \"2026-01-02T03:04:05Z\", \"detail\": {\"type\": \"Trojan\", \"at\": \"2026-01-02T03:00:00Z\"}}");
-    return (evidence_run){.program = program, .event = event, .bound = pb_get_c(event, "detail"), .context = json("{\"id\": \"run-1\", \"incident_id\": \"INC-1\", \"account\": \"123456789012\"}"),
-                          .alert_id = PB_STR("f1"), .ran = true, .outcome = VM_DONE, .steps = steps, .record = json("{\"affected_resource\": \"arn:x\", \"other\": 1}"),
-                          .started_ms = 1000, .ended_ms = 3500};
+    pb_value event =
+        json("{\"source\": \"aws.x\", \"detail-type\": \"T\", \"id\": \"e1\", \"time\": \"2026-01-02T03:04:05Z\", "
+             "\"detail\": {\"type\": \"Trojan\", \"at\": \"2026-01-02T03:00:00Z\"}}");
+    return (evidence_run){.program = program,
+                          .event = event,
+                          .bound = pb_get_c(event, "detail"),
+                          .context =
+                              json("{\"id\": \"run-1\", \"incident_id\": \"INC-1\", \"account\": \"123456789012\"}"),
+                          .alert_id = PB_STR("f1"),
+                          .ran = true,
+                          .outcome = VM_DONE,
+                          .steps = steps,
+                          .record = json("{\"affected_resource\": \"arn:x\", \"other\": 1}"),
+                          .started_ms = 1000,
+                          .ended_ms = 3500};
 }
 
 static vm_step action(vm_step_status status, const char *result) {
-    return (vm_step){.number = 1, .site = 0, .effect = PB_CONTAIN, .is_do = true, .status = status, .attempts = 1, .started_ms = 1000, .ended_ms = 2000, .result = json(result)};
+    return (vm_step){.number = 1,
+                     .site = 0,
+                     .effect = PB_CONTAIN,
+                     .is_do = true,
+                     .status = status,
+                     .attempts = 1,
+                     .started_ms = 1000,
+                     .ended_ms = 2000,
+                     .result = json(result)};
 }
 
 static const char *text_at(json_object *o, const char *pointer) {
@@ -81,8 +123,15 @@ static const char *text_at(json_object *o, const char *pointer) {
 
 static void documents(void) {
     CASE("a document says what happened") {
-        vm_step call = {.number = 2, .site = 1, .effect = PB_READ, .status = STEP_OK, .attempts = 2, .started_ms = 1100, .ended_ms = 1300,
-                        .meta = json("{\"request_id\": \"r-1\", \"http_status\": 200, \"region\": \"eu-west-1\"}"), .args = json("{\"Password\": \"hunter2\"}")};
+        vm_step call = {.number = 2,
+                        .site = 1,
+                        .effect = PB_READ,
+                        .status = STEP_OK,
+                        .attempts = 2,
+                        .started_ms = 1100,
+                        .ended_ms = 1300,
+                        .meta = json("{\"request_id\": \"r-1\", \"http_status\": 200, \"region\": \"eu-west-1\"}"),
+                        .args = json("{\"Password\": \"hunter2\"}")};
         vm_step act = action(STEP_OK, "{\"changed\": true, \"detail\": \"cut\"}");
         pb_value target = pb_string_c("i-1");
         act.args = (pb_value){.kind = PB_LIST, .n = 1, .u.items = &target};
@@ -112,7 +161,13 @@ static void documents(void) {
         json_object_put(o);
     }
     CASE("the status of a remediation") {
-        static const struct { vm_step_status step; const char *result; vm_outcome outcome; bool dry, interrupted; const char *want; } cases[] = {
+        static const struct {
+            vm_step_status step;
+            const char *result;
+            vm_outcome outcome;
+            bool dry, interrupted;
+            const char *want;
+        } cases[] = {
             {STEP_OK, "{\"changed\": true}", VM_DONE, false, false, "remediated"},
             {STEP_OK, "{\"changed\": false}", VM_DONE, false, false, "already_remediated"},
             {STEP_OK, "{}", VM_DONE, false, false, "remediated"},
@@ -189,7 +244,8 @@ static void append_for_ever(void) {
     line[sizeof line - 2] = '"';
     pb_arena *a = pb_arena_new(0);
     evidence_log *l = evidence_open(dir, a, &err);
-    while (l && evidence_append(l, line, sizeof line - 1, a, &err)) {}
+    while (l && evidence_append(l, line, sizeof line - 1, a, &err)) {
+    }
     _exit(1);
 }
 

@@ -1,11 +1,11 @@
-/* Timers, watches and transfers of vm/loop.c against real servers: libmicrohttpd for well-behaved answers, a thread with a
- * bare socket for broken ones. */
-#include "tests/lib/check.h"
+/* Timers, watches and transfers of vm/loop.c against real servers: libmicrohttpd for well-behaved answers, a thread
+ * with a bare socket for broken ones. */
 #include "vm/loop.h"
+#include "tests/lib/check.h"
 
 #include <arpa/inet.h>
-#include <microhttpd.h>
 #include <dlfcn.h>
+#include <microhttpd.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -50,7 +50,8 @@ static void timers(void) {
         pb_timer *gone = pb_timer_start(t.loop, 7, on_mark, &d);
         pb_timer_cancel(gone);
         int64_t start = pb_loop_mono_ms();
-        while (pb_loop_turn(t.loop)) {}
+        while (pb_loop_turn(t.loop)) {
+        }
         CHECK_STR(t.text, "abc");
         CHECK(pb_loop_mono_ms() - start >= 19);
         pb_loop_free(t.loop);
@@ -60,9 +61,11 @@ static void timers(void) {
         mark a = {&t, 'a'}, k = {&t, 'k'}, v = {&t, 'v'};
         pb_timer_start(t.loop, 0, on_kill, &k);
         t.victim = pb_timer_start(t.loop, 0, on_mark, &v);
-        while (pb_loop_turn(t.loop)) {}
+        while (pb_loop_turn(t.loop)) {
+        }
         pb_timer_start(t.loop, 0, on_again, &a);
-        while (pb_loop_turn(t.loop)) {}
+        while (pb_loop_turn(t.loop)) {
+        }
         CHECK_STR(t.text, "kaa");
         pb_loop_free(t.loop);
     }
@@ -76,10 +79,13 @@ static void timers(void) {
             all[i] = pb_timer_start(t.loop, (int64_t)(seed >> 16) % 5, on_mark, &m);
         }
         for (int i = 0; i < 1000; i++) {
-            if (i % 25 == 0) left++;
-            else pb_timer_cancel(all[i]);
+            if (i % 25 == 0)
+                left++;
+            else
+                pb_timer_cancel(all[i]);
         }
-        while (pb_loop_turn(t.loop)) {}
+        while (pb_loop_turn(t.loop)) {
+        }
         CHECK(t.n == left);
         pb_loop_free(t.loop);
     }
@@ -119,8 +125,9 @@ static mhd lib;
 #define GET(member, name) (*(void **)&lib.member = dlsym(h, name)) != NULL
 static bool mhd_open(void) {
     void *h = dlopen("libmicrohttpd.so.12", RTLD_NOW);
-    return h && GET(start, "MHD_start_daemon") && GET(stop, "MHD_stop_daemon") && GET(make, "MHD_create_response_from_buffer") &&
-           GET(queue, "MHD_queue_response") && GET(destroy, "MHD_destroy_response") && GET(header, "MHD_add_response_header") &&
+    return h && GET(start, "MHD_start_daemon") && GET(stop, "MHD_stop_daemon") &&
+           GET(make, "MHD_create_response_from_buffer") && GET(queue, "MHD_queue_response") &&
+           GET(destroy, "MHD_destroy_response") && GET(header, "MHD_add_response_header") &&
            GET(lookup, "MHD_lookup_connection_value") && GET(info, "MHD_get_daemon_info");
 }
 
@@ -130,8 +137,8 @@ typedef struct upload {
 } upload;
 
 /* Answers "METHOD PATH BODY", or as the path says. */
-static enum MHD_Result answer(void *cls, struct MHD_Connection *c, const char *url, const char *method, const char *version,
-                              const char *data, size_t *size, void **state) {
+static enum MHD_Result answer(void *cls, struct MHD_Connection *c, const char *url, const char *method,
+                              const char *version, const char *data, size_t *size, void **state) {
     static char big[100000], text[1024];
     upload *u = *state;
     (void)cls, (void)version;
@@ -185,7 +192,8 @@ static void bad_start(bad *b) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t n = sizeof a;
     b->fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(b->fd, (struct sockaddr *)&a, n) || listen(b->fd, 1) || getsockname(b->fd, (struct sockaddr *)&a, &n)) abort();
+    if (bind(b->fd, (struct sockaddr *)&a, n) || listen(b->fd, 1) || getsockname(b->fd, (struct sockaddr *)&a, &n))
+        abort();
     b->port = ntohs(a.sin_port);
     pthread_create(&b->thread, NULL, bad_main, b);
 }
@@ -220,12 +228,20 @@ static void on_done(void *ctx, const pb_http_response *r) {
     o->cancel = NULL;
 }
 
-static pb_http *start(pb_loop *l, const char *method, int port, const char *path, const char *body, int64_t ms, size_t max, result *o) {
+static pb_http *start(pb_loop *l, const char *method, int port, const char *path, const char *body, int64_t ms,
+                      size_t max, result *o) {
     char url[256];
     const char *err = NULL;
     pb_header h = {PB_STR("X-Empty"), PB_STR("")};
     snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, path);
-    pb_http_request q = {.method = method, .url = url, .headers = &h, .nheaders = 1, .body = pb_str_c(body), .timeout_ms = ms, .connect_ms = ms, .max_response = max};
+    pb_http_request q = {.method = method,
+                         .url = url,
+                         .headers = &h,
+                         .nheaders = 1,
+                         .body = pb_str_c(body),
+                         .timeout_ms = ms,
+                         .connect_ms = ms,
+                         .max_response = max};
     pb_http *t = pb_http_start(l, &q, on_done, o, &err);
     if (!t) snprintf(o->message, sizeof o->message, "%s", err);
     return t;
@@ -235,7 +251,8 @@ static void once(pb_loop *l, const char *method, int port, const char *path, con
     memset(o, 0, sizeof *o);
     start(l, method, port, path, body, 3000, 50000, o);
     CHECK(o->calls == 0);
-    while (pb_loop_turn(l)) {}
+    while (pb_loop_turn(l)) {
+    }
     CHECK(o->calls == 1);
 }
 
@@ -275,7 +292,8 @@ static void good_server(pb_loop *l, int port) {
             if (i == 1) many[0].cancel = t;
             if (i == 2) pb_http_cancel(t);
         }
-        while (pb_loop_turn(l)) {}
+        while (pb_loop_turn(l)) {
+        }
         int calls = 0;
         for (int i = 0; i < 50; i++) calls += many[i].calls;
         CHECK(many[2].calls == 0);
@@ -284,7 +302,12 @@ static void good_server(pb_loop *l, int port) {
 }
 
 static void bad_servers(pb_loop *l) {
-    static const struct { const char *name, *say; bool hang; int trickle_ms; pb_http_error want; } cases[] = {
+    static const struct {
+        const char *name, *say;
+        bool hang;
+        int trickle_ms;
+        pb_http_error want;
+    } cases[] = {
         {"no answer", "", false, 0, HTTP_CLOSED},
         {"half a head", "HTTP/1.1 200 OK\r\nConte", false, 0, HTTP_CLOSED},
         {"half a body", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", false, 0, HTTP_CLOSED},
@@ -292,7 +315,8 @@ static void bad_servers(pb_loop *l) {
         {"garbage", "\x16\x03\x01\x02garbage garbage garbage\r\n\r\n", false, 0, HTTP_PROTOCOL},
         {"silence", "", true, 0, HTTP_TIMEOUT},
         {"silence after the head", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true, 0, HTTP_TIMEOUT},
-        {"a byte now and then", "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", true, 20, HTTP_TIMEOUT},
+        {"a byte now and then", "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+         true, 20, HTTP_TIMEOUT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         CASE(cases[i].name) {
@@ -301,7 +325,8 @@ static void bad_servers(pb_loop *l) {
             bad_start(&b);
             int64_t begun = pb_loop_mono_ms();
             start(l, "POST", b.port, "/path?token=SECRET", "body", 400, 1000, &o);
-            while (pb_loop_turn(l)) {}
+            while (pb_loop_turn(l)) {
+            }
             CHECK(o.calls == 1);
             if (o.error != cases[i].want) printf("# %s: error %d: %s\n", cases[i].name, o.error, o.message);
             CHECK(o.error == cases[i].want);
@@ -320,7 +345,8 @@ static void bad_servers(pb_loop *l) {
         result o = {0};
         bad_start(&b);
         start(l, "GET", b.port, "/", NULL, 2000, 1000, &o);
-        while (pb_loop_turn(l)) {}
+        while (pb_loop_turn(l)) {
+        }
         CHECK(o.error == HTTP_TOO_LARGE);
         bad_stop(&b);
     }
@@ -334,15 +360,24 @@ static void refused(pb_loop *l) {
         CHECK_STR(o.message, "no connection to 127.0.0.1:1: Connection refused");
     }
     CASE("addresses and headers that are not taken") {
-        static const char *const urls[] = {"ftp://127.0.0.1/", "file:///etc/passwd", "http://user:pw@127.0.0.1/", "http://", "127.0.0.1", "http://a b/", "http://a/\r\nX: y"};
+        static const char *const urls[] = {"ftp://127.0.0.1/", "file:///etc/passwd", "http://user:pw@127.0.0.1/",
+                                           "http://",          "127.0.0.1",          "http://a b/",
+                                           "http://a/\r\nX: y"};
         const char *err = NULL;
         for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
-            pb_http_request q = {.method = "GET", .url = urls[i], .timeout_ms = 100, .connect_ms = 100, .max_response = 10};
+            pb_http_request q = {
+                .method = "GET", .url = urls[i], .timeout_ms = 100, .connect_ms = 100, .max_response = 10};
             CHECK(pb_http_start(l, &q, on_done, &o, &err) == NULL);
             CHECK(err != NULL);
         }
         pb_header h[] = {{PB_STR("X"), PB_STR("a\r\nY: b")}};
-        pb_http_request q = {.method = "GET", .url = "http://127.0.0.1:1/", .headers = h, .nheaders = 1, .timeout_ms = 100, .connect_ms = 100, .max_response = 10};
+        pb_http_request q = {.method = "GET",
+                             .url = "http://127.0.0.1:1/",
+                             .headers = h,
+                             .nheaders = 1,
+                             .timeout_ms = 100,
+                             .connect_ms = 100,
+                             .max_response = 10};
         CHECK(pb_http_start(l, &q, on_done, &o, &err) == NULL);
     }
     CASE("an answer that is not TLS is no trusted connection") {
@@ -354,7 +389,8 @@ static void refused(pb_loop *l) {
         snprintf(url, sizeof url, "https://127.0.0.1:%d/", b.port);
         pb_http_request q = {.method = "GET", .url = url, .timeout_ms = 2000, .connect_ms = 2000, .max_response = 10};
         CHECK(pb_http_start(l, &q, on_done, &o, &err) != NULL);
-        while (pb_loop_turn(l)) {}
+        while (pb_loop_turn(l)) {
+        }
         CHECK(o.error == HTTP_TLS && !o.sent);
         bad_stop(&b);
     }
@@ -366,7 +402,8 @@ int main(void) {
     CASE("a server to talk to") CHECK(mhd_open());
     if (!check_done()) {
         setenv("http_proxy", "http://127.0.0.1:9", 1); /* must not be used for loopback */
-        struct MHD_Daemon *d = lib.start(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, 0, NULL, NULL, answer, NULL, MHD_OPTION_END);
+        struct MHD_Daemon *d =
+            lib.start(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, 0, NULL, NULL, answer, NULL, MHD_OPTION_END);
         const union MHD_DaemonInfo *info = d ? lib.info(d, MHD_DAEMON_INFO_BIND_PORT) : NULL;
         if (info) good_server(l, info->port);
         if (d) lib.stop(d);
