@@ -10,7 +10,7 @@
 
 #include "stdlib/sim/sim.h"
 
-static const sim_service *const services[] = {&sim_ec2, &sim_iam, &sim_s3, &sim_s3control, &sim_sts,
+static const sim_service *const services[] = {&sim_ec2, &sim_iam, &sim_s3,        &sim_s3control,  &sim_sts,
                                               &sim_ssm, &sim_sns, &sim_guardduty, &sim_securityhub};
 enum { SERVICES = sizeof services / sizeof *services, SAME_SIGNING_NAME_MAX = 16 };
 
@@ -56,28 +56,44 @@ static void service_set(passage *p, aws_service number) {
 
 static bool is_s3control(const aws_incoming *in) { return str_starts(in->path, "/v20180820/"); }
 
-static aws_service by_name(const passage *p, const char *name) { return aws_service_find(p->sim->model, pb_str_c(name)); }
+static aws_service by_name(const passage *p, const char *name) {
+    return aws_service_find(p->sim->model, pb_str_c(name));
+}
+
+/* A form says the API's version, which tells services apart that have operations of the same name (elb and elbv2). */
+static bool version_fits(const passage *p, aws_service s) {
+    aws_service_info info;
+    aws_service_get(p->sim->model, s, &info);
+    if (info.protocol != AWS_QUERY && info.protocol != AWS_EC2) return true;
+    pb_str v = pb_printf(p->call.arena, "Version=%.*s", PB_ARG(info.api_version)), body = p->in.body,
+           query = p->in.query;
+    return v.s && ((body.n && memmem(body.s, body.n, v.s, v.n)) || (query.n && memmem(query.s, query.n, v.s, v.n)));
+}
+
+static bool knows_request(passage *p, aws_service s) {
+    aws_error ignored = {0};
+    pb_value input;
+    aws_op op = 0;
+    return version_fits(p, s) &&
+           (aws_request_read(p->call.arena, p->sim->model, s, &p->in, &op, &input, &ignored) || op);
+}
 
 /* S3 and S3 Control sign with one name; among others that share one, the first that knows the request. */
 static void service_by_signature(passage *p) {
-    if (pb_str_is(p->claim.service, "s3")) {
+    const aws_model *m = p->sim->model;
+    pb_str name = p->claim.service;
+    if (pb_str_is(name, "s3")) {
         service_set(p, by_name(p, is_s3control(&p->in) ? "s3control" : "s3"));
         return;
     }
-    aws_service first = aws_service_by_signing_name(p->sim->model, p->claim.service, 0);
-    for (uint32_t nth = 0; nth < SAME_SIGNING_NAME_MAX; nth++) {
-        aws_service s = aws_service_by_signing_name(p->sim->model, p->claim.service, nth);
-        aws_error ignored;
-        pb_value input;
-        aws_op op = 0;
+    service_set(p, aws_service_by_signing_name(m, name, 0));
+    for (uint32_t nth = 0; nth < SAME_SIGNING_NAME_MAX && aws_service_by_signing_name(m, name, 1); nth++) {
+        aws_service s = aws_service_by_signing_name(m, name, nth);
         if (!s) break;
-        if (nth == 0 && !aws_service_by_signing_name(p->sim->model, p->claim.service, 1)) break;
-        if (aws_request_read(p->call.arena, p->sim->model, s, &p->in, &op, &input, &ignored) || op) {
-            service_set(p, s);
-            return;
-        }
+        if (!knows_request(p, s)) continue;
+        service_set(p, s);
+        break;
     }
-    service_set(p, first);
 }
 
 /* An unsigned request shows its protocol only: enough to word the refusal. */
@@ -85,10 +101,14 @@ static void service_by_looks(passage *p) {
     pb_str target = sim_header(&p->in, "x-amz-target"), type = sim_header(&p->in, "content-type");
     bool form = str_starts(type, "application/x-www-form-urlencoded");
     const char *name = is_s3control(&p->in) ? "s3control" : "s3";
-    if (target.n) name = "ssm";
-    else if (str_starts(type, "application/json")) name = "guardduty";
-    else if (form && memmem(p->in.body.s, p->in.body.n, "Version=2016-11-15", 18)) name = "ec2";
-    else if (form) name = "sts";
+    if (target.n)
+        name = "ssm";
+    else if (str_starts(type, "application/json"))
+        name = "guardduty";
+    else if (form && memmem(p->in.body.s, p->in.body.n, "Version=2016-11-15", 18))
+        name = "ec2";
+    else if (form)
+        name = "sts";
     service_set(p, by_name(p, name));
 }
 
@@ -162,8 +182,13 @@ static bool known_key(passage *p, sigv4_credentials *known) {
 }
 
 static sigv4_request signed_request(const aws_incoming *in) {
-    return (sigv4_request){.method = in->method.s, .host = in->host, .path = in->path, .query = in->query,
-                           .headers = in->headers, .nheaders = in->nheaders, .body = in->body};
+    return (sigv4_request){.method = in->method.s,
+                           .host = in->host,
+                           .path = in->path,
+                           .query = in->query,
+                           .headers = in->headers,
+                           .nheaders = in->nheaders,
+                           .body = in->body};
 }
 
 /* S3's anonymous requests go on, with a caller that has no name. */
@@ -202,6 +227,10 @@ static void read_request(passage *p) {
         return;
     }
     if (!aws_request_read(c->arena, p->sim->model, p->number, &p->in, &p->op, &c->in, &err)) {
+        if (!p->op && style_of(p) == SIGV4_STYLE_S3 && pb_str_is(err.code, "UnknownOperationException"))
+            err = (aws_error){.code = PB_STR("MethodNotAllowed"),
+                              .message = PB_STR("The specified method is not allowed against this resource."),
+                              .status = 405};
         c->failed = true;
         c->err = err;
         if (c->err.status <= 0) c->err.status = 400;
@@ -210,13 +239,14 @@ static void read_request(passage *p) {
     pb_str op = aws_op_name(p->sim->model, p->op);
     c->row = p->service ? row_of(p->service, op) : NULL;
     if (!c->row)
-        sim_fail(c, 501, "NotImplemented", "the simulated account does not keep state for %.*s.%.*s", PB_ARG(p->info.name),
-                 PB_ARG(op));
+        sim_fail(c, 501, "NotImplemented", "the simulated account does not keep state for %.*s.%.*s",
+                 PB_ARG(p->info.name), PB_ARG(op));
 }
 
 /* A fault takes the place of the answer, once for each time it was asked for. */
 static const sim_fault *fault_due(passage *p) {
-    pb_str name = pb_printf(p->call.arena, "%.*s.%.*s", PB_ARG(p->info.name), PB_ARG(aws_op_name(p->sim->model, p->op)));
+    pb_str name =
+        pb_printf(p->call.arena, "%.*s.%.*s", PB_ARG(p->info.name), PB_ARG(aws_op_name(p->sim->model, p->op)));
     for (size_t i = 0; i < p->sim->nfaults; i++) {
         sim_fault *f = &p->sim->faults[i];
         if (f->left <= 0 || !pb_str_eq(f->operation, name)) continue;
@@ -230,8 +260,8 @@ static int fault_status(pb_str code, aws_protocol protocol) {
     static const struct {
         const char *begins;
         int status;
-    } known[] = {{"Internal", 500}, {"ServiceUnavailable", 503}, {"Unavailable", 503}, {"SlowDown", 503},
-                 {"AccessDenied", 403}, {"Unauthorized", 403}, {"ExpiredToken", 403}, {"TooManyRequests", 429}};
+    } known[] = {{"Internal", 500},     {"ServiceUnavailable", 503}, {"Unavailable", 503},  {"SlowDown", 503},
+                 {"AccessDenied", 403}, {"Unauthorized", 403},       {"ExpiredToken", 403}, {"TooManyRequests", 429}};
     if (pb_str_is(code, "RequestLimitExceeded") && protocol == AWS_EC2) return 503;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (str_starts(code, known[i].begins)) return known[i].status;
@@ -247,7 +277,10 @@ static void authorize(passage *p) {
     }
     pb_str action = pb_printf(c->arena, "%.*s:%.*s", PB_ARG(p->info.signing_name), PB_ARG(op));
     if (action.s && policy_denies_caller(c, action))
-        sim_fail(c, 403, p->info.protocol == AWS_EC2 ? "UnauthorizedOperation" : p->info.protocol >= AWS_JSON && p->info.protocol != AWS_REST_XML ? "AccessDeniedException" : "AccessDenied",
+        sim_fail(c, 403,
+                 p->info.protocol == AWS_EC2                                        ? "UnauthorizedOperation"
+                 : p->info.protocol >= AWS_JSON && p->info.protocol != AWS_REST_XML ? "AccessDeniedException"
+                                                                                    : "AccessDenied",
                  "User: %.*s is not authorized to perform: %.*s with an explicit deny in an identity-based policy",
                  PB_ARG(c->caller.arn), PB_ARG(action));
 }
@@ -295,8 +328,8 @@ static pb_value in_transaction(passage *p, const aws_incoming *as_sent, sigv4_pr
 
 static bool count_call(passage *p) {
     pb_str op = p->op ? aws_op_name(p->sim->model, p->op) : PB_STR("?");
-    return state_count(p->sim->state, p->info.name.n ? p->info.name : PB_STR("?"), op, p->call.changed && !p->call.failed,
-                       p->call.failed);
+    return state_count(p->sim->state, p->info.name.n ? p->info.name : PB_STR("?"), op,
+                       p->call.changed && !p->call.failed, p->call.failed);
 }
 
 static pb_value transact(passage *p, const aws_incoming *as_sent, sigv4_problem problem) {
@@ -304,7 +337,8 @@ static pb_value transact(passage *p, const aws_incoming *as_sent, sigv4_problem 
     if (!state_begin(s)) return sim_fail(&p->call, 500, "InternalError", "the state could not be opened for writing");
     p->request_id = sim_uuid(&p->call, "request");
     pb_value out = in_transaction(p, as_sent, problem);
-    if (pb_arena_failed(p->call.arena)) sim_fail(&p->call, 500, "InternalError", "the request needs more memory than is allowed");
+    if (pb_arena_failed(p->call.arena))
+        sim_fail(&p->call, 500, "InternalError", "the request needs more memory than is allowed");
     if (p->call.failed) {
         state_rollback(s);
         state_begin(s);
@@ -335,7 +369,8 @@ static void answer(passage *p, pb_value output, sim_answer *out) {
         return;
     }
     if (!p->number) service_set(p, by_name(p, "sts")); /* an unknown service is refused in the commonest protocol */
-    bool ok = aws_response_write(c->arena, p->sim->model, p->number, p->op, output, c->failed ? &c->err : NULL, p->request_id, r);
+    bool ok = aws_response_write(c->arena, p->sim->model, p->number, p->op, output, c->failed ? &c->err : NULL,
+                                 p->request_id, r);
     if (!ok && !c->failed) {
         sim_fail(c, 500, "InternalError", "the answer does not fit the operation's output");
         ok = aws_response_write(c->arena, p->sim->model, p->number, p->op, PB_NONE_VALUE, &c->err, p->request_id, r);
@@ -363,17 +398,22 @@ static int64_t wall_ms(void) {
 
 void sim_answer_request(sim *s, pb_arena *a, const aws_incoming *in, sim_answer *out) {
     passage p = {.sim = s, .in = *in};
-    p.call = (sim_call){.sim = s, .state = s->state, .arena = a, .account = s->account, .now = wall_ms(), .http = &p.in};
+    p.call =
+        (sim_call){.sim = s, .state = s->state, .arena = a, .account = s->account, .now = wall_ms(), .http = &p.in};
     sigv4_request r = signed_request(in);
     sigv4_problem problem = sigv4_parse_authorization(a, &r, &p.claim);
     p.call.region = problem == SIGV4_OK ? p.claim.region : s->region;
     p.call.partition = aws_partition(s->model, p.call.region);
     if (!p.call.partition.n) p.call.partition = PB_STR("aws");
-    if (problem == SIGV4_OK) service_by_signature(&p);
-    else service_by_looks(&p);
+    if (problem == SIGV4_OK)
+        service_by_signature(&p);
+    else
+        service_by_looks(&p);
     pb_value output = PB_NONE_VALUE;
-    if (pb_str_is(p.info.name, "s3") && !s3_route(a, &p.in)) sim_fail(&p.call, 400, "InvalidURI", "Couldn't parse the specified URI.");
-    else output = transact(&p, in, problem);
+    if (pb_str_is(p.info.name, "s3") && !s3_route(a, &p.in))
+        sim_fail(&p.call, 400, "InvalidURI", "Couldn't parse the specified URI.");
+    else
+        output = transact(&p, in, problem);
     answer(&p, output, out);
     log_call(&p, out);
 }

@@ -9,11 +9,11 @@
 /* How one type of resource is kept, named and missed. */
 typedef struct ec2_type {
     sim_kind kind;
-    const char *prefix, *member;          /* "i-", "InstanceId" */
-    const char *not_found, *malformed;    /* error codes */
-    const char *missing;                  /* printf format of the message; takes the id */
-    const char *resource_type;            /* in tag specifications and DescribeTags */
-    const char *parent;                   /* path in the value to what it is kept under, or NULL */
+    const char *prefix, *member;       /* "i-", "InstanceId" */
+    const char *not_found, *malformed; /* error codes */
+    const char *missing;               /* printf format of the message; takes the id */
+    const char *resource_type;         /* in tag specifications and DescribeTags */
+    const char *parent;                /* path in the value to what it is kept under, or NULL */
 } ec2_type;
 extern const ec2_type ec2_vpc, ec2_subnet, ec2_group, ec2_rule, ec2_eni, ec2_instance, ec2_volume, ec2_snapshot,
     ec2_address, ec2_acl;
@@ -25,9 +25,9 @@ typedef struct ec2_filter {
 /* What a Describe operation that has nothing special needs. */
 typedef struct ec2_listing {
     const ec2_type *type;
-    const char *ids;            /* input member with ids; NULL: none */
-    const char *list;           /* output member */
-    const ec2_filter *filters;  /* ends with a NULL name */
+    const char *ids;                           /* input member with ids; NULL: none */
+    const char *list;                          /* output member */
+    const ec2_filter *filters;                 /* ends with a NULL name */
     pb_value (*view)(sim_call *c, pb_value v); /* stored to shown; NULL: the same */
 } ec2_listing;
 
@@ -60,7 +60,7 @@ pb_value ec2_default_subnet(sim_call *c, pb_str zone);
 /* A new interface in a subnet, not attached. groups: a list of ids, empty for the VPC's default group. */
 pb_value ec2_eni_new(sim_call *c, pb_value subnet, pb_value groups, pb_str description, pb_value tags, pb_str ip);
 pb_value ec2_eni_attached(sim_call *c, pb_value eni, pb_str instance, int64_t index, bool delete_with);
-pb_value ec2_eni_public(sim_call *c, pb_value eni); /* gives it an address of its own */
+pb_value ec2_eni_public(sim_call *c, pb_value eni);             /* gives it an address of its own */
 pb_value ec2_group_refs(sim_call *c, pb_value ids, pb_str vpc); /* [{GroupId, GroupName}] of ids in a VPC */
 pb_value ec2_enis_of(sim_call *c, pb_str instance);
 pb_value ec2_eni_view(sim_call *c, pb_value v);

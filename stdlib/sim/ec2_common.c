@@ -1,24 +1,89 @@
 /*
- * ec2_common.c - what every kind of EC2 resource has: an id that is looked up and missed in its own words, tags, filters,
- * and a Describe operation.
+ * ec2_common.c - what every kind of EC2 resource has: an id that is looked up and missed in its own words, tags,
+ * filters, and a Describe operation.
  */
 #include <arpa/inet.h>
 
 #include "stdlib/sim/ec2.h"
 
-const ec2_type ec2_vpc = {K_VPC, "vpc-", "VpcId", "InvalidVpcID.NotFound", "InvalidVpcId.Malformed", "The vpc ID '%.*s' does not exist", "vpc", NULL};
-const ec2_type ec2_subnet = {K_SUBNET, "subnet-", "SubnetId", "InvalidSubnetID.NotFound", "InvalidSubnetId.Malformed", "The subnet ID '%.*s' does not exist", "subnet", NULL};
-const ec2_type ec2_group = {K_GROUP, "sg-", "GroupId", "InvalidGroup.NotFound", "InvalidGroupId.Malformed", "The security group '%.*s' does not exist", "security-group", "VpcId"};
-const ec2_type ec2_rule = {K_RULE, "sgr-", "SecurityGroupRuleId", "InvalidSecurityGroupRuleId.NotFound", "InvalidSecurityGroupRuleId.Malformed", "The security group rule ID '%.*s' does not exist", "security-group-rule", "GroupId"};
-const ec2_type ec2_eni = {K_ENI, "eni-", "NetworkInterfaceId", "InvalidNetworkInterfaceID.NotFound", "InvalidNetworkInterfaceId.Malformed", "The networkInterface ID '%.*s' does not exist", "network-interface", "Attachment.InstanceId"};
-const ec2_type ec2_instance = {K_INSTANCE, "i-", "InstanceId", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed", "The instance ID '%.*s' does not exist", "instance", NULL};
-const ec2_type ec2_volume = {K_VOLUME, "vol-", "VolumeId", "InvalidVolume.NotFound", "InvalidParameterValue", "The volume '%.*s' does not exist.", "volume", "Attachments.0.InstanceId"};
-const ec2_type ec2_snapshot = {K_SNAPSHOT, "snap-", "SnapshotId", "InvalidSnapshot.NotFound", "InvalidSnapshotID.Malformed", "The snapshot '%.*s' does not exist.", "snapshot", NULL};
-const ec2_type ec2_address = {K_ADDRESS, "eipalloc-", "AllocationId", "InvalidAllocationID.NotFound", "InvalidAllocationID.NotFound", "The allocation ID '%.*s' does not exist", "elastic-ip", NULL};
-const ec2_type ec2_acl = {K_ACL, "acl-", "NetworkAclId", "InvalidNetworkAclID.NotFound", "InvalidNetworkAclId.Malformed", "The networkAcl ID '%.*s' does not exist", "network-acl", NULL};
+const ec2_type ec2_vpc = {
+    K_VPC, "vpc-", "VpcId", "InvalidVpcID.NotFound", "InvalidVpcId.Malformed", "The vpc ID '%.*s' does not exist",
+    "vpc", NULL};
+const ec2_type ec2_subnet = {K_SUBNET,
+                             "subnet-",
+                             "SubnetId",
+                             "InvalidSubnetID.NotFound",
+                             "InvalidSubnetId.Malformed",
+                             "The subnet ID '%.*s' does not exist",
+                             "subnet",
+                             NULL};
+const ec2_type ec2_group = {K_GROUP,
+                            "sg-",
+                            "GroupId",
+                            "InvalidGroup.NotFound",
+                            "InvalidGroupId.Malformed",
+                            "The security group '%.*s' does not exist",
+                            "security-group",
+                            "VpcId"};
+const ec2_type ec2_rule = {K_RULE,
+                           "sgr-",
+                           "SecurityGroupRuleId",
+                           "InvalidSecurityGroupRuleId.NotFound",
+                           "InvalidSecurityGroupRuleId.Malformed",
+                           "The security group rule ID '%.*s' does not exist",
+                           "security-group-rule",
+                           "GroupId"};
+const ec2_type ec2_eni = {K_ENI,
+                          "eni-",
+                          "NetworkInterfaceId",
+                          "InvalidNetworkInterfaceID.NotFound",
+                          "InvalidNetworkInterfaceId.Malformed",
+                          "The networkInterface ID '%.*s' does not exist",
+                          "network-interface",
+                          "Attachment.InstanceId"};
+const ec2_type ec2_instance = {K_INSTANCE,
+                               "i-",
+                               "InstanceId",
+                               "InvalidInstanceID.NotFound",
+                               "InvalidInstanceID.Malformed",
+                               "The instance ID '%.*s' does not exist",
+                               "instance",
+                               NULL};
+const ec2_type ec2_volume = {K_VOLUME,
+                             "vol-",
+                             "VolumeId",
+                             "InvalidVolume.NotFound",
+                             "InvalidParameterValue",
+                             "The volume '%.*s' does not exist.",
+                             "volume",
+                             "Attachments.0.InstanceId"};
+const ec2_type ec2_snapshot = {K_SNAPSHOT,
+                               "snap-",
+                               "SnapshotId",
+                               "InvalidSnapshot.NotFound",
+                               "InvalidSnapshotID.Malformed",
+                               "The snapshot '%.*s' does not exist.",
+                               "snapshot",
+                               NULL};
+const ec2_type ec2_address = {K_ADDRESS,
+                              "eipalloc-",
+                              "AllocationId",
+                              "InvalidAllocationID.NotFound",
+                              "InvalidAllocationID.NotFound",
+                              "The allocation ID '%.*s' does not exist",
+                              "elastic-ip",
+                              NULL};
+const ec2_type ec2_acl = {K_ACL,
+                          "acl-",
+                          "NetworkAclId",
+                          "InvalidNetworkAclID.NotFound",
+                          "InvalidNetworkAclId.Malformed",
+                          "The networkAcl ID '%.*s' does not exist",
+                          "network-acl",
+                          NULL};
 
-static const ec2_type *const types[] = {&ec2_vpc, &ec2_subnet, &ec2_group, &ec2_rule, &ec2_eni, &ec2_instance,
-                                        &ec2_volume, &ec2_snapshot, &ec2_address, &ec2_acl};
+static const ec2_type *const types[] = {&ec2_vpc,      &ec2_subnet, &ec2_group,    &ec2_rule,    &ec2_eni,
+                                        &ec2_instance, &ec2_volume, &ec2_snapshot, &ec2_address, &ec2_acl};
 enum { TYPES = sizeof types / sizeof *types };
 
 /* ---- one resource ---- */
@@ -67,12 +132,15 @@ void ec2_put(sim_call *c, const ec2_type *t, pb_value v) {
     sim_put(c, t->kind, parent, id, v);
 }
 
-void ec2_drop(sim_call *c, const ec2_type *t, pb_value v) { sim_delete(c, t->kind, parent_of(t, v), get_text(v, t->member)); }
+void ec2_drop(sim_call *c, const ec2_type *t, pb_value v) {
+    sim_delete(c, t->kind, parent_of(t, v), get_text(v, t->member));
+}
 
 pb_value ec2_new_id(sim_call *c, const ec2_type *t) { return pb_string(sim_hex_id(c, t->prefix, 17)); }
 pb_value ec2_done(sim_call *c) { return MAP(c, {"Return", pb_bool(true)}); }
 pb_value ec2_arn(sim_call *c, const char *type, pb_str id) {
-    return sim_text(c, "arn:%.*s:ec2:%.*s:%.*s:%s/%.*s", PB_ARG(c->partition), PB_ARG(c->region), PB_ARG(c->account), type, PB_ARG(id));
+    return sim_text(c, "arn:%.*s:ec2:%.*s:%.*s:%s/%.*s", PB_ARG(c->partition), PB_ARG(c->region), PB_ARG(c->account),
+                    type, PB_ARG(id));
 }
 
 /* ---- addresses ---- */
@@ -84,7 +152,9 @@ bool ec2_cidr4(pb_str text, uint32_t *base, unsigned *bits) {
     z[text.n] = 0;
     char *slash = strchr(z, '/');
     struct in_addr a;
-    if (!slash || strlen(slash + 1) < 1 || strlen(slash + 1) > 2 || strspn(slash + 1, "0123456789") != strlen(slash + 1)) return false;
+    if (!slash || strlen(slash + 1) < 1 || strlen(slash + 1) > 2 ||
+        strspn(slash + 1, "0123456789") != strlen(slash + 1))
+        return false;
     *bits = 0;
     for (const char *d = slash + 1; *d; d++) *bits = *bits * 10 + (unsigned)(*d - '0');
     *slash = 0;
@@ -158,9 +228,12 @@ void ec2_check_tags(sim_call *c, pb_value tags) {
     for (uint32_t i = 0; tags.kind == PB_LIST && i < tags.n; i++) {
         pb_str key = get_text(tags.u.items[i], "Key"), value = get_text(tags.u.items[i], "Value");
         if (!key.n) sim_fail(c, 400, "MissingParameter", "The request must contain the parameter Tag Key");
-        if (str_starts(key, "aws:")) sim_fail(c, 400, "InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use");
-        if (key.n > 127) sim_fail(c, 400, "InvalidParameterValue", "Tag key exceeds the maximum length of 127 characters");
-        if (value.n > 255) sim_fail(c, 400, "InvalidParameterValue", "Tag value exceeds the maximum length of 255 characters");
+        if (str_starts(key, "aws:"))
+            sim_fail(c, 400, "InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use");
+        if (key.n > 127)
+            sim_fail(c, 400, "InvalidParameterValue", "Tag key exceeds the maximum length of 127 characters");
+        if (value.n > 255)
+            sim_fail(c, 400, "InvalidParameterValue", "Tag value exceeds the maximum length of 255 characters");
         for (uint32_t j = 0; j < i; j++)
             if (pb_str_eq(key, get_text(tags.u.items[j], "Key")))
                 sim_fail(c, 400, "InvalidParameterValue", "Duplicate tag key '%.*s' specified.", PB_ARG(key));
@@ -180,7 +253,9 @@ void ec2_check_specs(sim_call *c, const char *const *allowed) {
         bool ok = false;
         pb_str type = get_text(*s, "ResourceType");
         for (const char *const *a = allowed; *a; a++) ok = ok || pb_str_is(type, *a);
-        if (!ok) sim_fail(c, 400, "InvalidParameterValue", "'%.*s' is not a valid taggable resource type for this operation.", PB_ARG(type));
+        if (!ok)
+            sim_fail(c, 400, "InvalidParameterValue",
+                     "'%.*s' is not a valid taggable resource type for this operation.", PB_ARG(type));
     }
 }
 
@@ -219,7 +294,8 @@ static pb_value without_tags(sim_call *c, pb_value have, pb_value gone) {
         bool drop = false;
         EACH(g, gone) {
             pb_value value = pb_get_c(*g, "Value");
-            drop = drop || (pb_equal(pb_get_c(*g, "Key"), pb_get_c(*t, "Key")) && (!is_set(value) || pb_equal(value, pb_get_c(*t, "Value"))));
+            drop = drop || (pb_equal(pb_get_c(*g, "Key"), pb_get_c(*t, "Key")) &&
+                            (!is_set(value) || pb_equal(value, pb_get_c(*t, "Value"))));
         }
         if (!drop) items_add(c, &l, *t);
     }
@@ -239,7 +315,8 @@ pb_value ec2_delete_tags(sim_call *c) {
     return PB_NONE_VALUE;
 }
 
-static const ec2_filter tag_filters[] = {{"resource-id", "ResourceId"}, {"resource-type", "ResourceType"}, {"key", "Key"}, {"value", "Value"}, {NULL, NULL}};
+static const ec2_filter tag_filters[] = {
+    {"resource-id", "ResourceId"}, {"resource-type", "ResourceType"}, {"key", "Key"}, {"value", "Value"}, {NULL, NULL}};
 
 /* "tag:K" asks for the rows of this key. */
 static bool tag_row_passes(sim_call *c, pb_value row) {
@@ -255,7 +332,8 @@ pb_value ec2_describe_tags(sim_call *c) {
         EACH(v, all) {
             pb_value tags = pb_get_c(*v, "Tags");
             EACH(t, tags) {
-                pb_value row = MAP(c, {"Key", pb_get_c(*t, "Key")}, {"Value", pb_get_c(*t, "Value")}, {"ResourceId", pb_get_c(*v, types[i]->member)},
+                pb_value row = MAP(c, {"Key", pb_get_c(*t, "Key")}, {"Value", pb_get_c(*t, "Value")},
+                                   {"ResourceId", pb_get_c(*v, types[i]->member)},
                                    {"ResourceType", pb_string_c(types[i]->resource_type)});
                 if (tag_row_passes(c, row)) items_add(c, &rows, row);
             }
@@ -266,10 +344,12 @@ pb_value ec2_describe_tags(sim_call *c) {
 
 /* ---- regions and zones ---- */
 
-static const char *const region_names[] = {"ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1",
-    "ap-southeast-2", "ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1",
-    "us-east-1", "us-east-2", "us-west-1", "us-west-2"};
-static const ec2_filter region_filters[] = {{"region-name", "RegionName"}, {"endpoint", "Endpoint"}, {"opt-in-status", "OptInStatus"}, {NULL, NULL}};
+static const char *const region_names[] = {
+    "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
+    "ca-central-1",   "eu-central-1",   "eu-north-1",     "eu-west-1",  "eu-west-2",      "eu-west-3",
+    "sa-east-1",      "us-east-1",      "us-east-2",      "us-west-1",  "us-west-2"};
+static const ec2_filter region_filters[] = {
+    {"region-name", "RegionName"}, {"endpoint", "Endpoint"}, {"opt-in-status", "OptInStatus"}, {NULL, NULL}};
 
 pb_value ec2_regions(sim_call *c) {
     sim_items l = {0};
@@ -279,21 +359,25 @@ pb_value ec2_regions(sim_call *c) {
         pb_value name = pb_string_c(region_names[i]);
         bool asked = names.kind != PB_LIST || names.n == 0;
         EACH(n, names) asked = asked || pb_equal(*n, name);
-        pb_value row = MAP(c, {"RegionName", name}, {"Endpoint", sim_text(c, "ec2.%s.amazonaws.com", region_names[i])}, {"OptInStatus", pb_string(PB_STR("opt-in-not-required"))});
+        pb_value row = MAP(c, {"RegionName", name}, {"Endpoint", sim_text(c, "ec2.%s.amazonaws.com", region_names[i])},
+                           {"OptInStatus", pb_string_c("opt-in-not-required")});
         if (asked && passes(c, region_filters, row)) items_add(c, &l, row);
     }
     return MAP(c, {"Regions", items_list(c, &l)});
 }
 
-static const ec2_filter zone_filters[] = {{"zone-name", "ZoneName"}, {"region-name", "RegionName"}, {"state", "State"}, {"zone-id", "ZoneId"}, {NULL, NULL}};
+static const ec2_filter zone_filters[] = {
+    {"zone-name", "ZoneName"}, {"region-name", "RegionName"}, {"state", "State"}, {"zone-id", "ZoneId"}, {NULL, NULL}};
 
 pb_value ec2_zones(sim_call *c) {
     sim_items l = {0};
     check_filters(c, zone_filters);
     for (int i = 0; i < 3; i++) {
-        pb_value row = MAP(c, {"ZoneName", sim_text(c, "%.*s%c", PB_ARG(c->region), 'a' + i)}, {"RegionName", pb_string(c->region)},
-                           {"State", pb_string(PB_STR("available"))}, {"ZoneId", sim_text(c, "%.*s-az%d", PB_ARG(c->region), i + 1)},
-                           {"GroupName", pb_string(c->region)}, {"OptInStatus", pb_string(PB_STR("opt-in-not-required"))}, {"ZoneType", pb_string(PB_STR("availability-zone"))});
+        pb_value row =
+            MAP(c, {"ZoneName", sim_text(c, "%.*s%c", PB_ARG(c->region), 'a' + i)},
+                {"RegionName", pb_string(c->region)}, {"State", pb_string_c("available")},
+                {"ZoneId", sim_text(c, "%.*s-az%d", PB_ARG(c->region), i + 1)}, {"GroupName", pb_string(c->region)},
+                {"OptInStatus", pb_string_c("opt-in-not-required")}, {"ZoneType", pb_string_c("availability-zone")});
         if (passes(c, zone_filters, row)) items_add(c, &l, row);
     }
     return MAP(c, {"AvailabilityZones", items_list(c, &l)});

@@ -2,18 +2,18 @@
  * http.c - the simulated account's HTTP side: libmicrohttpd on one thread, on the loopback address only.
  *
  * The library is opened when the simulator starts: it pulls in gnutls, and linking it would make every start of pbrun
- * slower. It runs without threads of its own: this file's loop waits for its epoll descriptor and for the signals that
- * end the program. A request is gathered whole (up to SIM_MAX_BODY), answered by sim_answer_request, and its memory freed.
+ * slower. It runs without threads of its own: this file's loop waits for its descriptors and for the signals that end
+ * the program. A request is gathered whole (up to SIM_MAX_BODY), answered by sim_answer_request, and its memory freed.
  * The path and query are taken as received, before the library decodes them: the signature is over those bytes.
  */
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -33,9 +33,9 @@ enum {
 #define MHD_FUNCTIONS(X) \
     X(start_daemon) \
     X(stop_daemon) \
-    X(run) \
+    X(run_from_select) \
     X(get_timeout) \
-    X(get_daemon_info) \
+    X(get_fdset2) \
     X(get_connection_values) \
     X(lookup_connection_value) \
     X(create_response_from_buffer) \
@@ -99,7 +99,8 @@ static void *on_target(void *ctx, const char *uri, struct MHD_Connection *connec
     return x;
 }
 
-static void on_completed(void *ctx, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode why) {
+static void on_completed(void *ctx, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode why) {
     (void)ctx;
     (void)connection;
     (void)why;
@@ -121,7 +122,8 @@ static enum MHD_Result on_header(void *ctx, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
-static bool incoming(server *s, struct MHD_Connection *connection, const exchange *x, const char *method, aws_incoming *in) {
+static bool incoming(server *s, struct MHD_Connection *connection, const exchange *x, const char *method,
+                     aws_incoming *in) {
     header_list l = {x->arena, pb_alloc_array(x->arena, MAX_HEADERS, sizeof(pb_header)), 0};
     if (!l.v) return false;
     s->mhd.get_connection_values(connection, MHD_HEADER_KIND, on_header, &l);
@@ -154,12 +156,14 @@ static struct MHD_Response *response_new(server *s, const sim_answer *out, bool 
     if (head)
         for (uint32_t i = 0; i < out->nheaders; i++)
             if (header_is(out->headers[i].name, "content-length"))
-                return s->mhd.create_response_from_callback(strtoull(out->headers[i].value.s, NULL, 10), 1, no_body, NULL, NULL);
-    return s->mhd.create_response_from_buffer(out->body.n, out->body.n ? (void *)(uintptr_t)out->body.s : (void *)(uintptr_t)"",
-                                              MHD_RESPMEM_MUST_COPY);
+                return s->mhd.create_response_from_callback(strtoull(out->headers[i].value.s, NULL, 10), 1, no_body,
+                                                            NULL, NULL);
+    return s->mhd.create_response_from_buffer(
+        out->body.n, out->body.n ? (void *)(uintptr_t)out->body.s : (void *)(uintptr_t) "", MHD_RESPMEM_MUST_COPY);
 }
 
-static enum MHD_Result respond(server *s, struct MHD_Connection *connection, pb_arena *a, const sim_answer *out, bool head) {
+static enum MHD_Result respond(server *s, struct MHD_Connection *connection, pb_arena *a, const sim_answer *out,
+                               bool head) {
     if (out->status <= 0) return MHD_NO; /* a fault that cuts the connection */
     struct MHD_Response *r = response_new(s, out, head);
     if (!r) return MHD_NO;
@@ -194,7 +198,8 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     if (!x || !x->target.s) return MHD_NO;
     if (!x->begun) {
         x->begun = true;
-        if (too_long(s, connection)) return refuse(s, connection, x, 413, "the request is larger than this account takes\n");
+        if (too_long(s, connection))
+            return refuse(s, connection, x, 413, "the request is larger than this account takes\n");
         return MHD_YES;
     }
     if (*size) {
@@ -214,7 +219,8 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 
 static int listen_on(int port) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     if (fd < 0) return -1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
         bind(fd, (const struct sockaddr *)&at, sizeof at) == 0 && listen(fd, MAX_CONNECTIONS) == 0)
@@ -240,15 +246,26 @@ static int signals_open(void) {
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* select and not epoll: edge-triggered, the library misses the end of a connection that came together with a request.
+ * MAX_CONNECTIONS keeps the descriptors below what select can hold. */
 static void serve(server *s, struct MHD_Daemon *d, int signals) {
-    const union MHD_DaemonInfo *info = s->mhd.get_daemon_info(d, MHD_DAEMON_INFO_EPOLL_FD);
-    struct pollfd fds[2] = {{.fd = signals, .events = POLLIN}, {.fd = info ? info->epoll_fd : -1, .events = POLLIN}};
     for (;;) {
+        fd_set in, out, bad;
+        int most = signals;
         MHD_UNSIGNED_LONG_LONG wait = POLL_MS;
+        FD_ZERO(&in);
+        FD_ZERO(&out);
+        FD_ZERO(&bad);
+        FD_SET(signals, &in);
+        if (s->mhd.get_fdset2(d, &in, &out, &bad, &most, FD_SETSIZE) != MHD_YES) return;
         if (s->mhd.get_timeout(d, &wait) != MHD_YES || wait > POLL_MS) wait = POLL_MS;
-        if (poll(fds, 2, (int)wait) < 0 && errno != EINTR) return;
-        if (fds[0].revents) return;
-        s->mhd.run(d);
+        struct timeval t = {.tv_sec = (time_t)(wait / 1000), .tv_usec = (suseconds_t)(wait % 1000 * 1000)};
+        if (select(most + 1, &in, &out, &bad, &t) < 0) {
+            if (errno != EINTR) return;
+            continue;
+        }
+        if (FD_ISSET(signals, &in)) return;
+        s->mhd.run_from_select(d, &in, &out, &bad);
     }
 }
 
@@ -256,7 +273,8 @@ int http_serve(sim *sim_, int port) {
     server s = {.sim = sim_};
     struct MHD_Daemon *d = NULL;
     int status = 5, fd = -1, signals = -1;
-    const char *missing = lazy_open("libmicrohttpd.so.12", mhd_symbols, sizeof mhd_symbols / sizeof *mhd_symbols, &s.mhd);
+    const char *missing =
+        lazy_open("libmicrohttpd.so.12", mhd_symbols, sizeof mhd_symbols / sizeof *mhd_symbols, &s.mhd);
     if (missing) {
         fprintf(stderr, "pbrun sim: %s could not be opened; install libmicrohttpd12\n", missing);
         return status;
@@ -269,11 +287,11 @@ int http_serve(sim *sim_, int port) {
     }
     signals = signals_open();
     if (signals >= 0)
-        d = s.mhd.start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, &s,
-                               MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
-                               MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                               (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK, on_target, &s,
-                               MHD_OPTION_NOTIFY_COMPLETED, on_completed, &s, MHD_OPTION_END);
+        d = s.mhd.start_daemon(MHD_NO_FLAG, 0, NULL, NULL, on_request, &s, MHD_OPTION_LISTEN_SOCKET, fd,
+                               MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+                               (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+                               MHD_OPTION_URI_LOG_CALLBACK, on_target, &s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+                               &s, MHD_OPTION_END);
     if (!d) {
         fprintf(stderr, "pbrun sim: the HTTP server could not be started\n");
         close(fd);

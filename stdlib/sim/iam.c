@@ -18,8 +18,10 @@ typedef struct entity {
 } entity;
 
 static const entity user = {K_USER, K_USER_POLICY, K_USER_ATTACHED, "user", "UserName", "UserId", "AIDA", "User", 2048};
-static const entity role = {K_ROLE, K_ROLE_POLICY, K_ROLE_ATTACHED, "role", "RoleName", "RoleId", "AROA", "Role", 10240};
-static const entity group = {K_IAM_GROUP, K_GROUP_POLICY, K_GROUP_ATTACHED, "group", "GroupName", "GroupId", "AGPA", "Group", 5120};
+static const entity role = {K_ROLE,   K_ROLE_POLICY, K_ROLE_ATTACHED, "role", "RoleName",
+                            "RoleId", "AROA",        "Role",          10240};
+static const entity group = {K_IAM_GROUP, K_GROUP_POLICY, K_GROUP_ATTACHED, "group", "GroupName",
+                             "GroupId",   "AGPA",         "Group",          5120};
 
 enum { KEYS_PER_USER = 2, ATTACHED_MAX = 10, POLICY_MAX = 6144, TRUST_MAX = 2048 };
 static const pb_str TOP = {"", 0};
@@ -47,17 +49,22 @@ static bool is_protected(const entity *e, pb_value v) {
 static pb_value changeable(sim_call *c, const entity *e, pb_str *name) {
     pb_value v = named(c, e, name);
     if (is_set(v) && is_protected(e, v))
-        return sim_fail(c, 400, "UnmodifiableEntity", "Cannot perform the operation on the protected role '%.*s' - this role is only modifiable by AWS", PB_ARG(*name));
+        return sim_fail(
+            c, 400, "UnmodifiableEntity",
+            "Cannot perform the operation on the protected role '%.*s' - this role is only modifiable by AWS",
+            PB_ARG(*name));
     return v;
 }
 
 static pb_str entity_arn(sim_call *c, const char *word, pb_str path, pb_str name) {
-    return pb_printf(c->arena, "arn:%.*s:iam::%.*s:%s%.*s%.*s", PB_ARG(c->partition), PB_ARG(c->account), word, PB_ARG(path), PB_ARG(name));
+    return pb_printf(c->arena, "arn:%.*s:iam::%.*s:%s%.*s%.*s", PB_ARG(c->partition), PB_ARG(c->account), word,
+                     PB_ARG(path), PB_ARG(name));
 }
 
 static pb_value check_document(sim_call *c, pb_str text, bool identity) {
     if (policy_valid(c, text, identity)) return pb_string(text);
-    return sim_fail(c, 400, "MalformedPolicyDocument", "%s", identity ? "Syntax errors in policy." : "This policy contains invalid Json or has syntax errors");
+    return sim_fail(c, 400, "MalformedPolicyDocument", "%s",
+                    identity ? "Syntax errors in policy." : "This policy contains invalid Json or has syntax errors");
 }
 
 /* ---- users, roles, groups ---- */
@@ -75,9 +82,12 @@ static pb_value entity_new(sim_call *c, const entity *e, pb_str name, pb_str pat
     if (name_taken(c, e, name))
         return sim_fail(c, 409, "EntityAlreadyExists", "%s with name %.*s already exists.", e->out, PB_ARG(name));
     if (path.n < 1 || path.s[0] != '/' || path.s[path.n - 1] != '/')
-        return sim_fail(c, 400, "ValidationError", "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.");
-    return MAP(c, {"Path", pb_string(path)}, {e->name, pb_string(name)}, {e->id, pb_string(sim_key_id(c, e->prefix, 17))},
-               {"Arn", pb_string(entity_arn(c, e->word, path, name))}, {"CreateDate", pb_time(c->now)}, {"Tags", pb_get_c(c->in, "Tags")});
+        return sim_fail(c, 400, "ValidationError",
+                        "The specified value for path is invalid. It must begin and end with / and contain only "
+                        "alphanumeric characters and/or / characters.");
+    return MAP(c, {"Path", pb_string(path)}, {e->name, pb_string(name)},
+               {e->id, pb_string(sim_key_id(c, e->prefix, 17))}, {"Arn", pb_string(entity_arn(c, e->word, path, name))},
+               {"CreateDate", pb_time(c->now)}, {"Tags", pb_get_c(c->in, "Tags")});
 }
 
 static pb_str path_given(sim_call *c) {
@@ -114,11 +124,15 @@ static pb_value create_role(sim_call *c) {
 static pb_value create_service_linked_role(sim_call *c) {
     pb_str service = get_text(c->in, "AWSServiceName");
     const char *dot = memchr(service.s, '.', service.n);
-    if (!dot || dot == service.s) return sim_fail(c, 400, "InvalidInput", "Service role name is not valid: %.*s", PB_ARG(service));
+    if (!dot || dot == service.s)
+        return sim_fail(c, 400, "InvalidInput", "Service role name is not valid: %.*s", PB_ARG(service));
     char first = service.s[0] >= 'a' && service.s[0] <= 'z' ? (char)(service.s[0] - 32) : service.s[0];
     pb_str name = pb_printf(c->arena, "AWSServiceRoleFor%c%.*s", first, (int)(dot - service.s - 1), service.s + 1);
     pb_str path = pb_printf(c->arena, "/aws-service-role/%.*s/", PB_ARG(service));
-    pb_str trust = pb_printf(c->arena, "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"%.*s\"},\"Action\":\"sts:AssumeRole\"}]}", PB_ARG(service));
+    pb_str trust = pb_printf(c->arena,
+                             "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{"
+                             "\"Service\":\"%.*s\"},\"Action\":\"sts:AssumeRole\"}]}",
+                             PB_ARG(service));
     return store_role(c, name, path, trust);
 }
 
@@ -126,8 +140,9 @@ static pb_value get_entity(sim_call *c) {
     const entity *e = entity_of(c);
     pb_str name;
     if (e == &user && !is_set(pb_get_c(c->in, "UserName")) && !c->caller.user.n)
-        return MAP(c, {"User", MAP(c, {"UserId", pb_string(c->account)}, {"Arn", pb_string(c->caller.arn)},
-                                      {"Path", pb_string(PB_STR("/"))}, {"UserName", pb_string(PB_STR("root"))}, {"CreateDate", pb_time(0)})});
+        return MAP(c, {"User",
+                       MAP(c, {"UserId", pb_string(c->account)}, {"Arn", pb_string(c->caller.arn)},
+                           {"Path", pb_string_c("/")}, {"UserName", pb_string_c("root")}, {"CreateDate", pb_time(0)})});
     return MAP(c, {e->out, named(c, e, &name)});
 }
 
@@ -167,7 +182,8 @@ static pb_value delete_entity(sim_call *c) {
     }
     if (e == &group) {
         pb_value all = sim_list(c, K_MEMBER, NULL);
-        EACH(m, all) if (pb_str_eq(get_text(*m, "GroupName"), name))
+        EACH(m, all)
+        if (pb_str_eq(get_text(*m, "GroupName"), name))
             sim_fail(c, 409, "DeleteConflict", "Cannot delete entity, must remove users from group first.");
     }
     must_be_without(c, e->inline_kind, name, "delete policies");
@@ -224,8 +240,10 @@ static pb_value put_policy(sim_call *c) {
     pb_value all = sim_list_of(c, e->inline_kind, name);
     EACH(p, all) if (!pb_str_eq(get_text(*p, "PolicyName"), policy)) size += non_blank(get_text(*p, "PolicyDocument"));
     if (size > e->inline_max)
-        return sim_fail(c, 409, "LimitExceeded", "Maximum policy size of %u bytes exceeded for %s %.*s", e->inline_max, e->word, PB_ARG(name));
-    sim_put(c, e->inline_kind, name, policy, MAP(c, {e->name, pb_string(name)}, {"PolicyName", pb_string(policy)}, {"PolicyDocument", pb_string(text)}));
+        return sim_fail(c, 409, "LimitExceeded", "Maximum policy size of %u bytes exceeded for %s %.*s", e->inline_max,
+                        e->word, PB_ARG(name));
+    sim_put(c, e->inline_kind, name, policy,
+            MAP(c, {e->name, pb_string(name)}, {"PolicyName", pb_string(policy)}, {"PolicyDocument", pb_string(text)}));
     return PB_NONE_VALUE;
 }
 
@@ -275,7 +293,8 @@ static pb_value attach(sim_call *c) {
     changeable(c, e, &name);
     if (!aws_owned(arn) && !is_set(sim_find(c, K_POLICY, arn)))
         return sim_fail(c, 404, "NoSuchEntity", "Policy %.*s does not exist or is not attachable.", PB_ARG(arn));
-    pb_value v = MAP(c, {"PolicyName", pb_string(arn_name(arn))}, {"PolicyArn", pb_string(arn)}), have = sim_list_of(c, e->attached_kind, name);
+    pb_value v = MAP(c, {"PolicyName", pb_string(arn_name(arn))}, {"PolicyArn", pb_string(arn)}),
+             have = sim_list_of(c, e->attached_kind, name);
     if (have.n >= ATTACHED_MAX && !is_set(sim_get(c, e->attached_kind, name, arn)))
         return sim_fail(c, 409, "LimitExceeded", "Cannot exceed quota for PoliciesPer%s: %d", e->out, ATTACHED_MAX);
     sim_put(c, e->attached_kind, name, arn, v);
@@ -302,12 +321,15 @@ static pb_value create_policy(sim_call *c) {
     pb_str name = get_text(c->in, "PolicyName"), text = get_text(c->in, "PolicyDocument"), path = path_given(c);
     pb_str arn = entity_arn(c, "policy", path, name);
     check_document(c, text, true);
-    if (non_blank(text) > POLICY_MAX) sim_fail(c, 409, "LimitExceeded", "Cannot exceed quota for PolicySize: %d", POLICY_MAX);
+    if (non_blank(text) > POLICY_MAX)
+        sim_fail(c, 409, "LimitExceeded", "Cannot exceed quota for PolicySize: %d", POLICY_MAX);
     if (is_set(sim_find(c, K_POLICY, arn)))
-        return sim_fail(c, 409, "EntityAlreadyExists", "A policy called %.*s already exists. Duplicate names are not allowed.", PB_ARG(name));
-    pb_value v = MAP(c, {"PolicyName", pb_string(name)}, {"PolicyId", pb_string(sim_key_id(c, "ANPA", 17))}, {"Arn", pb_string(arn)},
-                     {"Path", pb_string(path)}, {"DefaultVersionId", pb_string(PB_STR("v1"))}, {"IsAttachable", pb_bool(true)},
-                     {"Description", pb_get_c(c->in, "Description")}, {"CreateDate", pb_time(c->now)}, {"UpdateDate", pb_time(c->now)},
+        return sim_fail(c, 409, "EntityAlreadyExists",
+                        "A policy called %.*s already exists. Duplicate names are not allowed.", PB_ARG(name));
+    pb_value v = MAP(c, {"PolicyName", pb_string(name)}, {"PolicyId", pb_string(sim_key_id(c, "ANPA", 17))},
+                     {"Arn", pb_string(arn)}, {"Path", pb_string(path)}, {"DefaultVersionId", pb_string_c("v1")},
+                     {"IsAttachable", pb_bool(true)}, {"Description", pb_get_c(c->in, "Description")},
+                     {"CreateDate", pb_time(c->now)}, {"UpdateDate", pb_time(c->now)},
                      {"Tags", pb_get_c(c->in, "Tags")}, {"Document", pb_string(text)});
     sim_put(c, K_POLICY, TOP, arn, v);
     return MAP(c, {"Policy", v});
@@ -339,9 +361,11 @@ static pb_value get_policy_version(sim_call *c) {
     pb_str arn, version = get_text(c->in, "VersionId");
     pb_value v = managed(c, &arn);
     if (!pb_str_is(version, "v1"))
-        return sim_fail(c, 404, "NoSuchEntity", "Policy %.*s version %.*s does not exist or is not attachable.", PB_ARG(arn), PB_ARG(version));
-    return MAP(c, {"PolicyVersion", MAP(c, {"Document", pb_get_c(v, "Document")}, {"VersionId", pb_string(version)},
-                                           {"IsDefaultVersion", pb_bool(true)}, {"CreateDate", pb_get_c(v, "CreateDate")})});
+        return sim_fail(c, 404, "NoSuchEntity", "Policy %.*s version %.*s does not exist or is not attachable.",
+                        PB_ARG(arn), PB_ARG(version));
+    return MAP(c,
+               {"PolicyVersion", MAP(c, {"Document", pb_get_c(v, "Document")}, {"VersionId", pb_string(version)},
+                                     {"IsDefaultVersion", pb_bool(true)}, {"CreateDate", pb_get_c(v, "CreateDate")})});
 }
 
 static pb_value list_policies(sim_call *c) {
@@ -367,18 +391,22 @@ static pb_value create_access_key(sim_call *c) {
     pb_str name;
     named(c, &user, &name);
     pb_value have = sim_list_of(c, K_ACCESS_KEY, name);
-    if (have.n >= KEYS_PER_USER) return sim_fail(c, 409, "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: %d", KEYS_PER_USER);
+    if (have.n >= KEYS_PER_USER)
+        return sim_fail(c, 409, "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: %d", KEYS_PER_USER);
     pb_str id = sim_key_id(c, "AKIA", 16);
-    pb_value v = MAP(c, {"UserName", pb_string(name)}, {"AccessKeyId", pb_string(id)}, {"Status", pb_string(PB_STR("Active"))},
-                     {"SecretAccessKey", pb_string(sim_secret(c, "access-key", 40))}, {"CreateDate", pb_time(c->now)});
+    pb_value v =
+        MAP(c, {"UserName", pb_string(name)}, {"AccessKeyId", pb_string(id)}, {"Status", pb_string_c("Active")},
+            {"SecretAccessKey", pb_string(sim_secret(c, "access-key", 40))}, {"CreateDate", pb_time(c->now)});
     sim_put(c, K_ACCESS_KEY, name, id, v);
     return MAP(c, {"AccessKey", v});
 }
 
 static pb_value list_access_keys(sim_call *c) {
     pb_str name;
-    if (is_set(pb_get_c(c->in, "UserName")) || c->caller.user.n) named(c, &user, &name);
-    else name = TOP;
+    if (is_set(pb_get_c(c->in, "UserName")) || c->caller.user.n)
+        named(c, &user, &name);
+    else
+        name = TOP;
     return MAP(c, {"AccessKeyMetadata", sim_list_of(c, K_ACCESS_KEY, name)});
 }
 
@@ -388,7 +416,8 @@ static pb_value key_named(sim_call *c, pb_str *owner, pb_str *id) {
     *owner = TOP;
     if (is_set(pb_get_c(c->in, "UserName")) || c->caller.user.n) named(c, &user, owner);
     pb_value v = owner->n ? sim_get(c, K_ACCESS_KEY, *owner, *id) : sim_find(c, K_ACCESS_KEY, *id);
-    if (!is_set(v)) return sim_fail(c, 404, "NoSuchEntity", "The Access Key with id %.*s cannot be found.", PB_ARG(*id));
+    if (!is_set(v))
+        return sim_fail(c, 404, "NoSuchEntity", "The Access Key with id %.*s cannot be found.", PB_ARG(*id));
     *owner = get_text(v, "UserName");
     return v;
 }
@@ -397,7 +426,10 @@ static pb_value update_access_key(sim_call *c) {
     pb_str name, id, status = get_text(c->in, "Status");
     pb_value v = key_named(c, &name, &id);
     if (!pb_str_is(status, "Active") && !pb_str_is(status, "Inactive"))
-        return sim_fail(c, 400, "ValidationError", "1 validation error detected: Value '%.*s' at 'status' failed to satisfy constraint: Member must satisfy enum value set: [Active, Inactive]", PB_ARG(status));
+        return sim_fail(c, 400, "ValidationError",
+                        "1 validation error detected: Value '%.*s' at 'status' failed to satisfy constraint: Member "
+                        "must satisfy enum value set: [Active, Inactive]",
+                        PB_ARG(status));
     sim_put(c, K_ACCESS_KEY, name, id, sim_with(c, v, "Status", pb_string(status)));
     return PB_NONE_VALUE;
 }
@@ -411,11 +443,12 @@ static pb_value delete_access_key(sim_call *c) {
 
 static pb_value access_key_last_used(sim_call *c) {
     pb_str id = get_text(c->in, "AccessKeyId");
-    pb_value v = sim_find(c, K_ACCESS_KEY, id), use = state_key_use(c->state, c->arena, id), none = pb_string(PB_STR("N/A"));
+    pb_value v = sim_find(c, K_ACCESS_KEY, id), use = state_key_use(c->state, c->arena, id), none = pb_string_c("N/A");
     if (!is_set(v)) return sim_fail(c, 404, "NoSuchEntity", "The Access Key with id %.*s cannot be found.", PB_ARG(id));
     return MAP(c, {"UserName", pb_get_c(v, "UserName")},
-               {"AccessKeyLastUsed", MAP(c, {"LastUsedDate", pb_get_c(use, "time")}, {"ServiceName", or_else(pb_get_c(use, "service"), none)},
-                                            {"Region", or_else(pb_get_c(use, "region"), none)})});
+               {"AccessKeyLastUsed", MAP(c, {"LastUsedDate", pb_get_c(use, "time")},
+                                         {"ServiceName", or_else(pb_get_c(use, "service"), none)},
+                                         {"Region", or_else(pb_get_c(use, "region"), none)})});
 }
 
 /* ---- login profiles and MFA ---- */
@@ -423,7 +456,8 @@ static pb_value access_key_last_used(sim_call *c) {
 static pb_value login_of(sim_call *c, pb_str *name) {
     named(c, &user, name);
     pb_value v = sim_get(c, K_LOGIN, *name, *name);
-    return is_set(v) ? v : sim_fail(c, 404, "NoSuchEntity", "Login Profile for User %.*s cannot be found.", PB_ARG(*name));
+    return is_set(v) ? v
+                     : sim_fail(c, 404, "NoSuchEntity", "Login Profile for User %.*s cannot be found.", PB_ARG(*name));
 }
 
 static pb_value create_login(sim_call *c) {
@@ -431,7 +465,8 @@ static pb_value create_login(sim_call *c) {
     named(c, &user, &name);
     if (is_set(sim_get(c, K_LOGIN, name, name)))
         return sim_fail(c, 409, "EntityAlreadyExists", "Login Profile for user %.*s already exists.", PB_ARG(name));
-    pb_value v = MAP(c, {"UserName", pb_string(name)}, {"CreateDate", pb_time(c->now)}, {"PasswordResetRequired", pb_bool(get_bool(c->in, "PasswordResetRequired"))});
+    pb_value v = MAP(c, {"UserName", pb_string(name)}, {"CreateDate", pb_time(c->now)},
+                     {"PasswordResetRequired", pb_bool(get_bool(c->in, "PasswordResetRequired"))});
     sim_put(c, K_LOGIN, name, name, v);
     return MAP(c, {"LoginProfile", v});
 }
@@ -460,7 +495,9 @@ static pb_value enable_mfa(sim_call *c) {
     named(c, &user, &name);
     if (is_set(sim_find(c, K_MFA, serial)))
         return sim_fail(c, 409, "EntityAlreadyExists", "MFADevice entity at the same path and name already exists.");
-    sim_put(c, K_MFA, name, serial, MAP(c, {"UserName", pb_string(name)}, {"SerialNumber", pb_string(serial)}, {"EnableDate", pb_time(c->now)}));
+    sim_put(
+        c, K_MFA, name, serial,
+        MAP(c, {"UserName", pb_string(name)}, {"SerialNumber", pb_string(serial)}, {"EnableDate", pb_time(c->now)}));
     return PB_NONE_VALUE;
 }
 
@@ -474,7 +511,8 @@ static pb_value deactivate_mfa(sim_call *c) {
 
 static pb_value list_mfa(sim_call *c) {
     pb_str name;
-    if (!is_set(pb_get_c(c->in, "UserName")) && !c->caller.user.n) return MAP(c, {"MFADevices", sim_list(c, K_MFA, NULL)});
+    if (!is_set(pb_get_c(c->in, "UserName")) && !c->caller.user.n)
+        return MAP(c, {"MFADevices", sim_list(c, K_MFA, NULL)});
     named(c, &user, &name);
     return MAP(c, {"MFADevices", sim_list_of(c, K_MFA, name)});
 }
@@ -505,7 +543,9 @@ static pb_value get_group(sim_call *c) {
     pb_str name;
     pb_value g = named(c, &group, &name), all = sim_list(c, K_MEMBER, NULL);
     sim_items members = {0};
-    EACH(m, all) if (pb_str_eq(get_text(*m, "GroupName"), name)) items_add(c, &members, sim_get(c, K_USER, TOP, get_text(*m, "UserName")));
+    EACH(m, all)
+    if (pb_str_eq(get_text(*m, "GroupName"), name))
+        items_add(c, &members, sim_get(c, K_USER, TOP, get_text(*m, "UserName")));
     return MAP(c, {"Group", g}, {"Users", items_list(c, &members)});
 }
 
@@ -522,13 +562,12 @@ static pb_value account_aliases(sim_call *c) { return MAP(c, {"AccountAliases", 
 
 /* The seven operations on policies that users, roles and groups share. */
 #define POLICY_OPERATIONS(Name, e) \
-    {"Put" Name "Policy", put_policy, e, NULL, 0}, \
-    {"Get" Name "Policy", get_policy_inline, e, NULL, 0}, \
-    {"List" Name "Policies", list_policies_inline, e, "PolicyNames", 0}, \
-    {"Delete" Name "Policy", delete_policy_inline, e, NULL, 0}, \
-    {"Attach" Name "Policy", attach, e, NULL, 0}, \
-    {"Detach" Name "Policy", detach, e, NULL, 0}, \
-    {"ListAttached" Name "Policies", list_attached, e, "AttachedPolicies", 0}
+    {"Put" Name "Policy", put_policy, e, NULL, 0}, {"Get" Name "Policy", get_policy_inline, e, NULL, 0}, \
+        {"List" Name "Policies", list_policies_inline, e, "PolicyNames", 0}, \
+        {"Delete" Name "Policy", delete_policy_inline, e, NULL, 0}, {"Attach" Name "Policy", attach, e, NULL, 0}, \
+        {"Detach" Name "Policy", detach, e, NULL, 0}, { \
+        "ListAttached" Name "Policies", list_attached, e, "AttachedPolicies", 0 \
+    }
 
 static const sim_operation operations[] = {
     {"CreateUser", create_entity, &user, NULL, 0},

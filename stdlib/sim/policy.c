@@ -2,8 +2,8 @@
  * policy.c - reading policy documents: are they well formed, do they make a bucket public, do they deny the caller.
  *
  * The account takes permission for granted and enforces explicit denies only, and of those the ones over every resource
- * ("Resource": "*"), with no condition or with one on when the caller's token was issued. That is what revoking sessions
- * writes, so a revoked session really is refused here. A statement that it can't judge denies nothing.
+ * ("Resource": "*"), with no condition or with one on when the caller's token was issued. That is what revoking
+ * sessions writes, so a revoked session really is refused here. A statement that it can't judge denies nothing.
  */
 #include "stdlib/sim/sim.h"
 
@@ -69,8 +69,9 @@ static bool is_everyone(sim_call *c, pb_value principal) {
 
 /* Conditions that tie a statement to known callers, by S3's definition of "public". */
 static bool condition_narrows(pb_value condition) {
-    static const char *const keys[] = {"aws:SourceIp", "aws:SourceVpc", "aws:SourceVpce", "aws:SourceArn", "aws:SourceAccount",
-                                       "aws:PrincipalOrgID", "aws:PrincipalArn", "aws:PrincipalAccount", "aws:userid"};
+    static const char *const keys[] = {"aws:SourceIp",     "aws:SourceVpc",        "aws:SourceVpce",
+                                       "aws:SourceArn",    "aws:SourceAccount",    "aws:PrincipalOrgID",
+                                       "aws:PrincipalArn", "aws:PrincipalAccount", "aws:userid"};
     for (uint32_t i = 0; condition.kind == PB_MAP && i < condition.n; i++)
         for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
             if (is_set(pb_get_c(condition.u.entries[i].value, keys[k]))) return true;
@@ -109,7 +110,8 @@ bool policy_allows_anyone(sim_call *c, pb_str text, pb_str action, pb_str resour
 static bool condition_met(sim_call *c, pb_value condition) {
     int64_t limit;
     if (!is_set(condition)) return true;
-    if (condition.kind != PB_MAP || condition.n != 1 || !pb_str_is(condition.u.entries[0].key, "DateLessThan")) return false;
+    if (condition.kind != PB_MAP || condition.n != 1 || !pb_str_is(condition.u.entries[0].key, "DateLessThan"))
+        return false;
     pb_value keys = condition.u.entries[0].value;
     pb_value when = pb_get_c(keys, "aws:TokenIssueTime");
     if (keys.n != 1 || when.kind != PB_STRING || !c->caller.issued_ms) return false;
@@ -122,7 +124,8 @@ static bool statement_denies(sim_call *c, pb_value s, pb_str action) {
     pb_value resources = as_list(c, pb_get_c(s, "Resource"));
     bool everything = false;
     EACH(r, resources) everything = everything || (r->kind == PB_STRING && pb_str_is(pb_text(*r), "*"));
-    return pb_str_is(get_text(s, "Effect"), "Deny") && named && everything && condition_met(c, pb_get_c(s, "Condition"));
+    return pb_str_is(get_text(s, "Effect"), "Deny") && named && everything &&
+           condition_met(c, pb_get_c(s, "Condition"));
 }
 
 static bool document_denies(sim_call *c, pb_str text, pb_str action) {
@@ -151,6 +154,6 @@ bool policy_denies_caller(sim_call *c, pb_str action) {
     if (identity_denies(c, K_USER_POLICY, K_USER_ATTACHED, who->user, action)) return true;
     pb_value groups = sim_list_of(c, K_MEMBER, who->user);
     EACH(g, groups)
-        if (identity_denies(c, K_GROUP_POLICY, K_GROUP_ATTACHED, get_text(*g, "GroupName"), action)) return true;
+    if (identity_denies(c, K_GROUP_POLICY, K_GROUP_ATTACHED, get_text(*g, "GroupName"), action)) return true;
     return false;
 }

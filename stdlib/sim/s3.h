@@ -9,13 +9,15 @@
 /* The bucket that the input names, and its name; none with the error noted. */
 pb_value s3_bucket(sim_call *c, pb_str *name);
 pb_value s3_owner(sim_call *c);
-/* An access control list {Owner, Grants} from the input's ACL and AccessControlPolicy, checked against the bucket's settings. */
+/* An access control list {Owner, Grants} from the input's ACL and AccessControlPolicy, checked against the bucket's
+ * settings. */
 pb_value s3_acl_given(sim_call *c, pb_value bucket);
 bool s3_acl_public(pb_value acl);
 /* A switch of the public access block, the bucket's or the account's. */
 bool s3_blocked(sim_call *c, pb_value bucket, const char *which);
 
 sim_handler s3_put_object, s3_get_object, s3_head_object, s3_delete_object, s3_delete_objects, s3_list_objects,
-    s3_list_objects_v2, s3_get_object_acl, s3_put_object_acl, s3_get_object_tagging, s3_put_object_tagging, s3_delete_object_tagging;
+    s3_list_objects_v2, s3_get_object_acl, s3_put_object_acl, s3_get_object_tagging, s3_put_object_tagging,
+    s3_delete_object_tagging;
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * s3_http.c - what S3 does below its operations: bucket names in the host, bodies in chunks with trailers, and digests of
- * the body in headers.
+ * s3_http.c - what S3 does below its operations: bucket names in the host, bodies in chunks with trailers, and digests
+ * of the body in headers.
  */
 #include <openssl/evp.h>
 #include <zlib.h>
@@ -9,7 +9,8 @@
 
 /* ---- the bucket in the host ---- */
 
-/* "photos.s3.eu-west-1.amazonaws.com" and "photos.localhost" begin with a bucket; "s3.amazonaws.com" and "127.0.0.1" do not. */
+/* "photos.s3.eu-west-1.amazonaws.com" and "photos.localhost" begin with a bucket; "s3.amazonaws.com" and "127.0.0.1" do
+ * not. */
 static pb_str host_bucket(pb_str host) {
     const char *colon = host.n ? memchr(host.s, ':', host.n) : NULL;
     uint32_t n = colon ? (uint32_t)(colon - host.s) : host.n;
@@ -20,7 +21,8 @@ static pb_str host_bucket(pb_str host) {
     }
     static const char aws[] = ".amazonaws.com";
     const char *at = n ? memmem(host.s, n, ".s3.", 4) : NULL;
-    if (at && n > sizeof aws && memcmp(host.s + n - (sizeof aws - 1), aws, sizeof aws - 1) == 0) return (pb_str){host.s, (uint32_t)(at - host.s)};
+    if (at && n > sizeof aws && memcmp(host.s + n - (sizeof aws - 1), aws, sizeof aws - 1) == 0)
+        return (pb_str){host.s, (uint32_t)(at - host.s)};
     return (pb_str){"", 0};
 }
 
@@ -112,7 +114,8 @@ static pb_str evp(sim_call *c, pb_str body, const EVP_MD *md) {
     return pb_base64(c->arena, d, n);
 }
 static pb_str big_endian(sim_call *c, uint32_t v) {
-    const unsigned char d[4] = {(unsigned char)(v >> 24), (unsigned char)(v >> 16), (unsigned char)(v >> 8), (unsigned char)v};
+    const unsigned char d[4] = {(unsigned char)(v >> 24), (unsigned char)(v >> 16), (unsigned char)(v >> 8),
+                                (unsigned char)v};
     return pb_base64(c->arena, d, 4);
 }
 
@@ -136,10 +139,8 @@ static const struct {
     pb_str (*of)(sim_call *c, pb_str body);
     const char *name;
 } digests[] = {
-    {"content-md5", of_md5, "Content-MD5"},
-    {"x-amz-checksum-crc32", of_crc32, "CRC32"},
-    {"x-amz-checksum-crc32c", of_crc32c, "CRC32C"},
-    {"x-amz-checksum-sha1", of_sha1, "SHA1"},
+    {"content-md5", of_md5, "Content-MD5"},         {"x-amz-checksum-crc32", of_crc32, "CRC32"},
+    {"x-amz-checksum-crc32c", of_crc32c, "CRC32C"}, {"x-amz-checksum-sha1", of_sha1, "SHA1"},
     {"x-amz-checksum-sha256", of_sha256, "SHA256"},
 };
 
@@ -149,7 +150,10 @@ void s3_check_digest(sim_call *c, const aws_incoming *in, bool required) {
         pb_str sent = sim_header(in, digests[i].header);
         if (!sent.n) continue;
         any = true;
-        if (!pb_str_eq(sent, digests[i].of(c, in->body))) sim_fail(c, 400, "BadDigest", "The %s you specified did not match the calculated checksum.", digests[i].name);
+        if (!pb_str_eq(sent, digests[i].of(c, in->body)))
+            sim_fail(c, 400, "BadDigest", "The %s you specified did not match the calculated checksum.",
+                     digests[i].name);
     }
-    if (required && !any) sim_fail(c, 400, "InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
+    if (required && !any)
+        sim_fail(c, 400, "InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
 }

@@ -1,6 +1,6 @@
 /*
- * s3_object.c - objects: put, get, delete, list. Small ones: an object comes in one request and is kept whole. There are
- * no versions and no multi-part uploads.
+ * s3_object.c - objects: put, get, delete, list. Small ones: an object comes in one request and is kept whole. There
+ * are no versions and no multi-part uploads.
  */
 #include <openssl/evp.h>
 
@@ -12,7 +12,8 @@ static pb_value etag(sim_call *c, pb_str body) {
     unsigned char d[16];
     char hex[33];
     unsigned n = sizeof d;
-    if (EVP_Digest(body.n ? body.s : "", body.n, d, &n, EVP_md5(), NULL) != 1) return sim_fail(c, 500, "InternalError", "MD5 is not available");
+    if (EVP_Digest(body.n ? body.s : "", body.n, d, &n, EVP_md5(), NULL) != 1)
+        return sim_fail(c, 500, "InternalError", "MD5 is not available");
     for (int i = 0; i < 16; i++) {
         hex[2 * i] = "0123456789abcdef"[d[i] >> 4];
         hex[2 * i + 1] = "0123456789abcdef"[d[i] & 15];
@@ -29,16 +30,27 @@ static pb_value object(sim_call *c, pb_str *bucket, pb_str *key) {
 }
 
 pb_value s3_put_object(sim_call *c) {
-    static const char *const kept[] = {"ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguage", "CacheControl", "Metadata", "ServerSideEncryption", "WebsiteRedirectLocation", NULL};
+    static const char *const kept[] = {"ContentType",
+                                       "ContentEncoding",
+                                       "ContentDisposition",
+                                       "ContentLanguage",
+                                       "CacheControl",
+                                       "Metadata",
+                                       "ServerSideEncryption",
+                                       "WebsiteRedirectLocation",
+                                       NULL};
     pb_str name, key = get_text(c->in, "Key");
     pb_value b = s3_bucket(c, &name), body = pb_get_c(c->in, "Body"), has_acl = pb_get_c(c->in, "ACL");
     if (key.n > KEY_MAX) sim_fail(c, 400, "KeyTooLongError", "Your key is too long");
     pb_value acl = c->failed ? PB_NONE_VALUE : s3_acl_given(c, b);
     if (c->failed) return PB_NONE_VALUE;
     pb_str bytes = is_set(body) ? pb_text(body) : PB_STR("");
-    pb_value tag = etag(c, bytes), sse = or_else(pb_get_c(c->in, "ServerSideEncryption"), pb_string(PB_STR("AES256")));
-    pb_value v = MAP(c, {"Key", pb_string(key)}, {"LastModified", pb_time(c->now)}, {"ETag", tag}, {"Size", pb_int(bytes.n)}, {"StorageClass", or_else(pb_get_c(c->in, "StorageClass"), pb_string(PB_STR("STANDARD")))},
-                     {"ContentType", pb_string(PB_STR("binary/octet-stream"))}, {"ServerSideEncryption", sse}, {"_acl", is_set(has_acl) ? acl : PB_NONE_VALUE});
+    pb_value tag = etag(c, bytes), sse = or_else(pb_get_c(c->in, "ServerSideEncryption"), pb_string_c("AES256"));
+    pb_value v =
+        MAP(c, {"Key", pb_string(key)}, {"LastModified", pb_time(c->now)}, {"ETag", tag}, {"Size", pb_int(bytes.n)},
+            {"StorageClass", or_else(pb_get_c(c->in, "StorageClass"), pb_string_c("STANDARD"))},
+            {"ContentType", pb_string_c("binary/octet-stream")}, {"ServerSideEncryption", sse},
+            {"_acl", is_set(has_acl) ? acl : PB_NONE_VALUE});
     sim_put_body(c, K_OBJECT, name, key, sim_merge(c, v, sim_pick(c, c->in, kept)), bytes);
     return MAP(c, {"ETag", tag}, {"ServerSideEncryption", sse});
 }
@@ -47,8 +59,9 @@ static pb_value object_head(sim_call *c, pb_str *bucket, pb_str *key) {
     pb_value v = object(c, bucket, key);
     if (c->failed) return PB_NONE_VALUE;
     pb_str match = get_text(c->in, "IfMatch");
-    if (match.n && !pb_str_eq(match, get_text(v, "ETag"))) return sim_fail(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
-    return sim_merge(c, v, MAP(c, {"ContentLength", pb_get_c(v, "Size")}, {"AcceptRanges", pb_string(PB_STR("bytes"))}));
+    if (match.n && !pb_str_eq(match, get_text(v, "ETag")))
+        return sim_fail(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+    return sim_merge(c, v, MAP(c, {"ContentLength", pb_get_c(v, "Size")}, {"AcceptRanges", pb_string_c("bytes")}));
 }
 
 pb_value s3_head_object(sim_call *c) {
@@ -76,7 +89,9 @@ pb_value s3_delete_objects(sim_call *c) {
     sim_items deleted = {0};
     pb_value objects = pb_get_c(pb_get_c(c->in, "Delete"), "Objects");
     s3_bucket(c, &name);
-    if (objects.n > MAX_KEYS) sim_fail(c, 400, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema");
+    if (objects.n > MAX_KEYS)
+        sim_fail(c, 400, "MalformedXML",
+                 "The XML you provided was not well-formed or did not validate against our published schema");
     EACH(o, objects) {
         sim_delete(c, K_OBJECT, name, get_text(*o, "Key"));
         items_add(c, &deleted, MAP(c, {"Key", pb_get_c(*o, "Key")}));
@@ -89,14 +104,16 @@ pb_value s3_delete_objects(sim_call *c) {
 
 /* A member of the object is written anew; the bytes stay. */
 static void object_set(sim_call *c, pb_str bucket, pb_str key, pb_value v, const char *member, pb_value value) {
-    if (!c->failed) sim_put_body(c, K_OBJECT, bucket, key, sim_with(c, v, member, value), sim_body(c, K_OBJECT, bucket, key));
+    if (!c->failed)
+        sim_put_body(c, K_OBJECT, bucket, key, sim_with(c, v, member, value), sim_body(c, K_OBJECT, bucket, key));
 }
 
 pb_value s3_get_object_acl(sim_call *c) {
     pb_str bucket, key;
     pb_value v = object(c, &bucket, &key);
     if (c->failed) return PB_NONE_VALUE;
-    pb_value own = MAP(c, {"Grantee", sim_merge(c, MAP(c, {"Type", pb_string(PB_STR("CanonicalUser"))}), s3_owner(c))}, {"Permission", pb_string(PB_STR("FULL_CONTROL"))});
+    pb_value own = MAP(c, {"Grantee", sim_merge(c, MAP(c, {"Type", pb_string_c("CanonicalUser")}), s3_owner(c))},
+                       {"Permission", pb_string_c("FULL_CONTROL")});
     return or_else(pb_get_c(v, "_acl"), MAP(c, {"Owner", s3_owner(c)}, {"Grants", sim_list1(c, own)}));
 }
 
@@ -136,7 +153,9 @@ static int text_compare(pb_str a, pb_str b) {
     return d ? d : (a.n > b.n) - (a.n < b.n);
 }
 
-static bool has_prefix(pb_str s, pb_str prefix) { return s.n >= prefix.n && (!prefix.n || memcmp(s.s, prefix.s, prefix.n) == 0); }
+static bool has_prefix(pb_str s, pb_str prefix) {
+    return s.n >= prefix.n && (!prefix.n || memcmp(s.s, prefix.s, prefix.n) == 0);
+}
 
 /* The key up to and with the first delimiter after the prefix; empty: none. */
 static pb_str common_prefix(pb_str key, pb_str prefix, pb_str delimiter) {
@@ -160,15 +179,18 @@ static void list_page(sim_call *c, pb_str bucket, pb_str after, int64_t max, pag
         if (!has_prefix(key, prefix)) continue;
         pb_str group = common_prefix(key, prefix, delimiter), item = group.n ? group : key;
         /* A page that ended with a common prefix has given all keys under it. */
-        if (after.n && (text_compare(item, after) <= 0 || (delimiter.n && group.n && has_prefix(after, group)))) continue;
+        if (after.n && (text_compare(item, after) <= 0 || (delimiter.n && group.n && has_prefix(after, group))))
+            continue;
         if (group.n && p->last.n && pb_str_eq(group, p->last)) continue;
         if (p->contents.n + p->prefixes.n >= max) {
             p->more = true;
             return;
         }
         p->last = item;
-        if (group.n) items_add(c, &p->prefixes, MAP(c, {"Prefix", pb_string(group)}));
-        else items_add(c, &p->contents, sim_merge(c, MAP(c, {"Key", pb_string(key)}), sim_pick(c, *o, kept)));
+        if (group.n)
+            items_add(c, &p->prefixes, MAP(c, {"Prefix", pb_string(group)}));
+        else
+            items_add(c, &p->contents, sim_merge(c, MAP(c, {"Key", pb_string(key)}), sim_pick(c, *o, kept)));
     }
 }
 
@@ -180,8 +202,9 @@ static int64_t max_keys(sim_call *c) {
 
 /* What both versions of the list say. */
 static pb_value list_output(sim_call *c, pb_str bucket, const page *p, int64_t max) {
-    return MAP(c, {"Name", pb_string(bucket)}, {"Prefix", pb_string(get_text(c->in, "Prefix"))}, {"Delimiter", pb_get_c(c->in, "Delimiter")},
-               {"EncodingType", pb_get_c(c->in, "EncodingType")}, {"MaxKeys", pb_int(max)}, {"IsTruncated", pb_bool(p->more)}, {"Contents", items_list(c, &p->contents)},
+    return MAP(c, {"Name", pb_string(bucket)}, {"Prefix", pb_string(get_text(c->in, "Prefix"))},
+               {"Delimiter", pb_get_c(c->in, "Delimiter")}, {"EncodingType", pb_get_c(c->in, "EncodingType")},
+               {"MaxKeys", pb_int(max)}, {"IsTruncated", pb_bool(p->more)}, {"Contents", items_list(c, &p->contents)},
                {"CommonPrefixes", items_list(c, &p->prefixes)});
 }
 
@@ -190,11 +213,14 @@ pb_value s3_list_objects_v2(sim_call *c) {
     int64_t max = max_keys(c);
     page p = {0};
     s3_bucket(c, &bucket);
-    if (token.n && !pb_base64_decode(c->arena, token, &after)) sim_fail(c, 400, "InvalidArgument", "The continuation token provided is incorrect");
+    if (token.n && !pb_base64_decode(c->arena, token, &after))
+        sim_fail(c, 400, "InvalidArgument", "The continuation token provided is incorrect");
     if (c->failed) return PB_NONE_VALUE;
     list_page(c, bucket, after, max, &p);
     pb_value out = list_output(c, bucket, &p, max), start = pb_get_c(c->in, "StartAfter");
-    out = sim_merge(c, out, MAP(c, {"KeyCount", pb_int(p.contents.n + p.prefixes.n)}, {"ContinuationToken", pb_get_c(c->in, "ContinuationToken")}, {"StartAfter", start}));
+    out = sim_merge(c, out,
+                    MAP(c, {"KeyCount", pb_int(p.contents.n + p.prefixes.n)},
+                        {"ContinuationToken", pb_get_c(c->in, "ContinuationToken")}, {"StartAfter", start}));
     return p.more ? sim_with(c, out, "NextContinuationToken", pb_string(pb_base64(c->arena, p.last.s, p.last.n))) : out;
 }
 

@@ -8,18 +8,23 @@
 static const pb_str TOP = {"", 0};
 
 static pb_value hub_arn(sim_call *c) {
-    return sim_text(c, "arn:%.*s:securityhub:%.*s:%.*s:hub/default", PB_ARG(c->partition), PB_ARG(c->region), PB_ARG(c->account));
+    return sim_text(c, "arn:%.*s:securityhub:%.*s:%.*s:hub/default", PB_ARG(c->partition), PB_ARG(c->region),
+                    PB_ARG(c->account));
 }
 
 static bool enabled(sim_call *c) {
     if (is_set(sim_get(c, K_HUB, TOP, PB_STR("default")))) return true;
-    sim_fail(c, 401, "InvalidAccessException", "Account %.*s is not subscribed to AWS Security Hub", PB_ARG(c->account));
+    sim_fail(c, 401, "InvalidAccessException", "Account %.*s is not subscribed to AWS Security Hub",
+             PB_ARG(c->account));
     return false;
 }
 
 static pb_value enable(sim_call *c) {
-    if (is_set(sim_get(c, K_HUB, TOP, PB_STR("default")))) return sim_fail(c, 409, "ResourceConflictException", "Account is already subscribed to Security Hub");
-    pb_value hub = MAP(c, {"HubArn", hub_arn(c)}, {"SubscribedAt", pb_string(pb_time_text(c->arena, c->now))}, {"AutoEnableControls", pb_bool(true)}, {"ControlFindingGenerator", pb_string(PB_STR("SECURITY_CONTROL"))});
+    if (is_set(sim_get(c, K_HUB, TOP, PB_STR("default"))))
+        return sim_fail(c, 409, "ResourceConflictException", "Account is already subscribed to Security Hub");
+    pb_value hub =
+        MAP(c, {"HubArn", hub_arn(c)}, {"SubscribedAt", pb_string(pb_time_text(c->arena, c->now))},
+            {"AutoEnableControls", pb_bool(true)}, {"ControlFindingGenerator", pb_string_c("SECURITY_CONTROL")});
     sim_put(c, K_HUB, TOP, PB_STR("default"), hub);
     return PB_NONE_VALUE;
 }
@@ -35,8 +40,11 @@ static pb_value describe(sim_call *c) { return enabled(c) ? sim_get(c, K_HUB, TO
 
 /* What the customer set by BatchUpdateFindings stays when the provider sends the finding again. */
 static pb_value imported(sim_call *c, pb_value finding, pb_value old) {
-    static const char *const customers[] = {"Note", "UserDefinedFields", "VerificationState", "Workflow", "RelatedFindings", "Criticality", NULL};
-    pb_value defaults = MAP(c, {"Region", pb_string(c->region)}, {"WorkflowState", pb_string(PB_STR("NEW"))}, {"Workflow", MAP(c, {"Status", pb_string(PB_STR("NEW"))})}, {"RecordState", pb_string(PB_STR("ACTIVE"))});
+    static const char *const customers[] = {
+        "Note", "UserDefinedFields", "VerificationState", "Workflow", "RelatedFindings", "Criticality", NULL};
+    pb_value defaults =
+        MAP(c, {"Region", pb_string(c->region)}, {"WorkflowState", pb_string_c("NEW")},
+            {"Workflow", MAP(c, {"Status", pb_string_c("NEW")})}, {"RecordState", pb_string_c("ACTIVE")});
     return sim_merge(c, sim_merge(c, defaults, finding), sim_pick(c, old, customers));
 }
 
@@ -44,21 +52,28 @@ static pb_value batch_import(sim_call *c) {
     pb_value findings = pb_get_c(c->in, "Findings");
     sim_items failed = {0};
     if (!enabled(c)) return PB_NONE_VALUE;
-    if (!findings.n || findings.n > 100) return sim_fail(c, 400, "InvalidInputException", "Findings must have between 1 and 100 items");
+    if (!findings.n || findings.n > 100)
+        return sim_fail(c, 400, "InvalidInputException", "Findings must have between 1 and 100 items");
     EACH(f, findings) {
         pb_str product = get_text(*f, "ProductArn"), id = get_text(*f, "Id");
         if (!pb_str_eq(get_text(*f, "AwsAccountId"), c->account)) {
-            items_add(c, &failed, MAP(c, {"Id", pb_string(id)}, {"ErrorCode", pb_string(PB_STR("InvalidInput"))}, {"ErrorMessage", pb_string(PB_STR("Finding does not adhere to Amazon Finding Format. data.AwsAccountId is not the account's."))}));
+            items_add(c, &failed,
+                      MAP(c, {"Id", pb_string(id)}, {"ErrorCode", pb_string_c("InvalidInput")},
+                          {"ErrorMessage", pb_string_c("Finding does not adhere to Amazon Finding Format. "
+                                                       "data.AwsAccountId is not the account's.")}));
             continue;
         }
         sim_put(c, K_SH_FINDING, product, id, imported(c, *f, sim_get(c, K_SH_FINDING, product, id)));
     }
-    return MAP(c, {"FailedCount", pb_int(failed.n)}, {"SuccessCount", pb_int(findings.n - failed.n)}, {"FailedFindings", items_list(c, &failed)});
+    return MAP(c, {"FailedCount", pb_int(failed.n)}, {"SuccessCount", pb_int(findings.n - failed.n)},
+               {"FailedFindings", items_list(c, &failed)});
 }
 
 static pb_value batch_update(sim_call *c) {
-    static const char *const members[] = {"VerificationState", "Confidence", "Criticality", "Types", "UserDefinedFields", "RelatedFindings", NULL};
-    pb_value ids = pb_get_c(c->in, "FindingIdentifiers"), note = pb_get_c(c->in, "Note"), severity = pb_get_c(c->in, "Severity"), workflow = pb_get_c(c->in, "Workflow");
+    static const char *const members[] = {"VerificationState", "Confidence",      "Criticality", "Types",
+                                          "UserDefinedFields", "RelatedFindings", NULL};
+    pb_value ids = pb_get_c(c->in, "FindingIdentifiers"), note = pb_get_c(c->in, "Note"),
+             severity = pb_get_c(c->in, "Severity"), workflow = pb_get_c(c->in, "Workflow");
     sim_items done = {0}, missed = {0};
     if (!enabled(c)) return PB_NONE_VALUE;
     if (is_set(note)) note = sim_with(c, note, "UpdatedAt", pb_string(pb_time_text(c->arena, c->now)));
@@ -66,7 +81,9 @@ static pb_value batch_update(sim_call *c) {
         pb_str product = get_text(*i, "ProductArn"), id = get_text(*i, "Id");
         pb_value f = sim_get(c, K_SH_FINDING, product, id);
         if (!is_set(f)) {
-            items_add(c, &missed, MAP(c, {"FindingIdentifier", *i}, {"ErrorCode", pb_string(PB_STR("FindingNotFound"))}, {"ErrorMessage", pb_string(PB_STR("Finding Not Found"))}));
+            items_add(c, &missed,
+                      MAP(c, {"FindingIdentifier", *i}, {"ErrorCode", pb_string_c("FindingNotFound")},
+                          {"ErrorMessage", pb_string_c("Finding Not Found")}));
             continue;
         }
         f = sim_merge(c, sim_merge(c, f, sim_pick(c, c->in, members)), MAP(c, {"Note", note}, {"Workflow", workflow}));
@@ -81,9 +98,25 @@ static pb_value batch_update(sim_call *c) {
 
 static const struct {
     const char *filter, *path;
-} filters[] = {{"Id", "Id"}, {"ProductArn", "ProductArn"}, {"AwsAccountId", "AwsAccountId"}, {"GeneratorId", "GeneratorId"}, {"Region", "Region"}, {"Type", "Types"}, {"SeverityLabel", "Severity.Label"},
-               {"Title", "Title"}, {"Description", "Description"}, {"RecordState", "RecordState"}, {"WorkflowStatus", "Workflow.Status"}, {"WorkflowState", "WorkflowState"}, {"ResourceId", "Resources.Id"},
-               {"ResourceType", "Resources.Type"}, {"ComplianceStatus", "Compliance.Status"}, {"ProductName", "ProductName"}, {"CompanyName", "CompanyName"}, {"VerificationState", "VerificationState"}, {"NoteText", "Note.Text"}};
+} filters[] = {{"Id", "Id"},
+               {"ProductArn", "ProductArn"},
+               {"AwsAccountId", "AwsAccountId"},
+               {"GeneratorId", "GeneratorId"},
+               {"Region", "Region"},
+               {"Type", "Types"},
+               {"SeverityLabel", "Severity.Label"},
+               {"Title", "Title"},
+               {"Description", "Description"},
+               {"RecordState", "RecordState"},
+               {"WorkflowStatus", "Workflow.Status"},
+               {"WorkflowState", "WorkflowState"},
+               {"ResourceId", "Resources.Id"},
+               {"ResourceType", "Resources.Type"},
+               {"ComplianceStatus", "Compliance.Status"},
+               {"ProductName", "ProductName"},
+               {"CompanyName", "CompanyName"},
+               {"VerificationState", "VerificationState"},
+               {"NoteText", "Note.Text"}};
 
 static const char *filter_path(pb_str name) {
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
@@ -134,7 +167,8 @@ static pb_value get_findings(sim_call *c) {
     if (!enabled(c)) return PB_NONE_VALUE;
     for (uint32_t i = 0; criteria.kind == PB_MAP && i < criteria.n; i++)
         if (!filter_path(criteria.u.entries[i].key))
-            return sim_fail(c, 501, "NotImplemented", "the simulated account does not filter findings by %.*s", PB_ARG(criteria.u.entries[i].key));
+            return sim_fail(c, 501, "NotImplemented", "the simulated account does not filter findings by %.*s",
+                            PB_ARG(criteria.u.entries[i].key));
     EACH(f, all) if (wanted(c, *f, criteria)) items_add(c, &found, *f);
     return MAP(c, {"Findings", items_list(c, &found)});
 }

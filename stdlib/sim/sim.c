@@ -1,8 +1,8 @@
 /*
  * sim.c - `pbrun sim`: a simulated AWS account on the loopback address, for tests, demonstrations and drills.
  *
- * This file reads the options, opens the state, and either serves it (http.c) or shows it (--show). What the account can
- * do stands in the tables of ec2.c, iam.c, s3.c and the others.
+ * This file reads the options, opens the state, and either serves it (http.c) or shows it (--show). What the account
+ * can do stands in the tables of ec2.c, iam.c, s3.c and the others.
  */
 #include <json-c/json.h>
 #include <stdio.h>

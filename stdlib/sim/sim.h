@@ -1,14 +1,14 @@
 /*
  * sim.h - the simulated AWS account: what its files share.
  *
- * One thread, one SQLite state, one transaction a request. A request comes in through http.c, sim.c checks its signature,
- * finds the operation in the model and looks it up in the table of the service (ec2.c, iam.c, ...). A handler reads its
- * input (c->in), reads and writes resources, and gives back the output structure. An error is told by sim_fail: the first
- * one counts, everything the request wrote is rolled back, and later helpers do no harm.
+ * One thread, one SQLite state, one transaction a request. A request comes in through http.c, sim.c checks its
+ * signature, finds the operation in the model and looks it up in the table of the service (ec2.c, iam.c, ...). A
+ * handler reads its input (c->in), reads and writes resources, and gives back the output structure. An error is told by
+ * sim_fail: the first one counts, everything the request wrote is rolled back, and later helpers do no harm.
  *
- * A resource is a JSON object under (scope, kind, parent, id); the scope is the region, or empty for global kinds. Members
- * whose names begin with _ are the simulator's own; they, and whatever else the operation's output has no room for, are
- * dropped on the way out (sim_conform), where times and bytes also get their types back.
+ * A resource is a JSON object under (scope, kind, parent, id); the scope is the region, or empty for global kinds.
+ * Members whose names begin with _ are the simulator's own; they, and whatever else the operation's output has no room
+ * for, are dropped on the way out (sim_conform), where times and bytes also get their types back.
  */
 #ifndef PB_SIM_H
 #define PB_SIM_H
@@ -19,11 +19,11 @@
 #include "vm/value.h"
 
 enum {
-    SIM_MAX_BODY = 8 << 20,       /* bytes of a request; the largest real one is an S3 object of a demo */
-    SIM_MAX_MEMORY = 256 << 20,   /* arena of one request: a full state listed whole stays far below */
-    SIM_MAX_TAGS = 50,            /* AWS's quota for every service here */
+    SIM_MAX_BODY = 8 << 20,     /* bytes of a request; the largest real one is an S3 object of a demo */
+    SIM_MAX_MEMORY = 256 << 20, /* arena of one request: a full state listed whole stays far below */
+    SIM_MAX_TAGS = 50,          /* AWS's quota for every service here */
     SIM_MAX_DEPTH = JSON_MAX_DEPTH,
-    SIM_CLOCK_SKEW_S = 15 * 60,   /* AWS's window, both ways */
+    SIM_CLOCK_SKEW_S = 15 * 60, /* AWS's window, both ways */
 };
 
 /* Every kind of resource: enum name, name in the state, global. */
@@ -68,7 +68,7 @@ typedef enum sim_kind {
 #define X(name, text, global) name,
     SIM_KINDS(X)
 #undef X
-    K_COUNT
+        K_COUNT
 } sim_kind;
 
 /* ---- state.c: SQLite ---- */
@@ -109,8 +109,8 @@ enum { SIM_CHECKSUM = 1 /* S3: a checksum of the body is required */ };
 typedef struct sim_operation {
     const char *name;
     sim_handler *fn;
-    const void *data;  /* what a shared handler needs to know */
-    const char *list;  /* the output's member given out in pages; NULL: given whole */
+    const void *data; /* what a shared handler needs to know */
+    const char *list; /* the output's member given out in pages; NULL: given whole */
     unsigned flags;
 } sim_operation;
 
@@ -119,11 +119,12 @@ typedef struct sim_service {
     const sim_operation *ops;
     size_t nops;
     const sim_paging *paging;
-    void (*prepare)(sim_call *c);               /* before a handler: a region's defaults ...; NULL: nothing */
+    void (*prepare)(sim_call *c); /* before a handler: a region's defaults ...; NULL: nothing */
 } sim_service;
 #define SIM_OPS(table) (table), sizeof(table) / sizeof *(table)
 
-extern const sim_service sim_ec2, sim_iam, sim_s3, sim_s3control, sim_sts, sim_ssm, sim_sns, sim_guardduty, sim_securityhub;
+extern const sim_service sim_ec2, sim_iam, sim_s3, sim_s3control, sim_sts, sim_ssm, sim_sns, sim_guardduty,
+    sim_securityhub;
 
 typedef struct sim_caller {
     pb_str arn, user_id, access_key; /* arn empty: anonymous (S3 only) */
@@ -140,7 +141,7 @@ struct sim_call {
     sim_caller caller;
     const aws_incoming *http;
     pb_value in;
-    int64_t now; /* ms */
+    int64_t now;  /* ms */
     bool changed; /* something in the state is different now */
     bool failed;
     aws_error err;
@@ -165,7 +166,8 @@ struct sim {
 };
 
 /* Notes the error (the first one counts); always none, so that a handler can return it. */
-pb_value sim_fail(sim_call *c, int status, const char *code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+pb_value sim_fail(sim_call *c, int status, const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* ---- resources (state.c) ---- */
 
@@ -236,7 +238,8 @@ pb_value sim_page(sim_call *c, pb_value out, const char *list, const sim_paging 
 /* Does a path into a value ("NetworkInterfaces.Groups.GroupId"; lists: any item) lead to a text that matches? */
 bool sim_path_matches(pb_value v, const char *path, pb_str pattern);
 
-/* AWS-shaped identifiers, the same for the same seed and order: prefix and n hex digits / base32 / base64 characters. */
+/* AWS-shaped identifiers, the same for the same seed and order: prefix and n hex digits / base32 / base64 characters.
+ */
 pb_str sim_hex_id(sim_call *c, const char *prefix, unsigned digits);
 pb_str sim_key_id(sim_call *c, const char *prefix, unsigned chars);
 pb_str sim_secret(sim_call *c, const char *what, unsigned chars);

@@ -1,5 +1,6 @@
 /*
- * sns.c - topics, subscriptions, messages. Messages are kept, not delivered: `pbrun sim --state FILE --show` lists them.
+ * sns.c - topics, subscriptions, messages. Messages are kept, not delivered: `pbrun sim --state FILE --show` lists
+ * them.
  */
 #include "stdlib/sim/sim.h"
 
@@ -9,7 +10,9 @@ enum { MESSAGE_MAX = 256 * 1024 };
 static pb_value topic(sim_call *c, pb_str arn) {
     pb_value t = sim_get(c, K_TOPIC, TOP, arn);
     if (is_set(t)) return t;
-    if (!str_starts(arn, "arn:")) return sim_fail(c, 400, "InvalidParameter", "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 1");
+    if (!str_starts(arn, "arn:"))
+        return sim_fail(c, 400, "InvalidParameter",
+                        "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 1");
     return sim_fail(c, 404, "NotFound", "Topic does not exist");
 }
 
@@ -17,7 +20,8 @@ static bool name_valid(pb_str n) {
     for (uint32_t i = 0; i < n.n; i++) {
         char ch = n.s[i];
         bool word = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9');
-        if (!word && ch != '_' && ch != '-' && !(ch == '.' && i + 5 == n.n && memcmp(n.s + i, ".fifo", 5) == 0)) return false;
+        if (!word && ch != '_' && ch != '-' && !(ch == '.' && i + 5 == n.n && memcmp(n.s + i, ".fifo", 5) == 0))
+            return false;
     }
     return n.n > 0 && n.n <= 256;
 }
@@ -26,11 +30,15 @@ static bool name_valid(pb_str n) {
 static pb_value create_topic(sim_call *c) {
     pb_str name = get_text(c->in, "Name");
     if (!name_valid(name)) return sim_fail(c, 400, "InvalidParameter", "Invalid parameter: Topic Name");
-    pb_value arn = sim_text(c, "arn:%.*s:sns:%.*s:%.*s:%.*s", PB_ARG(c->partition), PB_ARG(c->region), PB_ARG(c->account), PB_ARG(name));
+    pb_value arn = sim_text(c, "arn:%.*s:sns:%.*s:%.*s:%.*s", PB_ARG(c->partition), PB_ARG(c->region),
+                            PB_ARG(c->account), PB_ARG(name));
     if (!is_set(arn)) return PB_NONE_VALUE;
     if (!is_set(sim_get(c, K_TOPIC, TOP, pb_text(arn)))) {
-        pb_value attributes = sim_merge(c, MAP(c, {"TopicArn", arn}, {"Owner", pb_string(c->account)}, {"DisplayName", pb_string(TOP)}), pb_get_c(c->in, "Attributes"));
-        sim_put(c, K_TOPIC, TOP, pb_text(arn), MAP(c, {"TopicArn", arn}, {"Attributes", attributes}, {"Tags", pb_get_c(c->in, "Tags")}));
+        pb_value attributes =
+            sim_merge(c, MAP(c, {"TopicArn", arn}, {"Owner", pb_string(c->account)}, {"DisplayName", pb_string(TOP)}),
+                      pb_get_c(c->in, "Attributes"));
+        sim_put(c, K_TOPIC, TOP, pb_text(arn),
+                MAP(c, {"TopicArn", arn}, {"Attributes", attributes}, {"Tags", pb_get_c(c->in, "Tags")}));
     }
     return MAP(c, {"TopicArn", arn});
 }
@@ -40,7 +48,8 @@ static pb_value list_topics(sim_call *c) { return MAP(c, {"Topics", sim_list_sor
 static pb_value topic_attributes(sim_call *c) {
     pb_str arn = get_text(c->in, "TopicArn");
     pb_value t = topic(c, arn), subscribed = sim_list_of(c, K_SUBSCRIPTION, arn);
-    pb_value counts = MAP(c, {"SubscriptionsConfirmed", sim_text(c, "%u", subscribed.n)}, {"SubscriptionsPending", pb_string(PB_STR("0"))}, {"SubscriptionsDeleted", pb_string(PB_STR("0"))});
+    pb_value counts = MAP(c, {"SubscriptionsConfirmed", sim_text(c, "%u", subscribed.n)},
+                          {"SubscriptionsPending", pb_string_c("0")}, {"SubscriptionsDeleted", pb_string_c("0")});
     return MAP(c, {"Attributes", sim_merge(c, pb_get_c(t, "Attributes"), counts)});
 }
 
@@ -61,17 +70,22 @@ static pb_value delete_topic(sim_call *c) {
 }
 
 static pb_value publish(sim_call *c) {
-    static const char *const kept[] = {"Message", "Subject", "MessageStructure", "MessageAttributes", "PhoneNumber", NULL};
-    pb_str arn = get_text(c->in, is_set(pb_get_c(c->in, "TopicArn")) ? "TopicArn" : "TargetArn"), message = get_text(c->in, "Message");
+    static const char *const kept[] = {"Message",           "Subject",     "MessageStructure",
+                                       "MessageAttributes", "PhoneNumber", NULL};
+    pb_str arn = get_text(c->in, is_set(pb_get_c(c->in, "TopicArn")) ? "TopicArn" : "TargetArn"),
+           message = get_text(c->in, "Message");
     bool phone = is_set(pb_get_c(c->in, "PhoneNumber"));
-    if (!phone && !arn.n) return sim_fail(c, 400, "InvalidParameter", "Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter");
+    if (!phone && !arn.n)
+        return sim_fail(c, 400, "InvalidParameter",
+                        "Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter");
     if (!phone) topic(c, arn);
     if (!message.n) sim_fail(c, 400, "InvalidParameter", "Invalid parameter: Empty message");
     if (message.n > MESSAGE_MAX) sim_fail(c, 400, "InvalidParameter", "Invalid parameter: Message too long");
     if (get_text(c->in, "Subject").n > 100) sim_fail(c, 400, "InvalidParameter", "Invalid parameter: Subject");
     if (c->failed) return PB_NONE_VALUE;
     pb_value id = pb_string(sim_uuid(c, "message"));
-    pb_value v = sim_merge(c, MAP(c, {"MessageId", id}, {"TopicArn", pb_string(arn)}, {"Time", pb_time(c->now)}), sim_pick(c, c->in, kept));
+    pb_value v = sim_merge(c, MAP(c, {"MessageId", id}, {"TopicArn", pb_string(arn)}, {"Time", pb_time(c->now)}),
+                           sim_pick(c, c->in, kept));
     sim_put(c, K_MESSAGE, arn, pb_text(id), v);
     return MAP(c, {"MessageId", id});
 }
@@ -80,11 +94,15 @@ static pb_value subscribe(sim_call *c) {
     pb_str arn = get_text(c->in, "TopicArn");
     topic(c, arn);
     pb_value have = sim_list_of(c, K_SUBSCRIPTION, arn);
-    EACH(s, have) if (pb_equal(pb_get_c(*s, "Protocol"), pb_get_c(c->in, "Protocol")) && pb_equal(pb_get_c(*s, "Endpoint"), pb_get_c(c->in, "Endpoint")))
-        return MAP(c, {"SubscriptionArn", pb_get_c(*s, "SubscriptionArn")});
+    EACH(s, have)
+    if (pb_equal(pb_get_c(*s, "Protocol"), pb_get_c(c->in, "Protocol")) &&
+        pb_equal(pb_get_c(*s, "Endpoint"),
+                 pb_get_c(c->in, "Endpoint"))) return MAP(c, {"SubscriptionArn", pb_get_c(*s, "SubscriptionArn")});
     pb_value id = sim_text(c, "%.*s:%.*s", PB_ARG(arn), PB_ARG(sim_uuid(c, "subscription")));
     if (!is_set(id)) return PB_NONE_VALUE;
-    pb_value s = MAP(c, {"SubscriptionArn", id}, {"Owner", pb_string(c->account)}, {"Protocol", pb_get_c(c->in, "Protocol")}, {"Endpoint", pb_get_c(c->in, "Endpoint")}, {"TopicArn", pb_string(arn)});
+    pb_value s =
+        MAP(c, {"SubscriptionArn", id}, {"Owner", pb_string(c->account)}, {"Protocol", pb_get_c(c->in, "Protocol")},
+            {"Endpoint", pb_get_c(c->in, "Endpoint")}, {"TopicArn", pb_string(arn)});
     sim_put(c, K_SUBSCRIPTION, arn, pb_text(id), s);
     return MAP(c, {"SubscriptionArn", id});
 }

@@ -1,11 +1,12 @@
 /*
  * state.c - the simulated account's memory: one SQLite database, in a file or in memory.
  *
- * Resources are JSON texts under (scope, kind, parent, id) in the order of their making; `body` holds what is not JSON (the
- * bytes of an S3 object). Beside them: numbers that only grow (ids come from them), how often each operation was called and
- * how often that changed something, and when each access key was last used. The file is in WAL mode, so `--show` can read
- * it beside a running simulator, and a killed simulator leaves whole transactions only. Statements are prepared at first
- * use and kept. A put that changes nothing is not written: that is what the count of changes rests on.
+ * Resources are JSON texts under (scope, kind, parent, id) in the order of their making; `body` holds what is not JSON
+ * (the bytes of an S3 object). Beside them: numbers that only grow (ids come from them), how often each operation was
+ * called and how often that changed something, and when each access key was last used. The file is in WAL mode, so
+ * `--show` can read it beside a running simulator, and a killed simulator leaves whole transactions only. Statements
+ * are prepared at first use and kept. A put that changes nothing is not written: that is what the count of changes
+ * rests on.
  */
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -38,9 +39,11 @@ enum { BUSY_MS = 5000 }; /* how long to wait for a reader that holds the file */
              "ON CONFLICT(scope,kind,parent,id) DO UPDATE SET json=excluded.json, body=excluded.body") \
     X(S_DELETE, "DELETE FROM resources WHERE scope=?1 AND kind=?2 AND parent=?3 AND id=?4") \
     X(S_DELETE_OF, "DELETE FROM resources WHERE scope=?1 AND kind=?2 AND parent=?3") \
-    X(S_NEXT, "INSERT INTO numbers(name,value) VALUES(?1,1) ON CONFLICT(name) DO UPDATE SET value=value+1 RETURNING value") \
-    X(S_COUNT, "INSERT INTO calls(service,operation,count,changed,failed) VALUES(?1,?2,1,?3,?4) ON CONFLICT DO UPDATE " \
-               "SET count=count+1, changed=changed+excluded.changed, failed=failed+excluded.failed") \
+    X(S_NEXT, \
+      "INSERT INTO numbers(name,value) VALUES(?1,1) ON CONFLICT(name) DO UPDATE SET value=value+1 RETURNING value") \
+    X(S_COUNT, \
+      "INSERT INTO calls(service,operation,count,changed,failed) VALUES(?1,?2,1,?3,?4) ON CONFLICT DO UPDATE " \
+      "SET count=count+1, changed=changed+excluded.changed, failed=failed+excluded.failed") \
     X(S_USED, "INSERT INTO key_use(access_key,time,service,region) VALUES(?1,?4,?2,?3) ON CONFLICT DO UPDATE " \
               "SET time=excluded.time, service=excluded.service, region=excluded.region") \
     X(S_USE, "SELECT time,service,region FROM key_use WHERE access_key=?1") \
@@ -51,7 +54,7 @@ enum statement {
 #define X(name, text) name,
     STATEMENTS(X)
 #undef X
-    S_LAST
+        S_LAST
 };
 static const char *const statement_text[S_LAST] = {
 #define X(name, text) text,
@@ -188,7 +191,7 @@ static const char *const secret_members[] = {"SecretAccessKey", "SessionToken", 
 static pb_value masked(sim_call *c, pb_value v, bool parameter) {
     for (size_t i = 0; i < 4; i++)
         if ((i < 3 || parameter) && is_set(pb_get_c(v, secret_members[i])))
-            v = sim_with(c, v, secret_members[i], pb_string(PB_STR("***")));
+            v = sim_with(c, v, secret_members[i], pb_string_c("***"));
     return v;
 }
 
@@ -207,9 +210,12 @@ static pb_value dump_calls(sim_call *c) {
     if (!st) return sim_fail(c, 500, "InternalError", "the state could not be read");
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        pb_str name = pb_printf(c->arena, "%s.%s", (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1));
-        pb_map_add(&calls, name, MAP(c, {"count", pb_int(sqlite3_column_int64(st, 2))}, {"changed", pb_int(sqlite3_column_int64(st, 3))},
-                                     {"failed", pb_int(sqlite3_column_int64(st, 4))}));
+        pb_str name = pb_printf(c->arena, "%s.%s", (const char *)sqlite3_column_text(st, 0),
+                                (const char *)sqlite3_column_text(st, 1));
+        pb_map_add(&calls, name,
+                   MAP(c, {"count", pb_int(sqlite3_column_int64(st, 2))},
+                       {"changed", pb_int(sqlite3_column_int64(st, 3))},
+                       {"failed", pb_int(sqlite3_column_int64(st, 4))}));
     }
     finish(st, rc);
     return pb_map_done(&calls);

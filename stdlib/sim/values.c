@@ -1,9 +1,9 @@
 /*
- * values.c - what handlers do with values: make and change maps and lists, tags, identifiers, pages, and giving an output
- * the types that its shape in the model asks for.
+ * values.c - what handlers do with values: make and change maps and lists, tags, identifiers, pages, and giving an
+ * output the types that its shape in the model asks for.
  *
- * Values do not change; "with" makes a copy that shares the rest. Running out of memory gives none here and is seen once,
- * by the arena's flag, when the answer is written.
+ * Values do not change; "with" makes a copy that shares the rest. Running out of memory gives none here and is seen
+ * once, by the arena's flag, when the answer is written.
  */
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -20,7 +20,8 @@ pb_value sim_map(sim_call *c, const sim_field *fields, size_t n) {
 /* All entries but the one named; entries of other kinds of values are none. */
 static void add_entries(pb_map_builder *b, pb_value map, const char *except) {
     for (uint32_t i = 0; map.kind == PB_MAP && i < map.n; i++)
-        if (!except || !pb_str_is(map.u.entries[i].key, except)) pb_map_add(b, map.u.entries[i].key, map.u.entries[i].value);
+        if (!except || !pb_str_is(map.u.entries[i].key, except))
+            pb_map_add(b, map.u.entries[i].key, map.u.entries[i].value);
 }
 
 pb_value sim_with(sim_call *c, pb_value map, const char *key, pb_value v) {
@@ -181,7 +182,8 @@ static pb_value conform(sim_call *c, pb_value v, aws_shape shape, unsigned depth
     schema_shape_info info;
     if (!is_set(v) || depth > SIM_MAX_DEPTH) return PB_NONE_VALUE;
     schema->shape_info(schema->ctx, shape, &info);
-    if (info.kind == SCHEMA_STRUCT) return v.kind == PB_MAP ? conform_struct(c, v, shape, info.nmembers, depth) : PB_NONE_VALUE;
+    if (info.kind == SCHEMA_STRUCT)
+        return v.kind == PB_MAP ? conform_struct(c, v, shape, info.nmembers, depth) : PB_NONE_VALUE;
     if (info.kind == SCHEMA_LIST) return v.kind == PB_LIST ? conform_items(c, v, info.elem, depth) : PB_NONE_VALUE;
     if (info.kind == SCHEMA_MAP) return v.kind == PB_MAP ? conform_entries(c, v, info.elem, depth) : PB_NONE_VALUE;
     return conform_leaf(c, v, info.kind);
@@ -205,8 +207,9 @@ static bool token_read(sim_call *c, pb_str token, uint32_t *from) {
 }
 
 static pb_value page_limit_bad(sim_call *c, const sim_paging *p, int64_t limit) {
-    return sim_fail(c, 400, "InvalidParameterValue", "Value ( %lld ) for parameter %s is invalid. Expecting a value from %u to 1000.",
-                    (long long)limit, p->limit, p->least ? p->least : 1);
+    return sim_fail(c, 400, "InvalidParameterValue",
+                    "Value ( %lld ) for parameter %s is invalid. Expecting a value from %u to 1000.", (long long)limit,
+                    p->limit, p->least ? p->least : 1);
 }
 
 pb_value sim_page(sim_call *c, pb_value out, const char *list, const sim_paging *p) {
@@ -241,7 +244,8 @@ static void id_digest(sim_call *c, const char *what, unsigned char digest[32]) {
     }
 }
 
-static pb_str id_from(sim_call *c, const char *what, const char *prefix, unsigned count, const char *alphabet, unsigned bits) {
+static pb_str id_from(sim_call *c, const char *what, const char *prefix, unsigned count, const char *alphabet,
+                      unsigned bits) {
     unsigned char digest[32];
     char text[64];
     id_digest(c, what, digest);
@@ -277,7 +281,7 @@ pb_str sim_uuid(sim_call *c, const char *what) {
 /* ---- tags ---- */
 
 pb_value tags_value(pb_value tags, pb_str key) {
-    EACH(t, tags) if (pb_str_eq(get_text(*t, "Key"), key)) return or_else(pb_get_c(*t, "Value"), pb_string(PB_STR("")));
+    EACH(t, tags) if (pb_str_eq(get_text(*t, "Key"), key)) return or_else(pb_get_c(*t, "Value"), pb_string_c(""));
     return PB_NONE_VALUE;
 }
 
@@ -287,8 +291,9 @@ pb_value tags_merge(sim_call *c, pb_value have, pb_value add) {
         pb_value changed = tags_value(add, get_text(*t, "Key"));
         items_add(c, &l, is_set(changed) ? sim_with(c, *t, "Value", changed) : *t);
     }
-    EACH(t, add) if (!is_set(tags_value(have, get_text(*t, "Key"))))
-        items_add(c, &l, MAP(c, {"Key", pb_get_c(*t, "Key")}, {"Value", or_else(pb_get_c(*t, "Value"), pb_string(PB_STR("")))}));
+    EACH(t, add)
+    if (!is_set(tags_value(have, get_text(*t, "Key")))) items_add(
+        c, &l, MAP(c, {"Key", pb_get_c(*t, "Key")}, {"Value", or_else(pb_get_c(*t, "Value"), pb_string_c(""))}));
     return items_list(c, &l);
 }
 

@@ -25,7 +25,7 @@ class Account:
         self.port = int(self.url.rsplit(":", 1)[1])
 
     def client(self, service, key=KEY, secret=SECRET, token=None, region="us-east-1", **config):
-        config.setdefault("retries", {"max_attempts": 1, "mode": "standard"})
+        config.setdefault("retries", {"total_max_attempts": 1})
         return boto3.client(service, endpoint_url=self.url, region_name=region, aws_access_key_id=key, aws_secret_access_key=secret,
                             aws_session_token=token, config=Config(**config))
 
