@@ -22,8 +22,8 @@
 #define PB_CHECK_H
 
 #include "lang/compile.h"
-#include "lang/types.h"
 #include "lang/text.h"
+#include "lang/types.h"
 
 enum {
     CHECK_MAX_DEPTH = 1000,        /* as LIMIT_NESTING says: expressions in expressions, else-ifs after one another */
@@ -102,6 +102,11 @@ typedef struct scope_entry { /* newest first */
     bool is_let;
 } scope_entry;
 
+typedef struct unknown_name { /* said once a body: one wrong `let` would give a message at every use */
+    struct unknown_name *next;
+    pb_str name;
+} unknown_name;
+
 typedef enum body_kind { BODY_CONSTANT, BODY_FN, BODY_ACTION, BODY_PLAYBOOK } body_kind;
 
 typedef struct body { /* what is being checked now */
@@ -110,6 +115,7 @@ typedef struct body { /* what is being checked now */
     file_env *file;
     scope_entry *scope;
     narrow_fact *facts;
+    unknown_name *unknown;
     uint32_t nlocals;
     pb_effect allowed;        /* in expressions: pure or read */
     const char *pure_because; /* "the body of a fn": why only pure is allowed */

@@ -29,8 +29,20 @@ static void offer_locals(checker *c, nearest *n) {
     nearest_offer(n, PB_STR("run"));
 }
 
+static bool said_unknown(checker *c, pb_str name) {
+    for (const unknown_name *u = c->b->unknown; u; u = u->next)
+        if (pb_str_eq(u->name, name)) return true;
+    unknown_name *u = pb_alloc(c->arena, sizeof *u);
+    if (!u) return true;
+    u->name = name;
+    u->next = c->b->unknown;
+    c->b->unknown = u;
+    return false;
+}
+
 static void say_unknown_name(checker *c, const ast_name *name) {
     pb_span where;
+    if (said_unknown(c, name->text)) return;
     if (bound_by_sibling(c, name->text, &where)) {
         diag *d = diag_add(c->diags, DIAG_BRANCH_NAME, name->span,
                            "`%.*s` does not exist yet: another branch of this parallel binds it", PB_ARG(name->text));
@@ -49,6 +61,8 @@ static void say_unknown_name(checker *c, const ast_name *name) {
         check_hint(c, d, "`error` exists in the else { } of a `do` and in on failure { }");
     else
         nearest_hint(c, d, &n);
+    ast_local *meant = n.best.n ? scope_find(c, n.best) : NULL;
+    if (meant) meant->uses++; /* no second message, that it is never used */
 }
 
 static pb_type *check_declared_name(checker *c, ast_expr *e, decl_info *d) {

@@ -8,5 +8,5 @@ playbook p {
   when guardduty.finding as f
   let bucket = f.resource.s3BucketDetails.first().name
   where bukket exists   # expect: PB0201 did you mean `bucket`?
-  record { affected_resource: bucket }
+  record { affected_resource: bukket }
 }
