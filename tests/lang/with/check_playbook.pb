@@ -1,0 +1,5 @@
+playbook same {
+  version "1.0.0"  summary "s"  owner "o"  tier manual  controls ["c"]
+  when guardduty.finding as f
+  record { affected_resource: f.arn }
+}
