@@ -1,8 +1,9 @@
 /*
  * codec.c - the codec's four doors (codec.h): write a request, read an answer, and the same from the other end.
  *
- * Each sets up a `codec` for its one message, runs what is the same for all protocols (defaults, checks, customisations,
- * errors) and hands the rest to the protocol's own part; wire.h has the map. Nothing is kept between messages.
+ * Each sets up a `codec` for its one message, runs what is the same for all protocols (defaults, checks,
+ * customisations, errors) and hands the rest to the protocol's own part; wire.h has the map. Nothing is kept between
+ * messages.
  */
 #include "stdlib/aws/wire.h"
 
@@ -53,7 +54,8 @@ bool codec_wrong(codec *c, const wire_path *at, const char *fmt, ...) {
     pb_str what = pb_vprintf(c->a, fmt, ap);
     va_end(ap);
     if (!what.s) return codec_oom(c);
-    pb_str where = at ? wire_path_text(c->a, at) : pb_str_c(strcmp(c->bad, "InvalidResponse") == 0 ? "answer" : "input");
+    pb_str where =
+        at ? wire_path_text(c->a, at) : pb_str_c(strcmp(c->bad, "InvalidResponse") == 0 ? "answer" : "input");
     return codec_fail(c, c->bad, "%.*s: %.*s", PB_ARG(where), PB_ARG(what));
 }
 
@@ -68,7 +70,12 @@ bool codec_take(codec *c, pb_buf *b, pb_str *out) {
 static codec begin(pb_arena *a, const aws_model *m, aws_service service, aws_op op, aws_error *err, const char *bad) {
     *err = (aws_error){{"", 0}, {"", 0}, {"", 0}, 0};
     const tab_op *t = tab_op_at(m, op);
-    return (codec){.a = a, .m = m, .service = tab_service_at(m, service ? service : t->service), .op = op ? t : NULL, .err = err, .bad = bad};
+    return (codec){.a = a,
+                   .m = m,
+                   .service = tab_service_at(m, service ? service : t->service),
+                   .op = op ? t : NULL,
+                   .err = err,
+                   .bad = bad};
 }
 
 /* Does a structure carry an event stream? */
@@ -84,7 +91,8 @@ static bool streams_events(const aws_model *m, uint32_t ref) {
 static bool valid_host_label(pb_str s) {
     for (uint32_t i = 0; i < s.n; i++) {
         char ch = s.s[i];
-        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '-')) return false;
+        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '-'))
+            return false;
     }
     return s.n > 0 && s.n < 64;
 }
@@ -104,7 +112,8 @@ static bool write_host_prefix(codec *c, pb_value input, pb_str *out) {
         if (v.kind != PB_STRING || !valid_host_label(pb_text(v))) {
             wire_path at = {NULL, name, 0};
             pb_buf_free(&b);
-            return codec_wrong(c, &at, "becomes part of the host's name: letters, digits and dashes only, 1 to 63 of them");
+            return codec_wrong(c, &at,
+                               "becomes part of the host's name: letters, digits and dashes only, 1 to 63 of them");
         }
         pb_buf_add(&b, v.u.s, v.n);
         i += name.n + 2;
@@ -114,7 +123,8 @@ static bool write_host_prefix(codec *c, pb_value input, pb_str *out) {
 
 static bool write_form_request(codec *c, pb_value input, aws_request *out, wire_headers *h) {
     pb_buf b = {0};
-    bool ok = query_write(c, input, &b) && headers_add_c(c, h, "Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
+    bool ok = query_write(c, input, &b) &&
+              headers_add_c(c, h, "Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
     ok = ok && codec_take(c, &b, &out->body);
     pb_buf_free(&b);
     return ok;
@@ -122,7 +132,8 @@ static bool write_form_request(codec *c, pb_value input, aws_request *out, wire_
 
 static bool write_json_request(codec *c, pb_value input, aws_request *out, wire_headers *h) {
     const tab_shape *s = tab_ref_shape(c->m, tab_ref_at(c->m, c->op->input));
-    pb_str target = pb_printf(c->a, "%.*s.%.*s", PB_ARG(tab_str(c->m, c->service->target_prefix)), PB_ARG(tab_str(c->m, c->op->name)));
+    pb_str target = pb_printf(c->a, "%.*s.%.*s", PB_ARG(tab_str(c->m, c->service->target_prefix)),
+                              PB_ARG(tab_str(c->m, c->op->name)));
     pb_str type = pb_printf(c->a, "application/x-amz-json-%.*s", PB_ARG(tab_str(c->m, c->service->json_version)));
     pb_buf b = {0};
     if (!target.s || !type.s) return codec_oom(c);
@@ -137,10 +148,10 @@ static bool write_by_protocol(codec *c, pb_value input, aws_request *out, wire_h
     out->path = PB_STR("/");
     out->query = out->body = (pb_str){"", 0};
     switch ((aws_protocol)c->service->protocol) {
-        case AWS_QUERY:
-        case AWS_EC2: return write_form_request(c, input, out, h);
-        case AWS_JSON: return write_json_request(c, input, out, h);
-        default: return rest_write_request(c, input, out, h);
+    case AWS_QUERY:
+    case AWS_EC2: return write_form_request(c, input, out, h);
+    case AWS_JSON: return write_json_request(c, input, out, h);
+    default: return rest_write_request(c, input, out, h);
     }
 }
 
@@ -150,11 +161,14 @@ bool aws_request_write(pb_arena *a, const aws_model *m, aws_op op, pb_value inpu
     *out = (aws_request){.method = "POST"};
     if (!op || !c.op->service) return codec_fail(&c, c.bad, "no such operation");
     if (streams_events(m, c.op->input) || streams_events(m, c.op->output))
-        return codec_fail(&c, c.bad, "%.*s works with event streams, which are not available in this version", PB_ARG(aws_op_name(m, op)));
+        return codec_fail(&c, c.bad, "%.*s works with event streams, which are not available in this version",
+                          PB_ARG(aws_op_name(m, op)));
     if (input.kind == PB_NONE) input = (pb_value){PB_MAP, 0, {0}};
     if (input.kind == PB_MAP && !custom_input(&c, &input)) return false;
-    if (c.op->input && !validate_value(&c, tab_ref_at(m, c.op->input), input, NULL, CHECK_REQUIRED | CHECK_LIMITS)) return false;
-    if (!c.op->input && (input.kind != PB_MAP || input.n)) return codec_wrong(&c, NULL, "the operation takes no members");
+    if (c.op->input && !validate_value(&c, tab_ref_at(m, c.op->input), input, NULL, CHECK_REQUIRED | CHECK_LIMITS))
+        return false;
+    if (!c.op->input && (input.kind != PB_MAP || input.n))
+        return codec_wrong(&c, NULL, "the operation takes no members");
     out->method = tab_method_name(c.op->method);
     if (!write_by_protocol(&c, input, out, &h) || !custom_headers(&c, input, out->body, &h)) return false;
     if (!write_host_prefix(&c, input, &out->host_prefix)) return false;
@@ -173,7 +187,8 @@ static bool read_xml_answer(codec *c, pb_str body, pb_value *out, pb_str *reques
     pb_map_builder b = {.arena = c->a};
     if (!xml_parse(c, body, &root)) return false;
     const xml_node *start = root;
-    if (text_is(root->name, "html", true)) return codec_fail(c, c->bad, "the answer is a web page, not an answer of AWS");
+    if (text_is(root->name, "html", true))
+        return codec_fail(c, c->bad, "the answer is a web page, not an answer of AWS");
     if (wrapper.n) {
         for (start = root->child; start && !pb_str_eq(start->name, wrapper);) start = start->next;
         if (!start) return codec_fail(c, c->bad, "the answer has no %.*s", PB_ARG(wrapper));
@@ -190,8 +205,8 @@ static bool read_json_answer(codec *c, pb_str body, pb_value *out) {
     pb_map_builder b = {.arena = c->a};
     pb_value json;
     *out = (pb_value){PB_MAP, 0, {0}};
+    if (!json_parse(c, body, &json)) return false; /* also when nothing is expected: a proxy's web page is no success */
     if (!c->op->output) return true;
-    if (!json_parse(c, body, &json)) return false;
     if (json.kind != PB_MAP) return codec_fail(c, c->bad, "expected a JSON object");
     if (!json_read_members(c, tab_ref_shape(c->m, tab_ref_at(c->m, c->op->output)), json, NULL, &b)) return false;
     *out = pb_map_done(&b);
@@ -221,7 +236,8 @@ static bool raw_payload(const codec *c) {
     return kind == SCHEMA_BLOB || kind == SCHEMA_STRING;
 }
 
-static bool read_rest_answer(codec *c, int status, const pb_header *headers, uint32_t nheaders, pb_str body, pb_value *out) {
+static bool read_rest_answer(codec *c, int status, const pb_header *headers, uint32_t nheaders, pb_str body,
+                             pb_value *out) {
     bool xml = c->service->protocol == AWS_REST_XML;
     if (!raw_payload(c)) {
         pb_str start = text_trim(body);
@@ -232,8 +248,8 @@ static bool read_rest_answer(codec *c, int status, const pb_header *headers, uin
     return rest_read_response(c, status, headers, nheaders, body, out);
 }
 
-bool aws_response_read(pb_arena *a, const aws_model *m, aws_op op, int status, const pb_header *headers, uint32_t nheaders,
-                       pb_str body, pb_value *out, pb_str *request_id, aws_error *err) {
+bool aws_response_read(pb_arena *a, const aws_model *m, aws_op op, int status, const pb_header *headers,
+                       uint32_t nheaders, pb_str body, pb_value *out, pb_str *request_id, aws_error *err) {
     enum { FIRST_ERROR = 301 }; /* as botocore has it */
     codec c = begin(a, m, 0, op, err, "InvalidResponse");
     *out = PB_NONE_VALUE;
@@ -247,14 +263,14 @@ bool aws_response_read(pb_arena *a, const aws_model *m, aws_op op, int status, c
     }
     pb_str id = headers_get(headers, nheaders, "x-amzn-requestid");
     if (!id.s) id = headers_get(headers, nheaders, "x-amz-request-id");
-    if (id.s) *request_id = pb_strdup(a, id.s, id.n);
+    if (id.s) *request_id = text_utf8(a, id);
     if (!request_id->s) return codec_oom(&c);
     bool ok = false;
     switch ((aws_protocol)c.service->protocol) {
-        case AWS_QUERY:
-        case AWS_EC2: ok = read_xml_answer(&c, body, out, request_id); break;
-        case AWS_JSON: ok = read_json_answer(&c, body, out); break;
-        default: ok = read_rest_answer(&c, status, headers, nheaders, body, out); break;
+    case AWS_QUERY:
+    case AWS_EC2: ok = read_xml_answer(&c, body, out, request_id); break;
+    case AWS_JSON: ok = read_json_answer(&c, body, out); break;
+    default: ok = read_rest_answer(&c, status, headers, nheaders, body, out); break;
     }
     ok = ok && custom_output(&c, body, out);
     if (!ok && !err->request_id.n) err->request_id = *request_id;
@@ -266,11 +282,12 @@ bool aws_response_read(pb_arena *a, const aws_model *m, aws_op op, int status, c
 /* The codes AWS uses for an input that does not fit. */
 static const char *bad_input_code(const tab_service *s, const aws_model *m) {
     switch ((aws_protocol)s->protocol) {
-        case AWS_EC2: return "InvalidParameterValue";
-        case AWS_QUERY: return pb_str_is(tab_str(m, s->name), "sns") ? "InvalidParameter" : "ValidationError";
-        case AWS_REST_XML: return "InvalidRequest";
-        case AWS_REST_JSON: return pb_str_is(tab_str(m, s->name), "guardduty") ? "BadRequestException" : "ValidationException";
-        default: return "ValidationException";
+    case AWS_EC2: return "InvalidParameterValue";
+    case AWS_QUERY: return pb_str_is(tab_str(m, s->name), "sns") ? "InvalidParameter" : "ValidationError";
+    case AWS_REST_XML: return "InvalidRequest";
+    case AWS_REST_JSON:
+        return pb_str_is(tab_str(m, s->name), "guardduty") ? "BadRequestException" : "ValidationException";
+    default: return "ValidationException";
     }
 }
 
@@ -284,10 +301,12 @@ static bool route_form(codec *c, const aws_incoming *in, form *f, aws_op *op) {
 }
 
 static bool route_target(codec *c, const aws_incoming *in, aws_op *op) {
-    pb_str target = headers_get(in->headers, in->nheaders, "x-amz-target"), prefix = tab_str(c->m, c->service->target_prefix);
+    pb_str target = headers_get(in->headers, in->nheaders, "x-amz-target"),
+           prefix = tab_str(c->m, c->service->target_prefix);
     bool fits = target.n > prefix.n + 1 && memcmp(target.s, prefix.s, prefix.n) == 0 && target.s[prefix.n] == '.';
     pb_str name = fits ? (pb_str){target.s + prefix.n + 1, target.n - prefix.n - 1} : (pb_str){"", 0};
     *op = aws_op_find(c->m, (aws_service)(c->service - tab_service_at(c->m, 0)), name);
+    target = text_utf8(c->a, target);
     return *op || codec_fail(c, "UnknownOperationException", "%.*s is no operation of this service", PB_ARG(target));
 }
 
@@ -297,7 +316,8 @@ static bool read_json_request(codec *c, const aws_incoming *in, pb_value *input)
     c->bad = "SerializationException";
     if (!json_parse(c, in->body, &json)) return false;
     if (json.kind != PB_MAP) return codec_fail(c, c->bad, "expected a JSON object");
-    if (c->op->input && !json_read_members(c, tab_ref_shape(c->m, tab_ref_at(c->m, c->op->input)), json, NULL, &b)) return false;
+    if (c->op->input && !json_read_members(c, tab_ref_shape(c->m, tab_ref_at(c->m, c->op->input)), json, NULL, &b))
+        return false;
     *input = pb_map_done(&b);
     return !b.oom || codec_oom(c);
 }
@@ -321,7 +341,8 @@ static bool check_required(codec *c, pb_value input) {
     return true;
 }
 
-bool aws_request_read(pb_arena *a, const aws_model *m, aws_service service, const aws_incoming *in, aws_op *op, pb_value *input, aws_error *err) {
+bool aws_request_read(pb_arena *a, const aws_model *m, aws_service service, const aws_incoming *in, aws_op *op,
+                      pb_value *input, aws_error *err) {
     codec c = begin(a, m, service, 0, err, "InvalidRequest");
     form f = {0};
     *op = 0;
@@ -340,17 +361,21 @@ bool aws_request_read(pb_arena *a, const aws_model *m, aws_service service, cons
     }
     c.op = tab_op_at(m, *op);
     c.bad = bad_input_code(c.service, m);
-    bool ok = form_body ? query_read(&c, &f, input) : c.service->protocol == AWS_JSON ? read_json_request(&c, in, input) : read_rest_input(&c, in, input);
+    bool ok = form_body                         ? query_read(&c, &f, input)
+              : c.service->protocol == AWS_JSON ? read_json_request(&c, in, input)
+                                                : read_rest_input(&c, in, input);
     if (!ok || !custom_server_input(&c, input)) return false;
     c.bad = bad_input_code(c.service, m);
     if (!check_required(&c, *input)) return false;
-    return !c.op->input || validate_value(&c, tab_ref_at(m, c.op->input), *input, NULL, CHECK_REQUIRED | CHECK_LIMITS | CHECK_WHOLE_PATTERN);
+    return !c.op->input || validate_value(&c, tab_ref_at(m, c.op->input), *input, NULL,
+                                          CHECK_REQUIRED | CHECK_LIMITS | CHECK_WHOLE_PATTERN);
 }
 
 /* ---- server: answer ---- */
 
 static bool write_xml_answer(codec *c, pb_value output, pb_str request_id, pb_buf *b) {
-    pb_str root = pb_printf(c->a, "%.*sResponse", PB_ARG(tab_str(c->m, c->op->name))), wrapper = tab_str(c->m, c->op->wrapper);
+    pb_str root = pb_printf(c->a, "%.*sResponse", PB_ARG(tab_str(c->m, c->op->name))),
+           wrapper = tab_str(c->m, c->op->wrapper);
     pb_str ns = tab_str(c->m, c->service->xml_namespace);
     bool ec2 = c->service->protocol == AWS_EC2;
     if (!root.s) return codec_oom(c);
@@ -362,7 +387,9 @@ static bool write_xml_answer(codec *c, pb_value output, pb_str request_id, pb_bu
         xml_escape(b, request_id);
         xml_close(b, PB_STR("requestId"));
     }
-    if (c->op->output && !xml_write_members(c, b, tab_ref_shape(c->m, tab_ref_at(c->m, c->op->output)), output, true, 0)) return false;
+    if (c->op->output &&
+        !xml_write_members(c, b, tab_ref_shape(c->m, tab_ref_at(c->m, c->op->output)), output, true, 0))
+        return false;
     if (wrapper.n) xml_close(b, wrapper);
     if (!ec2) {
         pb_buf_puts(b, "<ResponseMetadata><RequestId>");
@@ -381,12 +408,12 @@ static bool write_json_answer(codec *c, pb_value output, pb_buf *b) {
 static bool type_header(codec *c, wire_headers *h) {
     pb_str type;
     switch ((aws_protocol)c->service->protocol) {
-        case AWS_JSON:
-            type = pb_printf(c->a, "application/x-amz-json-%.*s", PB_ARG(tab_str(c->m, c->service->json_version)));
-            return type.s ? headers_add(c, h, PB_STR("Content-Type"), type) : codec_oom(c);
-        case AWS_REST_JSON: return headers_add(c, h, PB_STR("Content-Type"), PB_STR("application/json"));
-        case AWS_REST_XML: return headers_add(c, h, PB_STR("Content-Type"), PB_STR("application/xml"));
-        default: return headers_add(c, h, PB_STR("Content-Type"), PB_STR("text/xml;charset=UTF-8"));
+    case AWS_JSON:
+        type = pb_printf(c->a, "application/x-amz-json-%.*s", PB_ARG(tab_str(c->m, c->service->json_version)));
+        return type.s ? headers_add(c, h, PB_STR("Content-Type"), type) : codec_oom(c);
+    case AWS_REST_JSON: return headers_add(c, h, PB_STR("Content-Type"), PB_STR("application/json"));
+    case AWS_REST_XML: return headers_add(c, h, PB_STR("Content-Type"), PB_STR("application/xml"));
+    default: return headers_add(c, h, PB_STR("Content-Type"), PB_STR("text/xml;charset=UTF-8"));
     }
 }
 
@@ -397,17 +424,21 @@ static bool write_output(codec *c, pb_value output, pb_str request_id, aws_respo
     if (c->op->output && !validate_value(c, tab_ref_at(c->m, c->op->output), output, NULL, 0)) return false;
     out->status = c->op->status ? c->op->status : 200;
     bool ok = custom_server_output(c, &output, &body, &done);
-    if (ok && done) ok = type_header(c, h);
-    else if (ok && rest) ok = rest_write_response(c, output, out, h);
-    else if (ok && c->service->protocol == AWS_JSON) ok = type_header(c, h) && write_json_answer(c, output, &body);
-    else if (ok) ok = type_header(c, h) && write_xml_answer(c, output, request_id, &body);
+    if (ok && done)
+        ok = type_header(c, h);
+    else if (ok && rest)
+        ok = rest_write_response(c, output, out, h);
+    else if (ok && c->service->protocol == AWS_JSON)
+        ok = type_header(c, h) && write_json_answer(c, output, &body);
+    else if (ok)
+        ok = type_header(c, h) && write_xml_answer(c, output, request_id, &body);
     if (ok && (done || !rest)) ok = codec_take(c, &body, &out->body);
     pb_buf_free(&body);
     return ok;
 }
 
-bool aws_response_write(pb_arena *a, const aws_model *m, aws_service service, aws_op op, pb_value output, const aws_error *err,
-                        pb_str request_id, aws_response *out) {
+bool aws_response_write(pb_arena *a, const aws_model *m, aws_service service, aws_op op, pb_value output,
+                        const aws_error *err, pb_str request_id, aws_response *out) {
     aws_error why;
     codec c = begin(a, m, service, op, &why, "InvalidOutput");
     wire_headers h = {0};

@@ -1,15 +1,14 @@
 /*
- * codec_custom.c - where AWS's services differ from their own models. README.md lists all that botocore knows of; here are
- * those that matter for the services playbooks use.
+ * codec_custom.c - where AWS's services differ from their own models. README.md lists all that botocore knows of; here
+ * are those that matter for the services playbooks use.
  *
  *   all       idempotency tokens are made up when absent
  *   ec2, autoscaling   UserData is base64 on the wire; GetConsoleOutput's Output too
  *   iam       policy documents come percent-encoded
- *   s3        lists ask for EncodingType=url and decode the keys; GetBucketLocation's answer is a bare element; a customer
- *             key (SSE-C) goes base64 with its MD5; CopySource is percent-encoded; bodies carry checksums
- *   route53   ids lose their "/hostedzone/" part
- *   glacier   accountId defaults to "-", a version header
- *   apigateway an Accept header;  sqs and others: x-amzn-query-mode
+ *   s3        lists ask for EncodingType=url and decode the keys; GetBucketLocation's answer is a bare element; a
+ * customer key (SSE-C) goes base64 with its MD5; CopySource is percent-encoded; bodies carry checksums route53   ids
+ * lose their "/hostedzone/" part glacier   accountId defaults to "-", a version header apigateway an Accept header; sqs
+ * and others: x-amzn-query-mode
  *
  * The simulated account undoes the same on its side, so that its code sees plain values.
  */
@@ -44,11 +43,12 @@ static bool base64_of(codec *c, pb_str data, pb_str *out) {
 
 static bool make_token(codec *c, pb_str *out) {
     unsigned char r[16];
-    if (getrandom(r, sizeof r, 0) != (ssize_t)sizeof r) return codec_fail(c, "ParamValidation", "no random numbers to be had");
+    if (getrandom(r, sizeof r, 0) != (ssize_t)sizeof r)
+        return codec_fail(c, "ParamValidation", "no random numbers to be had");
     r[6] = (unsigned char)((r[6] & 0x0f) | 0x40); /* UUID version 4 */
     r[8] = (unsigned char)((r[8] & 0x3f) | 0x80);
-    *out = pb_printf(c->a, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2], r[3], r[4], r[5],
-                     r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
+    *out = pb_printf(c->a, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2],
+                     r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
     return out->s || codec_oom(c);
 }
 
@@ -73,7 +73,8 @@ static bool encode_user_data(codec *c, pb_value *input) {
 static bool digest_base64(codec *c, const EVP_MD *md, pb_str data, pb_str *out) {
     unsigned char d[EVP_MAX_MD_SIZE];
     unsigned n;
-    if (!md || !EVP_Digest(data.s ? data.s : "", data.n, d, &n, md, NULL)) return codec_fail(c, "ParamValidation", "cannot compute a checksum");
+    if (!md || !EVP_Digest(data.s ? data.s : "", data.n, d, &n, md, NULL))
+        return codec_fail(c, "ParamValidation", "cannot compute a checksum");
     return base64_of(c, (pb_str){(const char *)d, n}, out);
 }
 
@@ -108,8 +109,12 @@ static bool is_s3_list(const codec *c) {
 
 static bool s3_input(codec *c, pb_value *input) {
     const tab_shape *s = input_shape(c);
-    if (is_s3_list(c)) return pb_get_c(*input, "EncodingType").kind != PB_NONE || set(c, input, PB_STR("EncodingType"), pb_string_c("url"));
-    if (tab_find(c->m, s, PB_STR("SSECustomerKey")) && !encode_customer_key(c, input, "SSECustomerKey", "SSECustomerKeyMD5")) return false;
+    if (is_s3_list(c))
+        return pb_get_c(*input, "EncodingType").kind != PB_NONE ||
+               set(c, input, PB_STR("EncodingType"), pb_string_c("url"));
+    if (tab_find(c->m, s, PB_STR("SSECustomerKey")) &&
+        !encode_customer_key(c, input, "SSECustomerKey", "SSECustomerKeyMD5"))
+        return false;
     if (!tab_find(c->m, s, PB_STR("CopySource"))) return true;
     return encode_copy_source(c, input) &&
            encode_customer_key(c, input, "CopySourceSSECustomerKey", "CopySourceSSECustomerKeyMD5");
@@ -123,7 +128,8 @@ static bool route53_input(codec *c, pb_value *input) {
         pb_str shape = tab_str(c->m, tab_ref_shape(c->m, r)->name), t;
         pb_value v = pb_get(*input, tab_str(c->m, r->name));
         if (v.kind != PB_STRING) continue;
-        if (!pb_str_is(shape, "ResourceId") && !pb_str_is(shape, "DelegationSetId") && !pb_str_is(shape, "ChangeId")) continue;
+        if (!pb_str_is(shape, "ResourceId") && !pb_str_is(shape, "DelegationSetId") && !pb_str_is(shape, "ChangeId"))
+            continue;
         t = pb_text(v);
         const char *slash = t.n ? memrchr(t.s, '/', t.n) : NULL;
         if (slash) t = (pb_str){slash + 1, (uint32_t)(t.s + t.n - slash) - 1};
@@ -135,11 +141,13 @@ static bool route53_input(codec *c, pb_value *input) {
 bool custom_input(codec *c, pb_value *input) {
     if (!c->op->input) return true;
     if (!fill_tokens(c, input)) return false;
-    if ((service_is(c, "ec2") && op_is(c, "RunInstances")) || (service_is(c, "autoscaling") && op_is(c, "CreateLaunchConfiguration")))
+    if ((service_is(c, "ec2") && op_is(c, "RunInstances")) ||
+        (service_is(c, "autoscaling") && op_is(c, "CreateLaunchConfiguration")))
         return encode_user_data(c, input);
     if (service_is(c, "s3")) return s3_input(c, input);
     if (service_is(c, "route53")) return route53_input(c, input);
-    if (service_is(c, "glacier") && pb_get_c(*input, "accountId").kind == PB_NONE && tab_find(c->m, input_shape(c), PB_STR("accountId")))
+    if (service_is(c, "glacier") && pb_get_c(*input, "accountId").kind == PB_NONE &&
+        tab_find(c->m, input_shape(c), PB_STR("accountId")))
         return set(c, input, PB_STR("accountId"), pb_string_c("-"));
     return true;
 }
@@ -177,15 +185,17 @@ static bool checksum(codec *c, pb_str algorithm, pb_str body, const char **heade
         *header = "x-amz-checksum-sha256";
         return digest_base64(c, EVP_sha256(), body, out);
     }
-    return codec_fail(c, c->bad, "%.*s: no such checksum; CRC32, CRC32C, SHA1 and SHA256 are known", PB_ARG(tab_str(c->m, c->op->checksum_member)));
+    return codec_fail(c, c->bad, "%.*s: no such checksum; CRC32, CRC32C, SHA1 and SHA256 are known",
+                      PB_ARG(tab_str(c->m, c->op->checksum_member)));
 }
 
 static bool has_checksum(const wire_headers *h) {
     static const char prefix[] = "x-amz-checksum-";
     for (uint32_t i = 0; i < h->n; i++) {
         pb_str n = h->items[i].name;
-        if (n.n > sizeof prefix - 1 && text_is((pb_str){n.s, sizeof prefix - 1}, prefix, true) && !text_is(n, "x-amz-checksum-mode", true) &&
-            !text_is(n, "x-amz-checksum-type", true) && !text_is(n, "x-amz-checksum-algorithm", true))
+        if (n.n > sizeof prefix - 1 && text_is((pb_str){n.s, sizeof prefix - 1}, prefix, true) &&
+            !text_is(n, "x-amz-checksum-mode", true) && !text_is(n, "x-amz-checksum-type", true) &&
+            !text_is(n, "x-amz-checksum-algorithm", true))
             return true;
     }
     return headers_get(h->items, h->n, "content-md5").s != NULL;
@@ -202,13 +212,14 @@ static bool add_checksum(codec *c, pb_value input, pb_str body, wire_headers *h)
     if (!(c->op->flags & (TAB_O_CHECKSUM | TAB_O_MD5))) return true;
     if (!member.n) return digest_base64(c, EVP_md5(), body, &value) && headers_add_c(c, h, header, value.s);
     const tab_ref *r = tab_find(c->m, input_shape(c), member);
-    return checksum(c, PB_STR("CRC32"), body, &header, &value) && (!r || headers_add(c, h, tab_wire(c->m, r), PB_STR("CRC32"))) &&
-           headers_add_c(c, h, header, value.s);
+    return checksum(c, PB_STR("CRC32"), body, &header, &value) &&
+           (!r || headers_add(c, h, tab_wire(c->m, r), PB_STR("CRC32"))) && headers_add_c(c, h, header, value.s);
 }
 
 bool custom_headers(codec *c, pb_value input, pb_str body, wire_headers *h) {
     pb_str version = tab_str(c->m, c->service->api_version);
-    if ((c->service->flags & TAB_V_QUERY_COMPATIBLE) && !headers_add(c, h, PB_STR("x-amzn-query-mode"), PB_STR("true"))) return false;
+    if ((c->service->flags & TAB_V_QUERY_COMPATIBLE) && !headers_add(c, h, PB_STR("x-amzn-query-mode"), PB_STR("true")))
+        return false;
     if (service_is(c, "glacier") && !headers_add(c, h, PB_STR("x-amz-glacier-version"), version)) return false;
     if (service_is(c, "apigateway") && !headers_get(h->items, h->n, "accept").s &&
         !headers_add(c, h, PB_STR("Accept"), PB_STR("application/json")))
@@ -221,7 +232,7 @@ bool custom_headers(codec *c, pb_value input, pb_str body, wire_headers *h) {
 
 typedef struct rewrite {
     codec *c;
-    bool (*hit)(const codec *c, const tab_ref *r);           /* is this string one of them? */
+    bool (*hit)(const codec *c, const tab_ref *r); /* is this string one of them? */
     bool (*change)(codec *c, pb_str in, pb_str *out);
 } rewrite;
 
@@ -254,7 +265,8 @@ static bool rewrite_value(const rewrite *w, const tab_ref *r, pb_value *v, unsig
     const tab_shape *s = tab_ref_shape(w->c->m, r);
     pb_str t;
     if (depth > WIRE_MAX_DEPTH) return true;
-    if ((s->kind == SCHEMA_STRUCT || s->kind == SCHEMA_MAP) && v->kind == PB_MAP) return rewrite_map(w, s, v, depth + 1);
+    if ((s->kind == SCHEMA_STRUCT || s->kind == SCHEMA_MAP) && v->kind == PB_MAP)
+        return rewrite_map(w, s, v, depth + 1);
     if (s->kind == SCHEMA_LIST && v->kind == PB_LIST) return rewrite_list(w, s, v, depth + 1);
     if (s->kind != SCHEMA_STRING || v->kind != PB_STRING || !w->hit(w->c, r)) return true;
     if (!w->change(w->c, pb_text(*v), &t)) return false;
@@ -267,7 +279,8 @@ static bool is_policy(const codec *c, const tab_ref *r) {
 }
 
 static bool is_s3_name(const codec *c, const tab_ref *r) {
-    static const char *const names[] = {"Key", "Prefix", "Delimiter", "Marker", "NextMarker", "StartAfter", "KeyMarker", "NextKeyMarker"};
+    static const char *const names[] = {"Key",        "Prefix",     "Delimiter", "Marker",
+                                        "NextMarker", "StartAfter", "KeyMarker", "NextKeyMarker"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (pb_str_is(tab_str(c->m, r->name), names[i])) return true;
     return false;
@@ -288,7 +301,8 @@ static bool encode_key(codec *c, pb_str in, pb_str *out) {
     return codec_take(c, &b, out);
 }
 
-static bool rewrite_output(codec *c, pb_value *output, bool (*hit)(const codec *, const tab_ref *), bool (*change)(codec *, pb_str, pb_str *)) {
+static bool rewrite_output(codec *c, pb_value *output, bool (*hit)(const codec *, const tab_ref *),
+                           bool (*change)(codec *, pb_str, pb_str *)) {
     rewrite w = {c, hit, change};
     return rewrite_value(&w, tab_ref_at(c->m, c->op->output), output, 0);
 }
@@ -305,7 +319,8 @@ static bool read_location(codec *c, pb_str body, pb_value *output) {
 static bool decode_console(codec *c, pb_value *output) {
     pb_value v = pb_get_c(*output, "Output");
     pb_str t;
-    if (v.kind != PB_STRING || !pb_base64_decode(c->a, text_trim(pb_text(v)), &t) || !pb_utf8_valid(t.s, t.n)) return true;
+    if (v.kind != PB_STRING || !pb_base64_decode(c->a, text_trim(pb_text(v)), &t) || !pb_utf8_valid(t.s, t.n))
+        return true;
     return set(c, output, PB_STR("Output"), pb_string(t));
 }
 
@@ -323,12 +338,15 @@ bool custom_output(codec *c, pb_str body, pb_value *output) {
 /* ---- the simulated account's side ---- */
 
 bool custom_server_input(codec *c, pb_value *input) {
-    bool user_data = (service_is(c, "ec2") && op_is(c, "RunInstances")) || (service_is(c, "autoscaling") && op_is(c, "CreateLaunchConfiguration"));
+    bool user_data = (service_is(c, "ec2") && op_is(c, "RunInstances")) ||
+                     (service_is(c, "autoscaling") && op_is(c, "CreateLaunchConfiguration"));
     pb_value v = pb_get_c(*input, "UserData");
     pb_str t;
     if (!user_data || v.kind != PB_STRING) return true;
-    if (!pb_base64_decode(c->a, pb_text(v), &t)) return codec_fail(c, "InvalidParameterValue", "Invalid BASE64 encoding of user data");
-    return set(c, input, PB_STR("UserData"), pb_utf8_valid(t.s, t.n) ? pb_string(t) : (pb_value){PB_BYTES, t.n, {.s = t.s}});
+    if (!pb_base64_decode(c->a, pb_text(v), &t))
+        return codec_fail(c, "InvalidParameterValue", "Invalid BASE64 encoding of user data");
+    return set(c, input, PB_STR("UserData"),
+               pb_utf8_valid(t.s, t.n) ? pb_string(t) : (pb_value){PB_BYTES, t.n, {.s = t.s}});
 }
 
 static bool write_location(codec *c, pb_value output, pb_buf *b) {

@@ -2,10 +2,10 @@
  * codec_error.c - errors in every protocol's envelope, read and written.
  *
  *   ec2         <Response><Errors><Error><Code/><Message/></Error></Errors><RequestID/></Response>
- *   query       <ErrorResponse><Error><Type/><Code/><Message/></Error><RequestId/></ErrorResponse>; s3control and others alike
- *   s3          <Error><Code/><Message/><RequestId/><HostId/></Error>; no body after HEAD
- *   json        {"__type": "namespace#Code", "message": ".."}; header x-amzn-query-error where a service once spoke query
- *   rest-json   header x-amzn-ErrorType: Code:http://.., else "code", else "__type"
+ *   query       <ErrorResponse><Error><Type/><Code/><Message/></Error><RequestId/></ErrorResponse>; s3control and
+ * others alike s3          <Error><Code/><Message/><RequestId/><HostId/></Error>; no body after HEAD json {"__type":
+ * "namespace#Code", "message": ".."}; header x-amzn-query-error where a service once spoke query rest-json   header
+ * x-amzn-ErrorType: Code:http://.., else "code", else "__type"
  *
  * What is no envelope (a proxy's HTML, nothing at all) gets a code made of the status: "ServiceUnavailable" for 503.
  */
@@ -20,11 +20,27 @@ typedef struct status_name {
 
 const char *error_status_code(int status) {
     static const status_name names[] = {
-        {301, "PermanentRedirect"}, {302, "Found"}, {304, "NotModified"}, {307, "TemporaryRedirect"}, {400, "BadRequest"},
-        {401, "Unauthorized"}, {403, "Forbidden"}, {404, "NotFound"}, {405, "MethodNotAllowed"}, {408, "RequestTimeout"},
-        {409, "Conflict"}, {411, "LengthRequired"}, {412, "PreconditionFailed"}, {413, "RequestEntityTooLarge"},
-        {416, "RequestedRangeNotSatisfiable"}, {429, "TooManyRequests"}, {500, "InternalServerError"}, {501, "NotImplemented"},
-        {502, "BadGateway"}, {503, "ServiceUnavailable"}, {504, "GatewayTimeout"},
+        {301, "PermanentRedirect"},
+        {302, "Found"},
+        {304, "NotModified"},
+        {307, "TemporaryRedirect"},
+        {400, "BadRequest"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "NotFound"},
+        {405, "MethodNotAllowed"},
+        {408, "RequestTimeout"},
+        {409, "Conflict"},
+        {411, "LengthRequired"},
+        {412, "PreconditionFailed"},
+        {413, "RequestEntityTooLarge"},
+        {416, "RequestedRangeNotSatisfiable"},
+        {429, "TooManyRequests"},
+        {500, "InternalServerError"},
+        {501, "NotImplemented"},
+        {502, "BadGateway"},
+        {503, "ServiceUnavailable"},
+        {504, "GatewayTimeout"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].status == status) return names[i].code;
@@ -55,8 +71,10 @@ static bool read_xml(codec *c, pb_str body, found_error *e) {
     xml_node *root;
     if (!xml_parse(c, body, &root)) return false;
     const xml_node *error = root, *errors = xml_child(root, "Errors");
-    if (errors) error = xml_child(errors, "Error");
-    else if (!pb_str_is(root->name, "Error")) error = xml_child(root, "Error");
+    if (errors)
+        error = xml_child(errors, "Error");
+    else if (!pb_str_is(root->name, "Error"))
+        error = xml_child(root, "Error");
     if (!error) error = root;
     e->code = child_text(error, "Code");
     e->message = child_text(error, "Message");
@@ -109,7 +127,7 @@ static pb_str plain_message(pb_str body, int status) {
 }
 
 static bool keep(codec *c, pb_str s, pb_str *out) {
-    *out = pb_strdup(c->a, s.s ? s.s : "", s.n);
+    *out = text_utf8(c->a, s);
     return out->s || codec_oom(c);
 }
 
@@ -131,7 +149,8 @@ bool error_read(codec *c, int status, const pb_header *headers, uint32_t n, pb_s
     pb_str id = headers_get(headers, n, "x-amzn-requestid");
     if (!id.s) id = headers_get(headers, n, "x-amz-request-id");
     real->status = status;
-    if (keep(c, e.code, &real->code) && keep(c, e.message, &real->message)) keep(c, id.s ? id : e.request_id, &real->request_id);
+    if (keep(c, e.code, &real->code) && keep(c, e.message, &real->message))
+        keep(c, id.s ? id : e.request_id, &real->request_id);
     return false;
 }
 
@@ -164,8 +183,10 @@ static void put_element(pb_buf *b, const char *name, pb_str text) {
 static void put_json_string(pb_buf *b, pb_arena *a, const char *key, pb_str s) {
     pb_str t = pb_json_text(a, pb_string(s));
     pb_buf_printf(b, "\"%s\":", key);
-    if (t.s) pb_buf_add(b, t.s, t.n);
-    else b->oom = true;
+    if (t.s)
+        pb_buf_add(b, t.s, t.n);
+    else
+        b->oom = true;
 }
 
 static void write_ec2(pb_buf *b, const aws_error *e, pb_str id) {
@@ -218,13 +239,15 @@ bool error_write(codec *c, const aws_error *e, pb_str request_id, aws_response *
     pb_str legacy;
     out->status = status_of(c, e, &sender, &legacy);
     switch ((aws_protocol)c->service->protocol) {
-        case AWS_EC2: write_ec2(&b, e, request_id); break;
-        case AWS_QUERY: write_query(c, &b, e, request_id, sender); break;
-        case AWS_REST_XML:
-            if (is_s3) write_s3(&b, e, request_id);
-            else write_query(c, &b, e, request_id, sender);
-            break;
-        default: ok = write_json(c, &b, e, h, sender, legacy); break;
+    case AWS_EC2: write_ec2(&b, e, request_id); break;
+    case AWS_QUERY: write_query(c, &b, e, request_id, sender); break;
+    case AWS_REST_XML:
+        if (is_s3)
+            write_s3(&b, e, request_id);
+        else
+            write_query(c, &b, e, request_id, sender);
+        break;
+    default: ok = write_json(c, &b, e, h, sender, legacy); break;
     }
     bool head = c->op && c->op->method == TAB_HEAD;
     if (head) b.len = 0;

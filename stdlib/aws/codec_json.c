@@ -1,10 +1,10 @@
 /*
  * codec_json.c - JSON bodies by shape: of the json protocols, of rest-json, and documents.
  *
- * Writing follows the order of the value's entries. Reading starts from pb_json_parse's value and turns it into what the
- * shape says: seconds into times, base64 into bytes, whole numbers into floats where a float is due. Members the model
- * does not know are passed over, and nulls are absent, so that a newer service does not break an older table. What cannot
- * be what the model says is an error with its path.
+ * Writing follows the order of the value's entries. Reading starts from pb_json_parse's value and turns it into what
+ * the shape says: seconds into times, base64 into bytes, whole numbers into floats where a float is due. Members the
+ * model does not know are passed over, and nulls are absent, so that a newer service does not break an older table.
+ * What cannot be what the model says is an error with its path.
  */
 #include "stdlib/aws/wire.h"
 
@@ -49,7 +49,8 @@ static bool write_map(codec *c, pb_buf *b, const tab_shape *s, pb_value v, unsig
     return true;
 }
 
-bool json_write_members(codec *c, pb_buf *b, const tab_shape *s, pb_value v, bool body_only, bool *any, unsigned depth) {
+bool json_write_members(codec *c, pb_buf *b, const tab_shape *s, pb_value v, bool body_only, bool *any,
+                        unsigned depth) {
     bool first = true;
     pb_buf_putc(b, '{');
     for (uint32_t i = 0; i < v.n; i++) {
@@ -103,8 +104,8 @@ static bool write_scalar(codec *c, pb_buf *b, const tab_ref *r, uint8_t kind, pb
 }
 
 static const uint8_t value_kind[] = {
-    [SCHEMA_STRUCT] = PB_MAP, [SCHEMA_MAP] = PB_MAP, [SCHEMA_LIST] = PB_LIST, [SCHEMA_STRING] = PB_STRING,
-    [SCHEMA_INT] = PB_INT, [SCHEMA_FLOAT] = PB_FLOAT, [SCHEMA_BOOL] = PB_BOOL, [SCHEMA_TIME] = PB_TIME,
+    [SCHEMA_STRUCT] = PB_MAP, [SCHEMA_MAP] = PB_MAP,     [SCHEMA_LIST] = PB_LIST, [SCHEMA_STRING] = PB_STRING,
+    [SCHEMA_INT] = PB_INT,    [SCHEMA_FLOAT] = PB_FLOAT, [SCHEMA_BOOL] = PB_BOOL, [SCHEMA_TIME] = PB_TIME,
     [SCHEMA_BLOB] = PB_BYTES, [SCHEMA_JSON] = PB_NONE,
 };
 
@@ -116,13 +117,13 @@ bool json_write(codec *c, pb_buf *b, const tab_ref *r, pb_value v, unsigned dept
         pb_buf_puts(b, "null");
         return true;
     }
-    if (s->kind <= SCHEMA_MAP && v.kind != value_kind[s->kind]) return codec_wrong(c, NULL, "a value does not fit the model");
+    if (s->kind <= SCHEMA_MAP && v.kind != value_kind[s->kind])
+        return codec_wrong(c, NULL, "a value does not fit the model");
     switch ((schema_kind)s->kind) {
-        case SCHEMA_STRUCT: return json_write_members(c, b, s, v, false, NULL, depth + 1);
-        case SCHEMA_LIST: return write_list(c, b, s, v, depth + 1);
-        case SCHEMA_MAP: return write_map(c, b, s, v, depth + 1);
-        default:
-            return write_scalar(c, b, r, s->kind, v) || codec_wrong(c, NULL, "a value does not fit the model");
+    case SCHEMA_STRUCT: return json_write_members(c, b, s, v, false, NULL, depth + 1);
+    case SCHEMA_LIST: return write_list(c, b, s, v, depth + 1);
+    case SCHEMA_MAP: return write_map(c, b, s, v, depth + 1);
+    default: return write_scalar(c, b, r, s->kind, v) || codec_wrong(c, NULL, "a value does not fit the model");
     }
 }
 
@@ -185,21 +186,28 @@ static bool read_struct(codec *c, const tab_shape *s, pb_value json, const wire_
 /* A number that some services write as a string, or the other way round. */
 static bool read_number(codec *c, const tab_ref *r, uint8_t kind, pb_value json, const wire_path *at, pb_value *out) {
     if (json.kind == PB_STRING) return text_read_scalar(c, r, pb_text(json), at, out);
-    if (kind == SCHEMA_FLOAT && json.kind == PB_INT) *out = pb_float((double)json.u.i);
+    if (kind == SCHEMA_FLOAT && json.kind == PB_INT)
+        *out = pb_float((double)json.u.i);
     else if (kind == SCHEMA_INT && json.kind == PB_FLOAT && json.u.d == trunc(json.u.d) && fabs(json.u.d) < 9e15)
         *out = pb_int((int64_t)json.u.d);
-    else if (json.kind == value_kind[kind]) *out = json;
-    else return codec_wrong(c, at, "expected %s", kind == SCHEMA_INT ? "an integer" : "a number");
+    else if (json.kind == value_kind[kind])
+        *out = json;
+    else
+        return codec_wrong(c, at, "expected %s", kind == SCHEMA_INT ? "an integer" : "a number");
     return true;
 }
 
 static bool read_time(codec *c, pb_value json, const wire_path *at, pb_value *out) {
     const double limit = 9e15;
     int64_t ms;
-    if (json.kind == PB_INT && json.u.i > -(int64_t)limit && json.u.i < (int64_t)limit) *out = pb_time(json.u.i * 1000);
-    else if (json.kind == PB_FLOAT && fabs(json.u.d) < limit) *out = pb_time((int64_t)llround(json.u.d * 1000));
-    else if (json.kind == PB_STRING && text_read_time(pb_text(json), &ms)) *out = pb_time(ms);
-    else return codec_wrong(c, at, "expected a time");
+    if (json.kind == PB_INT && json.u.i > -(int64_t)limit && json.u.i < (int64_t)limit)
+        *out = pb_time(json.u.i * 1000);
+    else if (json.kind == PB_FLOAT && fabs(json.u.d) < limit)
+        *out = pb_time((int64_t)llround(json.u.d * 1000));
+    else if (json.kind == PB_STRING && text_read_time(pb_text(json), &ms))
+        *out = pb_time(ms);
+    else
+        return codec_wrong(c, at, "expected a time");
     return true;
 }
 
@@ -208,7 +216,8 @@ static bool read_string(codec *c, pb_value json, const wire_path *at, pb_value *
         *out = json;
         return true;
     }
-    if (json.kind != PB_INT && json.kind != PB_FLOAT && json.kind != PB_BOOL) return codec_wrong(c, at, "expected a string");
+    if (json.kind != PB_INT && json.kind != PB_FLOAT && json.kind != PB_BOOL)
+        return codec_wrong(c, at, "expected a string");
     pb_str t = pb_json_text(c->a, json);
     *out = pb_string(t);
     return t.s || codec_oom(c);
@@ -221,20 +230,20 @@ bool json_read(codec *c, const tab_ref *r, pb_value json, const wire_path *at, p
     if (s->kind <= SCHEMA_MAP && json.kind != value_kind[s->kind])
         return codec_wrong(c, at, "expected %s", s->kind == SCHEMA_LIST ? "a list" : "an object");
     switch ((schema_kind)s->kind) {
-        case SCHEMA_STRUCT: return read_struct(c, s, json, at, out);
-        case SCHEMA_LIST: return read_list(c, s, json, at, out);
-        case SCHEMA_MAP: return read_map(c, s, json, at, out);
-        case SCHEMA_INT:
-        case SCHEMA_FLOAT: return read_number(c, r, s->kind, json, at, out);
-        case SCHEMA_TIME: return read_time(c, json, at, out);
-        case SCHEMA_STRING: return read_string(c, json, at, out);
-        case SCHEMA_BOOL:
-            if (json.kind == PB_BOOL) return true;
-            if (json.kind != PB_STRING) return codec_wrong(c, at, "expected true or false");
-            return text_read_scalar(c, r, pb_text(json), at, out);
-        case SCHEMA_BLOB:
-            if (json.kind != PB_STRING) return codec_wrong(c, at, "expected base64");
-            return text_read_scalar(c, r, pb_text(json), at, out);
-        default: return true;
+    case SCHEMA_STRUCT: return read_struct(c, s, json, at, out);
+    case SCHEMA_LIST: return read_list(c, s, json, at, out);
+    case SCHEMA_MAP: return read_map(c, s, json, at, out);
+    case SCHEMA_INT:
+    case SCHEMA_FLOAT: return read_number(c, r, s->kind, json, at, out);
+    case SCHEMA_TIME: return read_time(c, json, at, out);
+    case SCHEMA_STRING: return read_string(c, json, at, out);
+    case SCHEMA_BOOL:
+        if (json.kind == PB_BOOL) return true;
+        if (json.kind != PB_STRING) return codec_wrong(c, at, "expected true or false");
+        return text_read_scalar(c, r, pb_text(json), at, out);
+    case SCHEMA_BLOB:
+        if (json.kind != PB_STRING) return codec_wrong(c, at, "expected base64");
+        return text_read_scalar(c, r, pb_text(json), at, out);
+    default: return true;
     }
 }

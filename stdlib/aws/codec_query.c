@@ -1,10 +1,10 @@
 /*
  * codec_query.c - the form bodies of the query and ec2 protocols: Action=..&Version=..&Filter.1.Value.1=..
  *
- * A value's place in the tree is the dotted name of its parameter. The two protocols differ in three things: ec2 names a
- * member by queryName or by its capitalised locationName, never puts ".member" into lists, and sends nothing for an empty
- * list, where query sends "Prefix=". Reading, on the simulated account's side, goes by the same names: for each member,
- * list index and map entry that the parameters mention.
+ * A value's place in the tree is the dotted name of its parameter. The two protocols differ in three things: ec2 names
+ * a member by queryName or by its capitalised locationName, never puts ".member" into lists, and sends nothing for an
+ * empty list, where query sends "Prefix=". Reading, on the simulated account's side, goes by the same names: for each
+ * member, list index and map entry that the parameters mention.
  */
 #include "stdlib/aws/wire.h"
 
@@ -83,7 +83,8 @@ static bool write_members(codec *c, pb_buf *b, const tab_shape *s, pb_value v, p
     return true;
 }
 
-static bool write_list(codec *c, pb_buf *b, const tab_ref *r, const tab_shape *s, pb_value v, prefix *p, unsigned depth) {
+static bool write_list(codec *c, pb_buf *b, const tab_ref *r, const tab_shape *s, pb_value v, prefix *p,
+                       unsigned depth) {
     const tab_ref *item = tab_ref_at(c->m, s->first);
     prefix base = *p;
     if (v.n == 0) {
@@ -100,7 +101,8 @@ static bool write_list(codec *c, pb_buf *b, const tab_ref *r, const tab_shape *s
     return !base.full || codec_wrong(c, NULL, "nested too deep for a form body");
 }
 
-static bool write_map(codec *c, pb_buf *b, const tab_ref *r, const tab_shape *s, pb_value v, prefix *p, unsigned depth) {
+static bool write_map(codec *c, pb_buf *b, const tab_ref *r, const tab_shape *s, pb_value v, prefix *p,
+                      unsigned depth) {
     const tab_ref *key = tab_ref_at(c->m, s->first), *value = tab_ref_at(c->m, s->first + 1);
     uint32_t start = p->n;
     if (!(r->flags & TAB_R_FLAT)) prefix_add(p, PB_STR("entry"));
@@ -133,10 +135,10 @@ static bool write_value(codec *c, pb_buf *b, const tab_ref *r, pb_value v, prefi
     const tab_shape *s = tab_ref_shape(c->m, r);
     if (depth > WIRE_MAX_DEPTH || p->full) return codec_wrong(c, NULL, "nested too deep for a form body");
     switch ((schema_kind)s->kind) {
-        case SCHEMA_STRUCT: return write_members(c, b, s, v, p, depth + 1);
-        case SCHEMA_LIST: return write_list(c, b, r, s, v, p, depth + 1);
-        case SCHEMA_MAP: return write_map(c, b, r, s, v, p, depth + 1);
-        default: return write_scalar(c, b, r, v, p);
+    case SCHEMA_STRUCT: return write_members(c, b, s, v, p, depth + 1);
+    case SCHEMA_LIST: return write_list(c, b, r, s, v, p, depth + 1);
+    case SCHEMA_MAP: return write_map(c, b, r, s, v, p, depth + 1);
+    default: return write_scalar(c, b, r, v, p);
     }
 }
 
@@ -163,7 +165,10 @@ static bool parse_param(codec *c, pb_str part, form_param *out) {
     const char *eq = part.n ? memchr(part.s, '=', part.n) : NULL;
     uint32_t key = eq ? (uint32_t)(eq - part.s) : part.n;
     pb_str value = eq ? (pb_str){eq + 1, part.n - key - 1} : (pb_str){"", 0};
-    return text_decode(c->a, (pb_str){part.s, key}, true, &out->key) && text_decode(c->a, value, true, &out->value);
+    if (!text_decode(c->a, (pb_str){part.s, key}, true, &out->key) || !text_decode(c->a, value, true, &out->value))
+        return codec_oom(c);
+    bool valid = pb_utf8_valid(out->key.s, out->key.n) && pb_utf8_valid(out->value.s, out->value.n);
+    return valid || codec_fail(c, c->bad, "a parameter is not UTF-8");
 }
 
 bool form_parse(codec *c, pb_str text, form *out) {
@@ -174,7 +179,7 @@ bool form_parse(codec *c, pb_str text, form *out) {
     for (uint32_t i = 0; i < text.n;) {
         const char *amp = memchr(text.s + i, '&', text.n - i);
         uint32_t n = amp ? (uint32_t)(amp - text.s) - i : text.n - i;
-        if (n && !parse_param(c, (pb_str){text.s + i, n}, &out->params[out->n++])) return codec_oom(c);
+        if (n && !parse_param(c, (pb_str){text.s + i, n}, &out->params[out->n++])) return false;
         i += n + 1;
     }
     return true;
@@ -205,9 +210,11 @@ static bool mentioned(const form *f, pb_str key) {
 
 /* ---- reading ---- */
 
-static bool read_value(codec *c, form *f, const tab_ref *r, prefix *p, const wire_path *at, unsigned depth, pb_value *out);
+static bool read_value(codec *c, form *f, const tab_ref *r, prefix *p, const wire_path *at, unsigned depth,
+                       pb_value *out);
 
-static bool read_struct(codec *c, form *f, const tab_shape *s, prefix *p, const wire_path *at, unsigned depth, pb_value *out) {
+static bool read_struct(codec *c, form *f, const tab_shape *s, prefix *p, const wire_path *at, unsigned depth,
+                        pb_value *out) {
     pb_map_builder b = {.arena = c->a};
     for (uint32_t i = 0; i < s->n; i++) {
         const tab_ref *r = tab_member(c->m, s, i);
@@ -215,7 +222,8 @@ static bool read_struct(codec *c, form *f, const tab_shape *s, prefix *p, const 
         add_member_name(c, p, r);
         prefix probe = *p; /* a flattened list's items may go by another name */
         const tab_shape *sub = tab_ref_shape(c->m, r);
-        if (sub->kind == SCHEMA_LIST && (r->flags & TAB_R_FLAT)) add_list_name(c, &probe, r, tab_ref_at(c->m, sub->first));
+        if (sub->kind == SCHEMA_LIST && (r->flags & TAB_R_FLAT))
+            add_list_name(c, &probe, r, tab_ref_at(c->m, sub->first));
         if (!p->full && (mentioned(f, prefix_str(p)) || mentioned(f, prefix_str(&probe)))) {
             pb_str name = tab_str(c->m, r->name);
             wire_path here = {at, name, 0};
@@ -240,8 +248,8 @@ static uint32_t count_items(const form *f, prefix *p) {
     return n;
 }
 
-static bool read_list(codec *c, form *f, const tab_ref *r, const tab_shape *s, prefix *p, const wire_path *at, unsigned depth,
-                      pb_value *out) {
+static bool read_list(codec *c, form *f, const tab_ref *r, const tab_shape *s, prefix *p, const wire_path *at,
+                      unsigned depth, pb_value *out) {
     const tab_ref *item = tab_ref_at(c->m, s->first);
     prefix base = *p;
     pb_value *items;
@@ -260,8 +268,8 @@ static bool read_list(codec *c, form *f, const tab_ref *r, const tab_shape *s, p
     return true;
 }
 
-static bool read_map(codec *c, form *f, const tab_ref *r, const tab_shape *s, prefix *p, const wire_path *at, unsigned depth,
-                     pb_value *out) {
+static bool read_map(codec *c, form *f, const tab_ref *r, const tab_shape *s, prefix *p, const wire_path *at,
+                     unsigned depth, pb_value *out) {
     const tab_ref *key = tab_ref_at(c->m, s->first), *value = tab_ref_at(c->m, s->first + 1);
     pb_map_builder b = {.arena = c->a};
     uint32_t start = p->n;
@@ -286,15 +294,16 @@ static bool read_map(codec *c, form *f, const tab_ref *r, const tab_shape *s, pr
     return !b.oom || codec_oom(c);
 }
 
-static bool read_value(codec *c, form *f, const tab_ref *r, prefix *p, const wire_path *at, unsigned depth, pb_value *out) {
+static bool read_value(codec *c, form *f, const tab_ref *r, prefix *p, const wire_path *at, unsigned depth,
+                       pb_value *out) {
     const tab_shape *s = tab_ref_shape(c->m, r);
     bool found;
     if (depth > WIRE_MAX_DEPTH || p->full) return codec_wrong(c, at, "nested too deep");
     switch ((schema_kind)s->kind) {
-        case SCHEMA_STRUCT: return read_struct(c, f, s, p, at, depth + 1, out);
-        case SCHEMA_LIST: return read_list(c, f, r, s, p, at, depth + 1, out);
-        case SCHEMA_MAP: return read_map(c, f, r, s, p, at, depth + 1, out);
-        default: break;
+    case SCHEMA_STRUCT: return read_struct(c, f, s, p, at, depth + 1, out);
+    case SCHEMA_LIST: return read_list(c, f, r, s, p, at, depth + 1, out);
+    case SCHEMA_MAP: return read_map(c, f, r, s, p, at, depth + 1, out);
+    default: break;
     }
     pb_str t = form_get(f, prefix_str(p), &found);
     if (!found) return codec_wrong(c, at, "has no value of its own");
@@ -303,7 +312,8 @@ static bool read_value(codec *c, form *f, const tab_ref *r, prefix *p, const wir
 
 /* EC2 refuses parameters it does not know, the query services pass over them. */
 static bool all_used(codec *c, const form *f) {
-    static const char *const own[] = {"Action", "Version", "AWSAccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "Timestamp"};
+    static const char *const own[] = {"Action",          "Version",          "AWSAccessKeyId", "Signature",
+                                      "SignatureMethod", "SignatureVersion", "Timestamp"};
     for (uint32_t i = 0; i < f->n; i++) {
         pb_str k = f->params[i].key;
         bool known = f->params[i].used || (k.n > 6 && memcmp(k.s, "X-Amz-", 6) == 0);

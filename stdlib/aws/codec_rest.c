@@ -75,7 +75,8 @@ static bool scalar_text(codec *c, const tab_ref *r, pb_value v, uint8_t time, co
     return codec_take(c, &b, out);
 }
 
-/* JSON in a header, as base64. The compiler types it as the string that it is: its text; other values are made into text. */
+/* JSON in a header, as base64. The compiler types it as the string that it is: its text; other values are made into
+ * text. */
 static bool json_header_text(codec *c, pb_value v, pb_str *out) {
     pb_str json = v.kind == PB_STRING ? pb_text(v) : pb_json_text(c->a, v);
     *out = json.s ? pb_base64(c->a, json.s, json.n) : (pb_str){NULL, 0};
@@ -97,9 +98,9 @@ static bool write_header(codec *c, wire_headers *h, const tab_ref *r, pb_value v
     const tab_shape *s = tab_ref_shape(c->m, r);
     pb_str text;
     if (s->kind == SCHEMA_LIST && v.n == 0) return true;
-    bool ok = r->flags & TAB_R_JSONVALUE    ? json_header_text(c, v, &text)
-              : s->kind == SCHEMA_LIST ? list_header_text(c, s, v, at, &text)
-                                       : scalar_text(c, r, v, TAB_TIME_RFC822, at, &text);
+    bool ok = r->flags & TAB_R_JSONVALUE ? json_header_text(c, v, &text)
+              : s->kind == SCHEMA_LIST   ? list_header_text(c, s, v, at, &text)
+                                         : scalar_text(c, r, v, TAB_TIME_RFC822, at, &text);
     return ok && add_checked(c, h, tab_wire(c->m, r), text, at);
 }
 
@@ -137,7 +138,8 @@ static bool query_value(codec *c, pb_buf *q, const tab_ref *r, pb_str key, pb_va
     }
     if (s->kind == SCHEMA_MAP) {
         for (uint32_t i = 0; i < v.n; i++)
-            if (!query_value(c, q, tab_ref_at(c->m, s->first + 1), v.u.entries[i].key, v.u.entries[i].value, at)) return false;
+            if (!query_value(c, q, tab_ref_at(c->m, s->first + 1), v.u.entries[i].key, v.u.entries[i].value, at))
+                return false;
         return true;
     }
     if (!scalar_text(c, r, v, TAB_TIME_ISO8601, at, &text)) return false;
@@ -210,8 +212,10 @@ static bool write_payload(codec *c, pb_buf *b, const tab_ref *r, pb_value v) {
     const tab_shape *s = tab_ref_shape(c->m, r);
     bool json = c->service->protocol == AWS_REST_JSON;
     if (is_raw(s)) {
-        if (v.kind == PB_STRING || v.kind == PB_BYTES || v.kind == PB_SECRET) pb_buf_add(b, v.u.s, v.n);
-        else if (v.kind != PB_NONE) return codec_wrong(c, NULL, "the payload does not fit the model");
+        if (v.kind == PB_STRING || v.kind == PB_BYTES || v.kind == PB_SECRET)
+            pb_buf_add(b, v.u.s, v.n);
+        else if (v.kind != PB_NONE)
+            return codec_wrong(c, NULL, "the payload does not fit the model");
         return true;
     }
     if (v.kind == PB_NONE) {
@@ -257,11 +261,14 @@ bool rest_write_request(codec *c, pb_value input, aws_request *out, wire_headers
     bool ok = write_template(c, &path, &query, s, input);
     for (uint32_t i = 0; ok && i < input.n; i++) ok = write_member(c, &query, h, s, &input.u.entries[i]);
     ok = ok && (!c->op->input || write_request_body(c, &body, in, s, input));
-    bool typed = c->service->protocol == AWS_REST_JSON && body.len && !(payload && is_raw(tab_ref_shape(c->m, payload)));
+    bool typed =
+        c->service->protocol == AWS_REST_JSON && body.len && !(payload && is_raw(tab_ref_shape(c->m, payload)));
     if (ok && typed && !headers_get(h->items, h->n, "content-type").s)
         ok = headers_add_c(c, h, "Content-Type", "application/json");
-    if (!ok || !codec_take(c, &path, &out->path) || !codec_take(c, &query, &out->query)) ok = false;
-    else ok = codec_take(c, &body, &out->body);
+    if (!ok || !codec_take(c, &path, &out->path) || !codec_take(c, &query, &out->query))
+        ok = false;
+    else
+        ok = codec_take(c, &body, &out->body);
     pb_buf_free(&path);
     pb_buf_free(&query);
     pb_buf_free(&body);
@@ -285,7 +292,8 @@ static uint32_t item_end(pb_str s, uint32_t from, bool of_times) {
 
 static bool read_header_list(codec *c, const tab_shape *s, pb_str text, const wire_path *at, pb_value *out) {
     const tab_ref *item = tab_ref_at(c->m, s->first);
-    bool times = tab_ref_shape(c->m, item)->kind == SCHEMA_TIME && (item->time == TAB_TIME_DEFAULT || item->time == TAB_TIME_RFC822);
+    bool times = tab_ref_shape(c->m, item)->kind == SCHEMA_TIME &&
+                 (item->time == TAB_TIME_DEFAULT || item->time == TAB_TIME_RFC822);
     pb_value *items;
     uint32_t n = 0;
     *out = pb_list_new(c->a, count_commas(text) + 1, &items);
@@ -304,12 +312,12 @@ static bool read_json_header(codec *c, pb_str text, const wire_path *at, pb_valu
     pb_str json;
     if (!pb_base64_decode(c->a, text_trim(text), &json)) return codec_wrong(c, at, "expected base64");
     *out = pb_string(json);
-    return true;
+    return pb_utf8_valid(json.s, json.n) || codec_wrong(c, at, "not UTF-8");
 }
 
 static bool read_header(codec *c, const tab_ref *r, pb_str text, const wire_path *at, pb_value *out) {
     const tab_shape *s = tab_ref_shape(c->m, r);
-    pb_str copy = pb_strdup(c->a, text.s, text.n); /* headers may live shorter than the answer */
+    pb_str copy = text_utf8(c->a, text); /* headers may live shorter than the answer */
     if (!copy.s) return codec_oom(c);
     if (r->flags & TAB_R_JSONVALUE) return read_json_header(c, copy, at, out);
     if (s->kind == SCHEMA_LIST) return read_header_list(c, s, copy, at, out);
@@ -322,7 +330,7 @@ static bool read_header_map(codec *c, const tab_ref *r, const pb_header *h, uint
     pb_map_builder b = {.arena = c->a};
     for (uint32_t i = 0; i < n; i++) {
         if (!has_prefix(h[i].name, prefix)) continue;
-        pb_str key = pb_strdup(c->a, h[i].name.s + prefix.n, h[i].name.n - prefix.n);
+        pb_str key = text_utf8(c->a, (pb_str){h[i].name.s + prefix.n, h[i].name.n - prefix.n});
         wire_path at = {NULL, key, 0};
         pb_value v;
         if (!key.s) return codec_oom(c);
@@ -352,7 +360,8 @@ static bool take_raw(codec *c, const tab_shape *s, pb_str body, pb_value *v) {
     pb_str copy = pb_strdup(c->a, body.s ? body.s : "", body.n);
     *v = (pb_value){s->kind == SCHEMA_BLOB ? PB_BYTES : PB_STRING, copy.n, {.s = copy.s}};
     if (!copy.s) return codec_oom(c);
-    if (s->kind == SCHEMA_STRING && !pb_utf8_valid(copy.s, copy.n)) return codec_fail(c, c->bad, "the body is not UTF-8");
+    if (s->kind == SCHEMA_STRING && !pb_utf8_valid(copy.s, copy.n))
+        return codec_fail(c, c->bad, "the body is not UTF-8");
     return true;
 }
 
@@ -386,7 +395,8 @@ static bool read_body(codec *c, const tab_shape *s, pb_str body, pb_map_builder 
     const tab_ref *payload = payload_ref(c, s);
     pb_value v;
     if (!payload) return (c->server && !has_body_members(c, s)) || read_body_members(c, s, body, b);
-    if (c->server && body.n == 0) return true;
+    bool required_raw = (payload->flags & TAB_R_REQUIRED) && is_raw(tab_ref_shape(c->m, payload));
+    if (c->server && body.n == 0 && !required_raw) return true;
     if (!read_payload(c, payload, body, &v)) return false;
     pb_map_add(b, tab_str(c->m, payload->name), v);
     return true;
@@ -425,7 +435,8 @@ static bool reserved_by_other(const codec *c, const tab_shape *s, pb_str key) {
 }
 
 /* A map takes all parameters that are nobody else's. */
-static bool read_query_map(codec *c, const tab_shape *s, const tab_ref *r, const form *f, const wire_path *at, pb_value *out) {
+static bool read_query_map(codec *c, const tab_shape *s, const tab_ref *r, const form *f, const wire_path *at,
+                           pb_value *out) {
     const tab_ref *value = tab_ref_at(c->m, tab_ref_shape(c->m, r)->first + 1);
     const tab_shape *vs = tab_ref_shape(c->m, value);
     pb_map_builder b = {.arena = c->a};
@@ -440,7 +451,8 @@ static bool read_query_map(codec *c, const tab_shape *s, const tab_ref *r, const
             if (v.kind != PB_LIST) return codec_oom(c);
             for (uint32_t k = i; k < f->n; k++) {
                 if (!pb_str_eq(f->params[k].key, f->params[i].key)) continue;
-                if (!text_read_scalar(c, tab_ref_at(c->m, vs->first), f->params[k].value, at, &items[n++])) return false;
+                if (!text_read_scalar(c, tab_ref_at(c->m, vs->first), f->params[k].value, at, &items[n++]))
+                    return false;
             }
             v.n = n;
         }
@@ -477,8 +489,8 @@ static bool read_query_member(codec *c, const tab_shape *s, const tab_ref *r, co
     return sub->kind == SCHEMA_LIST ? read_query_list(c, r, f, &at, v) : text_read_scalar(c, r, text, &at, v);
 }
 
-static bool read_request_member(codec *c, const tab_shape *s, const tab_ref *r, const aws_incoming *in, const form *f, bool *found,
-                                pb_value *v) {
+static bool read_request_member(codec *c, const tab_shape *s, const tab_ref *r, const aws_incoming *in, const form *f,
+                                bool *found, pb_value *v) {
     wire_path at = {NULL, tab_str(c->m, r->name), 0};
     *found = false;
     if (r->location == TAB_URI) {
@@ -555,9 +567,11 @@ bool rest_write_response(codec *c, pb_value output, aws_response *out, wire_head
     bool ok = true;
     for (uint32_t i = 0; ok && i < output.n; i++) ok = write_answer_member(c, s, &output.u.entries[i], out, h);
     ok = ok && write_answer_body(c, &body, o, s, output);
-    bool typed = body.len && !(payload && is_raw(tab_ref_shape(c->m, payload))) && !headers_get(h->items, h->n, "content-type").s;
+    bool typed = body.len && !(payload && is_raw(tab_ref_shape(c->m, payload))) &&
+                 !headers_get(h->items, h->n, "content-type").s;
     if (ok && typed)
-        ok = headers_add_c(c, h, "Content-Type", c->service->protocol == AWS_REST_JSON ? "application/json" : "application/xml");
+        ok = headers_add_c(c, h, "Content-Type",
+                           c->service->protocol == AWS_REST_JSON ? "application/json" : "application/xml");
     ok = ok && codec_take(c, &body, &out->body);
     pb_buf_free(&body);
     return ok;

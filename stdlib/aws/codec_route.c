@@ -59,7 +59,10 @@ static piece split(pb_str part) {
     const char *open = part.n ? memchr(part.s, '{', part.n) : NULL, *end = part.s + part.n;
     const char *close = open ? memchr(open, '}', (size_t)(end - open)) : NULL;
     if (!close) return (piece){.before = part};
-    piece p = {{part.s, (uint32_t)(open - part.s)}, {open + 1, (uint32_t)(close - open) - 1}, {close + 1, (uint32_t)(end - close) - 1}, false};
+    piece p = {{part.s, (uint32_t)(open - part.s)},
+               {open + 1, (uint32_t)(close - open) - 1},
+               {close + 1, (uint32_t)(end - close) - 1},
+               false};
     p.greedy = p.label.n && p.label.s[p.label.n - 1] == '+';
     if (p.greedy) p.label.n--;
     return p;
@@ -86,8 +89,8 @@ static pb_str greedy_part(segments t, pb_str rest, segments *g) {
     return (pb_str){rest.s, end};
 }
 
-/* Walks template and path together. `label`: what to look for, its text in *found. Gives the number of literal segments,
- * -1: no match. */
+/* Walks template and path together. `label`: what to look for, its text in *found. Gives the number of literal
+ * segments, -1: no match. */
 static int walk(pb_str template, pb_str path, pb_str label, pb_str *found) {
     segments t = begin(template), g = begin(path);
     int literal = 0;
@@ -157,7 +160,8 @@ aws_op rest_route(codec *c, const aws_incoming *in) {
         int literal = walk(template_path(c->m, op), in->path, (pb_str){"", 0}, &ignored);
         int query = literal >= 0 ? literals_score(c->m, op, &f) : -1;
         if (literal < 0 || query < 0) continue;
-        int score = literal * PER_LITERAL + query * PER_QUERY + required_score(c, op, in, &f) - (op->flags & TAB_O_DEPRECATED ? 1 : 0);
+        int score = literal * PER_LITERAL + query * PER_QUERY + required_score(c, op, in, &f) -
+                    (op->flags & TAB_O_DEPRECATED ? 1 : 0);
         if (best && score <= best_score) continue;
         best = c->service->first_op + i;
         best_score = score;

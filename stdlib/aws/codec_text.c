@@ -69,6 +69,18 @@ bool text_is(pb_str s, const char *z, bool ignore_case) {
     return true;
 }
 
+pb_str text_utf8(pb_arena *a, pb_str s) {
+    if (pb_utf8_valid(s.s ? s.s : "", s.n)) return pb_strdup(a, s.s ? s.s : "", s.n);
+    char *to = pb_alloc_array(a, (size_t)s.n + 1, 2);
+    uint32_t n = 0;
+    for (uint32_t i = 0; to && i < s.n; i++) {
+        unsigned char ch = (unsigned char)s.s[i];
+        if (ch >= 0x80) to[n++] = (char)(0xc0 | ch >> 6);
+        to[n++] = ch >= 0x80 ? (char)(0x80 | (ch & 0x3f)) : (char)ch;
+    }
+    return (pb_str){to, n};
+}
+
 pb_str text_trim(pb_str s) {
     while (s.n && strchr(" \t\r\n", s.s[0]) && s.s[0]) s.s++, s.n--;
     while (s.n && strchr(" \t\r\n", s.s[s.n - 1]) && s.s[s.n - 1]) s.n--;
@@ -123,7 +135,8 @@ static bool read_int(pb_str s, int64_t *out) {
 /* ---- times ---- */
 
 static const char *const day_names[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"}; /* 1970 began on a Thursday */
-static const char *const month_names[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+static const char *const month_names[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
@@ -133,25 +146,33 @@ static void put_rfc822(pb_buf *b, int64_t ms) {
     int64_t seconds = floor_div(ms, 1000), days = floor_div(seconds, 86400);
     pb_str iso = scratch ? pb_time_text(scratch, seconds * 1000) : (pb_str){NULL, 0};
     int y, mo, d, h, mi, s;
-    if (!iso.s) b->oom = true;
+    if (!iso.s)
+        b->oom = true;
     else if (sscanf(iso.s, "%d-%d-%dT%d:%d:%d", &y, &mo, &d, &h, &mi, &s) == 6 && mo >= 1 && mo <= 12)
-        pb_buf_printf(b, "%s, %02d %s %04d %02d:%02d:%02d GMT", day_names[((days % 7) + 7) % 7], d, month_names[mo - 1], y, h, mi, s);
+        pb_buf_printf(b, "%s, %02d %s %04d %02d:%02d:%02d GMT", day_names[((days % 7) + 7) % 7], d, month_names[mo - 1],
+                      y, h, mi, s);
     pb_arena_free(scratch);
 }
 
 static void put_iso(pb_buf *b, int64_t ms) {
     pb_arena *scratch = pb_arena_new(0);
     pb_str iso = scratch ? pb_time_text(scratch, ms) : (pb_str){NULL, 0};
-    if (iso.s) pb_buf_add(b, iso.s, iso.n);
-    else b->oom = true;
+    if (iso.s)
+        pb_buf_add(b, iso.s, iso.n);
+    else
+        b->oom = true;
     pb_arena_free(scratch);
 }
 
-/* Milliseconds are sent where the spelling has room for them, except in seconds since 1970: botocore sends whole ones. */
+/* Milliseconds are sent where the spelling has room for them, except in seconds since 1970: botocore sends whole ones.
+ */
 void text_put_time(pb_buf *b, int64_t ms, uint8_t format) {
-    if (format == TAB_TIME_UNIX) pb_buf_printf(b, "%lld", (long long)floor_div(ms, 1000));
-    else if (format == TAB_TIME_RFC822) put_rfc822(b, ms);
-    else put_iso(b, ms);
+    if (format == TAB_TIME_UNIX)
+        pb_buf_printf(b, "%lld", (long long)floor_div(ms, 1000));
+    else if (format == TAB_TIME_RFC822)
+        put_rfc822(b, ms);
+    else
+        put_iso(b, ms);
 }
 
 static int month_of(const char *name) {
@@ -166,7 +187,8 @@ static bool read_rfc822(pb_str s, int64_t *ms) {
     int d, y, h, mi, sec;
     if (!number_text(s, t, sizeof t)) return false;
     const char *comma = strchr(t, ',');
-    if (sscanf(comma ? comma + 1 : t, " %2d%*1[ -]%3[A-Za-z]%*1[ -]%4d %2d:%2d:%2d %7s", &d, month, &y, &h, &mi, &sec, zone) != 7)
+    if (sscanf(comma ? comma + 1 : t, " %2d%*1[ -]%3[A-Za-z]%*1[ -]%4d %2d:%2d:%2d %7s", &d, month, &y, &h, &mi, &sec,
+               zone) != 7)
         return false;
     int mo = month_of(month);
     if (!mo || (strcmp(zone, "GMT") != 0 && strcmp(zone, "UTC") != 0 && strcmp(zone, "+0000") != 0)) return false;
@@ -197,8 +219,10 @@ bool text_time_of(pb_value v, int64_t *ms) {
 static bool put_blob(pb_buf *b, pb_str data) {
     pb_arena *scratch = pb_arena_new(0);
     pb_str t = scratch ? pb_base64(scratch, data.s, data.n) : (pb_str){NULL, 0};
-    if (t.s) pb_buf_add(b, t.s, t.n);
-    else b->oom = true;
+    if (t.s)
+        pb_buf_add(b, t.s, t.n);
+    else
+        b->oom = true;
     pb_arena_free(scratch);
     return true;
 }
@@ -208,30 +232,32 @@ static bool is_text(pb_value v) { return v.kind == PB_STRING || v.kind == PB_SEC
 bool text_put_scalar(codec *c, pb_buf *b, const tab_ref *r, pb_value v, uint8_t time) {
     int64_t ms;
     switch ((schema_kind)tab_ref_shape(c->m, r)->kind) {
-        case SCHEMA_STRING:
-            if (!is_text(v)) return false;
-            pb_buf_add(b, v.u.s, v.n);
-            return true;
-        case SCHEMA_INT:
-            if (v.kind != PB_INT) return false;
+    case SCHEMA_STRING:
+        if (!is_text(v)) return false;
+        pb_buf_add(b, v.u.s, v.n);
+        return true;
+    case SCHEMA_INT:
+        if (v.kind != PB_INT) return false;
+        pb_buf_printf(b, "%lld", (long long)v.u.i);
+        return true;
+    case SCHEMA_FLOAT:
+        if (v.kind == PB_INT)
             pb_buf_printf(b, "%lld", (long long)v.u.i);
-            return true;
-        case SCHEMA_FLOAT:
-            if (v.kind == PB_INT) pb_buf_printf(b, "%lld", (long long)v.u.i);
-            else if (v.kind == PB_FLOAT) text_put_double(b, v.u.d);
-            else return false;
-            return true;
-        case SCHEMA_BOOL:
-            if (v.kind != PB_BOOL) return false;
-            pb_buf_puts(b, v.u.b ? "true" : "false");
-            return true;
-        case SCHEMA_TIME:
-            if (!text_time_of(v, &ms)) return false;
-            text_put_time(b, ms, r->time != TAB_TIME_DEFAULT ? r->time : time);
-            return true;
-        case SCHEMA_BLOB:
-            return (is_text(v) || v.kind == PB_BYTES) && put_blob(b, pb_text(v));
-        default: return false;
+        else if (v.kind == PB_FLOAT)
+            text_put_double(b, v.u.d);
+        else
+            return false;
+        return true;
+    case SCHEMA_BOOL:
+        if (v.kind != PB_BOOL) return false;
+        pb_buf_puts(b, v.u.b ? "true" : "false");
+        return true;
+    case SCHEMA_TIME:
+        if (!text_time_of(v, &ms)) return false;
+        text_put_time(b, ms, r->time != TAB_TIME_DEFAULT ? r->time : time);
+        return true;
+    case SCHEMA_BLOB: return (is_text(v) || v.kind == PB_BYTES) && put_blob(b, pb_text(v));
+    default: return false;
     }
 }
 
@@ -251,9 +277,12 @@ static bool read_number(codec *c, schema_kind kind, pb_str s, const wire_path *a
 
 static bool read_bool(codec *c, pb_str s, const wire_path *at, pb_value *out) {
     s = text_trim(s);
-    if (text_is(s, "true", true) || pb_str_is(s, "1")) *out = pb_bool(true);
-    else if (text_is(s, "false", true) || pb_str_is(s, "0") || s.n == 0) *out = pb_bool(false);
-    else return codec_wrong(c, at, "expected true or false");
+    if (text_is(s, "true", true) || pb_str_is(s, "1"))
+        *out = pb_bool(true);
+    else if (text_is(s, "false", true) || pb_str_is(s, "0") || s.n == 0)
+        *out = pb_bool(false);
+    else
+        return codec_wrong(c, at, "expected true or false");
     return true;
 }
 
@@ -262,18 +291,20 @@ bool text_read_scalar(codec *c, const tab_ref *r, pb_str s, const wire_path *at,
     int64_t ms;
     pb_str data;
     switch (kind) {
-        case SCHEMA_STRING: *out = pb_string(s); return true;
-        case SCHEMA_INT:
-        case SCHEMA_FLOAT: return read_number(c, kind, s, at, out);
-        case SCHEMA_BOOL: return read_bool(c, s, at, out);
-        case SCHEMA_TIME:
-            if (!text_read_time(s, &ms)) return codec_wrong(c, at, "expected a time");
-            *out = pb_time(ms);
-            return true;
-        case SCHEMA_BLOB:
-            if (!pb_base64_decode(c->a, text_trim(s), &data)) return codec_wrong(c, at, "expected base64");
-            *out = (pb_value){PB_BYTES, data.n, {.s = data.s}};
-            return true;
-        default: return codec_wrong(c, at, "expected text");
+    case SCHEMA_STRING:
+        *out = pb_string(s);
+        return pb_utf8_valid(s.s ? s.s : "", s.n) || codec_wrong(c, at, "not UTF-8");
+    case SCHEMA_INT:
+    case SCHEMA_FLOAT: return read_number(c, kind, s, at, out);
+    case SCHEMA_BOOL: return read_bool(c, s, at, out);
+    case SCHEMA_TIME:
+        if (!text_read_time(s, &ms)) return codec_wrong(c, at, "expected a time");
+        *out = pb_time(ms);
+        return true;
+    case SCHEMA_BLOB:
+        if (!pb_base64_decode(c->a, text_trim(s), &data)) return codec_wrong(c, at, "expected base64");
+        *out = (pb_value){PB_BYTES, data.n, {.s = data.s}};
+        return true;
+    default: return codec_wrong(c, at, "expected text");
     }
 }

@@ -1,13 +1,13 @@
 /*
- * codec_validate.c - does a value fit the model? Asked of every input before it is sent, and by the simulated account of
- * every input it gets.
+ * codec_validate.c - does a value fit the model? Asked of every input before it is sent, and by the simulated account
+ * of every input it gets.
  *
  * The first thing that does not fit is reported, with its path: "Filters[0].Values: expected a list, found a string".
  * Values themselves are never quoted: they may be secret. Enums are not closed (AWS adds values faster than models are
- * published). Lengths count code points, as AWS does. Patterns are written for Java; what PCRE2 cannot compile or cannot
- * settle within its limits is let through, and the client takes a pattern that matches anywhere in the text as enough:
- * AWS has the last word, and a call that AWS would have taken must not die here. The simulated account is stricter and
- * asks an unanchored pattern to match the whole text, as AWS's services do.
+ * published). Lengths count code points, as AWS does. Patterns are written for Java; what PCRE2 cannot compile or
+ * cannot settle within its limits is let through, and the client takes a pattern that matches anywhere in the text as
+ * enough: AWS has the last word, and a call that AWS would have taken must not die here. The simulated account is
+ * stricter and asks an unanchored pattern to match the whole text, as AWS's services do.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "stdlib/aws/wire.h"
@@ -18,49 +18,49 @@ enum { PATTERN_MATCH_LIMIT = 200000, PATTERN_DEPTH_LIMIT = 2000 }; /* a few mill
 
 static const char *kind_phrase(uint8_t kind) {
     switch ((schema_kind)kind) {
-        case SCHEMA_STRUCT: return "a structure (a map of its members)";
-        case SCHEMA_LIST: return "a list";
-        case SCHEMA_MAP: return "a map";
-        case SCHEMA_STRING: return "a string";
-        case SCHEMA_INT: return "an integer";
-        case SCHEMA_FLOAT: return "a number";
-        case SCHEMA_BOOL: return "true or false";
-        case SCHEMA_TIME: return "a time";
-        case SCHEMA_BLOB: return "bytes or a string";
-        default: return "a value";
+    case SCHEMA_STRUCT: return "a structure (a map of its members)";
+    case SCHEMA_LIST: return "a list";
+    case SCHEMA_MAP: return "a map";
+    case SCHEMA_STRING: return "a string";
+    case SCHEMA_INT: return "an integer";
+    case SCHEMA_FLOAT: return "a number";
+    case SCHEMA_BOOL: return "true or false";
+    case SCHEMA_TIME: return "a time";
+    case SCHEMA_BLOB: return "bytes or a string";
+    default: return "a value";
     }
 }
 
 static const char *found_phrase(pb_value v) {
     switch ((pb_kind)v.kind) {
-        case PB_NONE: return "none";
-        case PB_BOOL: return "a bool";
-        case PB_INT: return "an integer";
-        case PB_FLOAT: return "a float";
-        case PB_STRING: return "a string";
-        case PB_BYTES: return "bytes";
-        case PB_DURATION: return "a duration";
-        case PB_TIME: return "a time";
-        case PB_LIST: return "a list";
-        case PB_MAP: return "a map";
-        case PB_SECRET: return "a secret";
-        default: return "a value that only the real run will have";
+    case PB_NONE: return "none";
+    case PB_BOOL: return "a bool";
+    case PB_INT: return "an integer";
+    case PB_FLOAT: return "a float";
+    case PB_STRING: return "a string";
+    case PB_BYTES: return "bytes";
+    case PB_DURATION: return "a duration";
+    case PB_TIME: return "a time";
+    case PB_LIST: return "a list";
+    case PB_MAP: return "a map";
+    case PB_SECRET: return "a secret";
+    default: return "a value that only the real run will have";
     }
 }
 
 static bool kind_fits(uint8_t kind, pb_value v) {
     int64_t ms;
     switch ((schema_kind)kind) {
-        case SCHEMA_STRUCT:
-        case SCHEMA_MAP: return v.kind == PB_MAP;
-        case SCHEMA_LIST: return v.kind == PB_LIST;
-        case SCHEMA_STRING: return v.kind == PB_STRING || v.kind == PB_SECRET;
-        case SCHEMA_INT: return v.kind == PB_INT;
-        case SCHEMA_FLOAT: return v.kind == PB_FLOAT || v.kind == PB_INT;
-        case SCHEMA_BOOL: return v.kind == PB_BOOL;
-        case SCHEMA_TIME: return text_time_of(v, &ms);
-        case SCHEMA_BLOB: return v.kind == PB_BYTES || v.kind == PB_STRING || v.kind == PB_SECRET;
-        default: return v.kind != PB_UNKNOWN;
+    case SCHEMA_STRUCT:
+    case SCHEMA_MAP: return v.kind == PB_MAP;
+    case SCHEMA_LIST: return v.kind == PB_LIST;
+    case SCHEMA_STRING: return v.kind == PB_STRING || v.kind == PB_SECRET;
+    case SCHEMA_INT: return v.kind == PB_INT;
+    case SCHEMA_FLOAT: return v.kind == PB_FLOAT || v.kind == PB_INT;
+    case SCHEMA_BOOL: return v.kind == PB_BOOL;
+    case SCHEMA_TIME: return text_time_of(v, &ms);
+    case SCHEMA_BLOB: return v.kind == PB_BYTES || v.kind == PB_STRING || v.kind == PB_SECRET;
+    default: return v.kind != PB_UNKNOWN;
     }
 }
 
@@ -90,9 +90,11 @@ static bool check_range(codec *c, const tab_limit *l, pb_value v, const wire_pat
 static bool check_length(codec *c, const tab_limit *l, uint8_t kind, pb_value v, const wire_path *at) {
     int64_t n = kind == SCHEMA_STRING ? code_points(pb_text(v)) : (int64_t)v.n;
     if ((l->flags & TAB_L_MIN) && n < l->min)
-        return codec_wrong(c, at, "needs at least %lld %s, has %lld", (long long)l->min, unit_of(kind, l->min), (long long)n);
+        return codec_wrong(c, at, "needs at least %lld %s, has %lld", (long long)l->min, unit_of(kind, l->min),
+                           (long long)n);
     if ((l->flags & TAB_L_MAX) && n > l->max)
-        return codec_wrong(c, at, "can have at most %lld %s, has %lld", (long long)l->max, unit_of(kind, l->max), (long long)n);
+        return codec_wrong(c, at, "can have at most %lld %s, has %lld", (long long)l->max, unit_of(kind, l->max),
+                           (long long)n);
     return true;
 }
 
@@ -124,17 +126,17 @@ static bool check_limits(codec *c, const tab_shape *s, pb_value v, const wire_pa
     const tab_limit *l = tab_limit_at(c->m, s->detail);
     pb_str pattern = tab_str(c->m, l->pattern);
     switch ((schema_kind)s->kind) {
-        case SCHEMA_INT:
-        case SCHEMA_FLOAT: return check_range(c, l, v, at);
-        case SCHEMA_STRING:
-            if (!check_length(c, l, s->kind, v, at)) return false;
-            if (pattern.n && !pattern_holds(pattern, pb_text(v), checks & CHECK_WHOLE_PATTERN))
-                return codec_wrong(c, at, "does not match the pattern %.*s", PB_ARG(pattern));
-            return true;
-        case SCHEMA_LIST:
-        case SCHEMA_MAP:
-        case SCHEMA_BLOB: return check_length(c, l, s->kind, v, at);
-        default: return true;
+    case SCHEMA_INT:
+    case SCHEMA_FLOAT: return check_range(c, l, v, at);
+    case SCHEMA_STRING:
+        if (!check_length(c, l, s->kind, v, at)) return false;
+        if (pattern.n && !pattern_holds(pattern, pb_text(v), checks & CHECK_WHOLE_PATTERN))
+            return codec_wrong(c, at, "does not match the pattern %.*s", PB_ARG(pattern));
+        return true;
+    case SCHEMA_LIST:
+    case SCHEMA_MAP:
+    case SCHEMA_BLOB: return check_length(c, l, s->kind, v, at);
+    default: return true;
     }
 }
 
@@ -179,7 +181,8 @@ static bool check_struct(codec *c, const tab_shape *s, pb_value v, const wire_pa
         wire_path here = {at, name, 0};
         return codec_wrong(c, &here, "is required");
     }
-    if ((s->flags & TAB_S_UNION) && set != 1) return codec_wrong(c, at, "exactly one of its members must be set, %u are", set);
+    if ((s->flags & TAB_S_UNION) && set != 1)
+        return codec_wrong(c, at, "exactly one of its members must be set, %u are", set);
     return true;
 }
 
@@ -213,12 +216,13 @@ bool validate_value(codec *c, const tab_ref *r, pb_value v, const wire_path *at,
     if (depth_of(at) > WIRE_MAX_DEPTH) return codec_wrong(c, NULL, "nested more than %d levels deep", WIRE_MAX_DEPTH);
     if (v.kind == PB_UNKNOWN) return codec_wrong(c, at, "is not known in a dry run");
     if ((r->flags & TAB_R_JSONVALUE) || s->kind == SCHEMA_JSON) return true;
-    if (!kind_fits(s->kind, v)) return codec_wrong(c, at, "expected %s, found %s", kind_phrase(s->kind), found_phrase(v));
+    if (!kind_fits(s->kind, v))
+        return codec_wrong(c, at, "expected %s, found %s", kind_phrase(s->kind), found_phrase(v));
     if ((checks & CHECK_LIMITS) && !check_limits(c, s, v, at, checks)) return false;
     switch ((schema_kind)s->kind) {
-        case SCHEMA_STRUCT: return check_struct(c, s, v, at, checks);
-        case SCHEMA_LIST: return check_list(c, s, v, at, checks);
-        case SCHEMA_MAP: return check_map(c, s, v, at, checks);
-        default: return true;
+    case SCHEMA_STRUCT: return check_struct(c, s, v, at, checks);
+    case SCHEMA_LIST: return check_list(c, s, v, at, checks);
+    case SCHEMA_MAP: return check_map(c, s, v, at, checks);
+    default: return true;
     }
 }

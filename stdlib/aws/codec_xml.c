@@ -1,10 +1,10 @@
 /*
  * codec_xml.c - XML bodies: the answers of query and ec2, both directions of rest-xml.
  *
- * Expat parses into a small tree in the arena. A document type declaration is refused (no AWS service sends one), so there
- * are no entities beyond XML's own five and nothing external; depth is bounded, size by the arena. Namespace prefixes of
- * elements are dropped: the models know only local names. Reading goes by the model's members and looks each up among the
- * children, so elements the model does not know are passed over.
+ * Expat parses into a small tree in the arena. A document type declaration is refused (no AWS service sends one), so
+ * there are no entities beyond XML's own five and nothing external; depth is bounded, size by the arena. Namespace
+ * prefixes of elements are dropped: the models know only local names. Reading goes by the model's members and looks
+ * each up among the children, so elements the model does not know are passed over.
  *
  * Names differ by direction in one case: an answer's flattened list goes by its item's locationName, a request's by the
  * member's.
@@ -69,8 +69,10 @@ static void XMLCALL on_start(void *ctx, const char *name, const char **atts) {
         p->root = n;
     } else {
         xml_node *up = p->open[p->depth - 1], *before = p->last[p->depth - 1];
-        if (before) before->next = n;
-        else up->child = n;
+        if (before)
+            before->next = n;
+        else
+            up->child = n;
         p->last[p->depth - 1] = n;
     }
     p->open[p->depth] = n;
@@ -120,8 +122,10 @@ bool xml_parse(codec *c, pb_str body, xml_node **root) {
     bool good = ok == XML_STATUS_OK && p.root;
     if (!good) {
         const char *why = p.why ? p.why : XML_ErrorString(XML_GetErrorCode(p.xml));
-        if (pb_arena_failed(c->a) || p.text.oom) codec_oom(c);
-        else codec_fail(c, c->bad, "not XML: line %lu: %s", (unsigned long)XML_GetCurrentLineNumber(p.xml), why);
+        if (pb_arena_failed(c->a) || p.text.oom)
+            codec_oom(c);
+        else
+            codec_fail(c, c->bad, "not XML: line %lu: %s", (unsigned long)XML_GetCurrentLineNumber(p.xml), why);
     }
     XML_ParserFree(p.xml);
     pb_buf_free(&p.text);
@@ -166,7 +170,8 @@ static uint32_t count_nodes(const xml_node *n, bool flattened) {
     return k;
 }
 
-static bool read_list(codec *c, const tab_ref *r, const tab_shape *s, const xml_node *n, const wire_path *at, bool reply, pb_value *out) {
+static bool read_list(codec *c, const tab_ref *r, const tab_shape *s, const xml_node *n, const wire_path *at,
+                      bool reply, pb_value *out) {
     bool flattened = flat(r, s);
     const xml_node *k = flattened ? n : n->child;
     pb_value *items;
@@ -179,7 +184,8 @@ static bool read_list(codec *c, const tab_ref *r, const tab_shape *s, const xml_
     return true;
 }
 
-static bool read_entry(codec *c, const tab_shape *s, const xml_node *entry, const wire_path *at, bool reply, pb_map_builder *b) {
+static bool read_entry(codec *c, const tab_shape *s, const xml_node *entry, const wire_path *at, bool reply,
+                       pb_map_builder *b) {
     const tab_ref *key = tab_ref_at(c->m, s->first), *value = tab_ref_at(c->m, s->first + 1);
     const xml_node *k = child_named(entry, tab_wire(c->m, key)), *v = child_named(entry, tab_wire(c->m, value));
     pb_value item;
@@ -190,7 +196,8 @@ static bool read_entry(codec *c, const tab_shape *s, const xml_node *entry, cons
     return true;
 }
 
-static bool read_map(codec *c, const tab_ref *r, const tab_shape *s, const xml_node *n, const wire_path *at, bool reply, pb_value *out) {
+static bool read_map(codec *c, const tab_ref *r, const tab_shape *s, const xml_node *n, const wire_path *at, bool reply,
+                     pb_value *out) {
     bool flattened = flat(r, s);
     pb_map_builder b = {.arena = c->a};
     for (const xml_node *k = flattened ? n : n->child; k; k = next_of(k, flattened))
@@ -209,7 +216,8 @@ static const xml_attr *find_attr(const xml_node *n, pb_str name) {
     return NULL;
 }
 
-bool xml_read_members(codec *c, const tab_shape *s, const xml_node *n, const wire_path *at, bool reply, pb_map_builder *b) {
+bool xml_read_members(codec *c, const tab_shape *s, const xml_node *n, const wire_path *at, bool reply,
+                      pb_map_builder *b) {
     for (uint32_t i = 0; i < s->n; i++) {
         const tab_ref *r = tab_member(c->m, s, i);
         pb_str name = tab_str(c->m, r->name);
@@ -231,15 +239,15 @@ bool xml_read_members(codec *c, const tab_shape *s, const xml_node *n, const wir
 bool xml_read(codec *c, const tab_ref *r, const xml_node *n, const wire_path *at, bool reply, pb_value *out) {
     const tab_shape *s = tab_ref_shape(c->m, r);
     switch ((schema_kind)s->kind) {
-        case SCHEMA_STRUCT: {
-            pb_map_builder b = {.arena = c->a};
-            if (!xml_read_members(c, s, n, at, reply, &b)) return false;
-            *out = pb_map_done(&b);
-            return !b.oom || codec_oom(c);
-        }
-        case SCHEMA_LIST: return read_list(c, r, s, n, at, reply, out);
-        case SCHEMA_MAP: return read_map(c, r, s, n, at, reply, out);
-        default: return text_read_scalar(c, r, n->text, at, out);
+    case SCHEMA_STRUCT: {
+        pb_map_builder b = {.arena = c->a};
+        if (!xml_read_members(c, s, n, at, reply, &b)) return false;
+        *out = pb_map_done(&b);
+        return !b.oom || codec_oom(c);
+    }
+    case SCHEMA_LIST: return read_list(c, r, s, n, at, reply, out);
+    case SCHEMA_MAP: return read_map(c, r, s, n, at, reply, out);
+    default: return text_read_scalar(c, r, n->text, at, out);
     }
 }
 
@@ -248,13 +256,13 @@ bool xml_read(codec *c, const tab_ref *r, const xml_node *n, const wire_path *at
 void xml_escape(pb_buf *b, pb_str s) {
     for (uint32_t i = 0; i < s.n; i++) {
         switch (s.s[i]) {
-            case '&': pb_buf_puts(b, "&amp;"); break;
-            case '<': pb_buf_puts(b, "&lt;"); break;
-            case '>': pb_buf_puts(b, "&gt;"); break;
-            case '"': pb_buf_puts(b, "&quot;"); break;
-            case '\r': pb_buf_puts(b, "&#13;"); break; /* a parser would make newlines of these */
-            case '\n': pb_buf_puts(b, "&#10;"); break;
-            default: pb_buf_putc(b, s.s[i]);
+        case '&': pb_buf_puts(b, "&amp;"); break;
+        case '<': pb_buf_puts(b, "&lt;"); break;
+        case '>': pb_buf_puts(b, "&gt;"); break;
+        case '"': pb_buf_puts(b, "&quot;"); break;
+        case '\r': pb_buf_puts(b, "&#13;"); break; /* a parser would make newlines of these */
+        case '\n': pb_buf_puts(b, "&#10;"); break;
+        default: pb_buf_putc(b, s.s[i]);
         }
     }
 }
@@ -288,8 +296,10 @@ static bool write_scalar(codec *c, pb_buf *b, const tab_ref *r, pb_str name, pb_
     bool ok = text_put_scalar(c, &t, r, v, TAB_TIME_ISO8601);
     pb_str text = {t.data ? t.data : "", (uint32_t)t.len};
     wire_path here = {NULL, name, 0};
-    if (!ok) codec_wrong(c, &here, "does not fit the model");
-    else if (!writable(text)) ok = codec_wrong(c, &here, "has a control character, which cannot be sent in XML");
+    if (!ok)
+        codec_wrong(c, &here, "does not fit the model");
+    else if (!writable(text))
+        ok = codec_wrong(c, &here, "has a control character, which cannot be sent in XML");
     if (name.n) xml_open(b, name, (pb_str){"", 0});
     xml_escape(b, text);
     if (name.n) xml_close(b, name);
@@ -298,7 +308,8 @@ static bool write_scalar(codec *c, pb_buf *b, const tab_ref *r, pb_str name, pb_
     return ok;
 }
 
-static bool write_list(codec *c, pb_buf *b, const tab_ref *r, const tab_shape *s, pb_str name, pb_value v, bool reply, unsigned depth) {
+static bool write_list(codec *c, pb_buf *b, const tab_ref *r, const tab_shape *s, pb_str name, pb_value v, bool reply,
+                       unsigned depth) {
     const tab_ref *item = tab_ref_at(c->m, s->first);
     pb_str own = tab_str(c->m, item->wire);
     bool flattened = flat(r, s);
@@ -310,7 +321,8 @@ static bool write_list(codec *c, pb_buf *b, const tab_ref *r, const tab_shape *s
     return true;
 }
 
-static bool write_map(codec *c, pb_buf *b, const tab_ref *r, const tab_shape *s, pb_str name, pb_value v, bool reply, unsigned depth) {
+static bool write_map(codec *c, pb_buf *b, const tab_ref *r, const tab_shape *s, pb_str name, pb_value v, bool reply,
+                      unsigned depth) {
     const tab_ref *key = tab_ref_at(c->m, s->first), *value = tab_ref_at(c->m, s->first + 1);
     bool flattened = flat(r, s);
     pb_str entry = flattened ? name : PB_STR("entry");
@@ -340,7 +352,8 @@ static bool open_struct(codec *c, pb_buf *b, const tab_ref *r, const tab_shape *
         const tab_ref *m = tab_find(c->m, s, v.u.entries[i].key);
         if (!m || !(m->flags & TAB_R_ATTRIBUTE) || v.u.entries[i].value.kind != PB_STRING) continue;
         pb_buf_printf(b, " %.*s=\"", PB_ARG(tab_wire(c->m, m)));
-        if (!writable(pb_text(v.u.entries[i].value))) return codec_wrong(c, NULL, "a control character cannot be sent in XML");
+        if (!writable(pb_text(v.u.entries[i].value)))
+            return codec_wrong(c, NULL, "a control character cannot be sent in XML");
         xml_escape(b, pb_text(v.u.entries[i].value));
         pb_buf_putc(b, '"');
     }
@@ -365,12 +378,12 @@ bool xml_write(codec *c, pb_buf *b, const tab_ref *r, pb_str name, pb_value v, b
     if (depth > WIRE_MAX_DEPTH) return codec_wrong(c, NULL, "nested more than %d levels deep", WIRE_MAX_DEPTH);
     if (s->kind <= SCHEMA_MAP && v.kind != want[s->kind]) return codec_wrong(c, &here, "does not fit the model");
     switch ((schema_kind)s->kind) {
-        case SCHEMA_STRUCT:
-            if (!open_struct(c, b, r, s, name, v) || !xml_write_members(c, b, s, v, reply, depth + 1)) return false;
-            xml_close(b, name);
-            return true;
-        case SCHEMA_LIST: return write_list(c, b, r, s, name, v, reply, depth + 1);
-        case SCHEMA_MAP: return write_map(c, b, r, s, name, v, reply, depth + 1);
-        default: return write_scalar(c, b, r, name, v);
+    case SCHEMA_STRUCT:
+        if (!open_struct(c, b, r, s, name, v) || !xml_write_members(c, b, s, v, reply, depth + 1)) return false;
+        xml_close(b, name);
+        return true;
+    case SCHEMA_LIST: return write_list(c, b, r, s, name, v, reply, depth + 1);
+    case SCHEMA_MAP: return write_map(c, b, r, s, name, v, reply, depth + 1);
+    default: return write_scalar(c, b, r, name, v);
     }
 }

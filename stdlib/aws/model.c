@@ -61,7 +61,8 @@ static int text_cmp(pb_str a, pb_str b) {
 }
 
 /* Binary search over `count` records of a section from `first`, whose first field is their name. 0: not there. */
-static uint32_t find_named(const aws_model *m, tab_section sec, size_t size, uint32_t first, uint32_t count, pb_str name) {
+static uint32_t find_named(const aws_model *m, tab_section sec, size_t size, uint32_t first, uint32_t count,
+                           pb_str name) {
     uint32_t lo = first, hi = first + count;
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
@@ -69,8 +70,10 @@ static uint32_t find_named(const aws_model *m, tab_section sec, size_t size, uin
         memcpy(&t, tab_at(m, sec, mid, size), sizeof t);
         int c = text_cmp(tab_str(m, t), name);
         if (c == 0) return mid;
-        if (c < 0) lo = mid + 1;
-        else hi = mid;
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return 0;
 }
@@ -164,8 +167,10 @@ static const tab_host *host_of(const aws_model *m, uint32_t partition, pb_str pr
         const tab_host *h = tab_at(m, TAB_HOSTS, i, sizeof *h);
         if (h->partition != partition) continue;
         pb_str p = tab_str(m, h->prefix);
-        if (p.n == 0) fallback = h;
-        else if (pb_str_eq(p, prefix)) return h;
+        if (p.n == 0)
+            fallback = h;
+        else if (pb_str_eq(p, prefix))
+            return h;
     }
     return fallback;
 }

@@ -35,7 +35,8 @@ aws_service aws_op_service(const aws_model *m, aws_op op);
 pb_str aws_op_name(const aws_model *m, aws_op op);
 pb_effect aws_op_effect(const aws_model *m, aws_op op);
 
-/* How an operation is signed: ordinarily, not at all (sts.AssumeRoleWithWebIdentity), with UNSIGNED-PAYLOAD, by bearer token. */
+/* How an operation is signed: ordinarily, not at all (sts.AssumeRoleWithWebIdentity), with UNSIGNED-PAYLOAD, by bearer
+ * token. */
 typedef enum aws_auth { AWS_AUTH_V4, AWS_AUTH_NONE, AWS_AUTH_UNSIGNED_BODY, AWS_AUTH_BEARER } aws_auth;
 aws_auth aws_op_auth(const aws_model *m, aws_op op);
 

@@ -3,8 +3,8 @@
  * the compiler's schema.
  *
  * The table is one block of read-only data: a header of (offset, count) pairs and under it sections of records of fixed
- * size. Records name each other by number, counted from 1; number 0 is a zeroed record and stands for "none", so a chain
- * of look-ups needs no checks on the way. Numbers that come from outside (aws_op, aws_shape, aws_service) are checked
+ * size. Records name each other by number, counted from 1; number 0 is a zeroed record and stands for "none", so a
+ * chain of look-ups needs no checks on the way. Numbers that come from outside (aws_op, aws_shape, aws_service) are checked
  * against the count and give that zeroed record when out of range. Texts are offsets into one pool in which every text
  * occurs once: equal texts have equal offsets. Built for the machine that runs it, so little-endian is asserted, not
  * converted.
@@ -65,7 +65,7 @@ enum {
 
 typedef struct tab_shape {
     tab_text name;
-    uint32_t first;   /* STRUCT: first member; LIST: item; MAP: key, then value (all TAB_REFS); STRING: first of TAB_ENUMS */
+    uint32_t first;   /* STRUCT: first member; LIST: item; MAP: key, value behind it (TAB_REFS); STRING: first of TAB_ENUMS */
     uint32_t detail;  /* STRUCT: TAB_ERRORS; else TAB_LIMITS */
     uint16_t n;       /* members, enum values */
     uint16_t payload; /* STRUCT: the member that is the body, counted from 1 */
@@ -75,7 +75,8 @@ typedef struct tab_shape {
 } tab_shape;
 
 enum {
-    TAB_S_SENSITIVE = 1, TAB_S_UNION = 2, TAB_S_DOCUMENT = 4, TAB_S_EVENTSTREAM = 8, TAB_S_ERROR = 16, TAB_S_STREAMING = 32,
+    TAB_S_SENSITIVE = 1, TAB_S_UNION = 2, TAB_S_DOCUMENT = 4, TAB_S_EVENTSTREAM = 8, TAB_S_ERROR = 16,
+    TAB_S_STREAMING = 32,
     TAB_S_LONG = 64 /* 64 bits */, TAB_S_SENDER = 128, TAB_S_BOX = 256, TAB_S_DEPRECATED = 512
 };
 
@@ -92,7 +93,8 @@ typedef struct tab_ref {
 } tab_ref;
 
 enum {
-    TAB_R_REQUIRED = 1, TAB_R_DEPRECATED = 2, TAB_R_TOKEN = 4, TAB_R_FLAT = 8, TAB_R_ATTRIBUTE = 16, TAB_R_JSONVALUE = 32,
+    TAB_R_REQUIRED = 1, TAB_R_DEPRECATED = 2, TAB_R_TOKEN = 4, TAB_R_FLAT = 8, TAB_R_ATTRIBUTE = 16,
+    TAB_R_JSONVALUE = 32,
     TAB_R_STREAMING = 64, TAB_R_HOSTLABEL = 128, TAB_R_BOX = 256, TAB_R_EVENT = 512
 };
 
@@ -121,7 +123,9 @@ static inline const tab_op *tab_op_at(const aws_model *m, uint32_t i) { return t
 static inline const tab_shape *tab_shape_at(const aws_model *m, uint32_t i) {
     return tab_at(m, TAB_SHAPES, i, sizeof(tab_shape));
 }
-static inline const tab_ref *tab_ref_at(const aws_model *m, uint32_t i) { return tab_at(m, TAB_REFS, i, sizeof(tab_ref)); }
+static inline const tab_ref *tab_ref_at(const aws_model *m, uint32_t i) {
+    return tab_at(m, TAB_REFS, i, sizeof(tab_ref));
+}
 static inline const tab_extra *tab_extra_at(const aws_model *m, uint32_t i) {
     return tab_at(m, TAB_EXTRAS, i, sizeof(tab_extra));
 }

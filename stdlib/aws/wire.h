@@ -17,10 +17,10 @@
 #include "stdlib/aws/table.h"
 
 enum {
-    WIRE_MAX_DEPTH = 64,      /* of values and documents: recursion is bounded by it; as deep as JSON_MAX_DEPTH */
-    WIRE_MAX_ITEMS = 100000,  /* of one list in a form body: more would be an attack on the simulated account */
-    WIRE_MAX_PARAMS = 100000, /* of a form body or query string */
-    WIRE_MAX_MESSAGE = 600    /* bytes of a body that is no answer of the protocol, kept as the error's message */
+    WIRE_MAX_DEPTH = 64,     /* of values and documents: recursion is bounded by it; as deep as JSON_MAX_DEPTH */
+    WIRE_MAX_ITEMS = 10000,  /* of one list in a form body: more would be an attack on the simulated account */
+    WIRE_MAX_PARAMS = 10000, /* of a form body or query string; AWS's own largest calls have about 1,000 */
+    WIRE_MAX_MESSAGE = 600   /* bytes of a body that is no answer of the protocol, kept as the error's message */
 };
 
 typedef struct codec {
@@ -61,8 +61,11 @@ bool text_read_time(pb_str s, int64_t *ms);
 /* A time, also one that is a string of ISO 8601 (state kept as JSON). */
 bool text_time_of(pb_value v, int64_t *ms);
 bool text_is(pb_str s, const char *z, bool ignore_case);
+/* A copy in UTF-8. Headers are not bound to it: what is no UTF-8 is taken as Latin-1. .s NULL: out of memory. */
+pb_str text_utf8(pb_arena *a, pb_str s);
 pb_str text_trim(pb_str s);
-/* Text of a scalar by its shape; times in `time` unless the reference says otherwise. False: not a scalar of that shape. */
+/* Text of a scalar by its shape; times in `time` unless the reference says otherwise. False: not a scalar of that
+ * shape. */
 bool text_put_scalar(codec *c, pb_buf *b, const tab_ref *r, pb_value v, uint8_t time);
 bool text_read_scalar(codec *c, const tab_ref *r, pb_str s, const wire_path *at, pb_value *out);
 
@@ -114,7 +117,8 @@ void xml_escape(pb_buf *b, pb_str s);
 bool xml_write(codec *c, pb_buf *b, const tab_ref *r, pb_str name, pb_value v, bool reply, unsigned depth);
 bool xml_write_members(codec *c, pb_buf *b, const tab_shape *s, pb_value v, bool reply, unsigned depth);
 bool xml_read(codec *c, const tab_ref *r, const xml_node *n, const wire_path *at, bool reply, pb_value *out);
-bool xml_read_members(codec *c, const tab_shape *s, const xml_node *n, const wire_path *at, bool reply, pb_map_builder *b);
+bool xml_read_members(codec *c, const tab_shape *s, const xml_node *n, const wire_path *at, bool reply,
+                      pb_map_builder *b);
 void xml_open(pb_buf *b, pb_str name, pb_str xmlns);
 void xml_close(pb_buf *b, pb_str name);
 

@@ -66,7 +66,8 @@ static pb_value headers_value(pb_arena *a, const pb_header *h, uint32_t n) {
 
 static const pb_header *headers_from(pb_arena *a, pb_value v) {
     pb_header *h = pb_alloc_array(a, v.n + 1, sizeof *h);
-    for (uint32_t i = 0; i < v.n; i++) h[i] = (pb_header){pb_text(v.u.items[i].u.items[0]), pb_text(v.u.items[i].u.items[1])};
+    for (uint32_t i = 0; i < v.n; i++)
+        h[i] = (pb_header){pb_text(v.u.items[i].u.items[0]), pb_text(v.u.items[i].u.items[1])};
     return h;
 }
 
@@ -125,8 +126,13 @@ static void do_read_request(pb_arena *a, aws_service s, pb_value in, pb_map_buil
     aws_error e;
     pb_value input, h = pb_get_c(in, "headers");
     aws_op op;
-    aws_incoming r = {text_of(in, "method"), text_of(in, "path"), text_of(in, "query"), body_of(a, in), PB_STR("localhost"),
-                      headers_from(a, h), h.n};
+    aws_incoming r = {text_of(in, "method"),
+                      text_of(in, "path"),
+                      text_of(in, "query"),
+                      body_of(a, in),
+                      PB_STR("localhost"),
+                      headers_from(a, h),
+                      h.n};
     bool ok = aws_request_read(a, aws_model_get(), s, &r, &op, &input, &e);
     if (ok) {
         pb_map_add(b, PB_STR("ok"), pb_bool(true));
@@ -141,8 +147,8 @@ static void do_write_answer(pb_arena *a, aws_service s, aws_op op, pb_value in, 
     pb_value error = pb_get_c(in, "error");
     aws_error e = {text_of(error, "code"), text_of(error, "message"), {"", 0}, (int)pb_get_c(error, "status").u.i};
     aws_response r;
-    bool ok = aws_response_write(a, aws_model_get(), s, op, untag(a, pb_get_c(in, "output")), error.kind == PB_MAP ? &e : NULL,
-                                 text_of(in, "request_id"), &r);
+    bool ok = aws_response_write(a, aws_model_get(), s, op, untag(a, pb_get_c(in, "output")),
+                                 error.kind == PB_MAP ? &e : NULL, text_of(in, "request_id"), &r);
     pb_map_add(b, PB_STR("ok"), pb_bool(ok));
     pb_map_add(b, PB_STR("status"), pb_int(r.status));
     pb_map_add(b, PB_STR("headers"), headers_value(a, r.headers, r.nheaders));
@@ -162,12 +168,18 @@ static void answer_line(pb_arena *a, pb_value in, pb_map_builder *b) {
     pb_str what = text_of(in, "do");
     aws_service s = aws_service_find(m, text_of(in, "service"));
     aws_op op = aws_op_find(m, s, text_of(in, "op"));
-    if (pb_str_is(what, "write")) do_write(a, op, in, b);
-    else if (pb_str_is(what, "read_answer")) do_read_answer(a, op, in, b);
-    else if (pb_str_is(what, "read_request")) do_read_request(a, s, in, b);
-    else if (pb_str_is(what, "write_answer")) do_write_answer(a, s, op, in, b);
-    else if (pb_str_is(what, "endpoint")) do_endpoint(a, s, in, b);
-    else if (pb_str_is(what, "effect")) pb_map_add(b, PB_STR("effect"), pb_string_c(pb_effect_name(aws_op_effect(m, op))));
+    if (pb_str_is(what, "write"))
+        do_write(a, op, in, b);
+    else if (pb_str_is(what, "read_answer"))
+        do_read_answer(a, op, in, b);
+    else if (pb_str_is(what, "read_request"))
+        do_read_request(a, s, in, b);
+    else if (pb_str_is(what, "write_answer"))
+        do_write_answer(a, s, op, in, b);
+    else if (pb_str_is(what, "endpoint"))
+        do_endpoint(a, s, in, b);
+    else if (pb_str_is(what, "effect"))
+        pb_map_add(b, PB_STR("effect"), pb_string_c(pb_effect_name(aws_op_effect(m, op))));
 }
 
 static int serve(void) {
@@ -179,8 +191,10 @@ static int serve(void) {
         pb_value in;
         pb_str why;
         pb_map_builder b = {.arena = a};
-        if (pb_json_parse(a, line, (size_t)n, &in, &why)) answer_line(a, in, &b);
-        else pb_map_add(&b, PB_STR("driver_error"), pb_string(why));
+        if (pb_json_parse(a, line, (size_t)n, &in, &why))
+            answer_line(a, in, &b);
+        else
+            pb_map_add(&b, PB_STR("driver_error"), pb_string(why));
         pb_str out = pb_json_text(a, pb_map_done(&b));
         if (out.s) fwrite(out.s, 1, out.n, stdout);
         putchar('\n');
@@ -213,13 +227,15 @@ static const char *refusal(pb_arena *a, const char *service, const char *op, con
     return s.s;
 }
 
-static const char *read_error(pb_arena *a, const char *service, const char *op, int status, const char *header, const char *body) {
+static const char *read_error(pb_arena *a, const char *service, const char *op, int status, const char *header,
+                              const char *body) {
     pb_value out;
     pb_str id;
     aws_error e;
     const char *eq = header ? strchr(header, '=') : NULL;
     pb_header h = {{header, eq ? (uint32_t)(eq - header) : 0}, pb_str_c(eq ? eq + 1 : "")};
-    if (aws_response_read(a, aws_model_get(), find_op(service, op), status, &h, eq ? 1 : 0, pb_str_c(body), &out, &id, &e))
+    if (aws_response_read(a, aws_model_get(), find_op(service, op), status, &h, eq ? 1 : 0, pb_str_c(body), &out, &id,
+                          &e))
         return "(taken)";
     pb_str s = pb_printf(a, "%.*s: %.*s [%.*s]", PB_ARG(e.code), PB_ARG(e.message), PB_ARG(e.request_id));
     return s.s;
@@ -235,13 +251,19 @@ static void refused_inputs(pb_arena *a) {
                   "ParamValidation: Status: is required");
         CHECK_STR(refusal(a, "sts", "AssumeRole", "{\"RoleArn\":\"x\",\"RoleSessionName\":\"me\"}"),
                   "ParamValidation: RoleArn: needs at least 20 characters, has 1");
-        CHECK_STR(refusal(a, "sts", "AssumeRole", "{\"RoleArn\":\"arn:aws:iam::123456789012:role/x\",\"RoleSessionName\":\"me\",\"DurationSeconds\":1}"),
-                  "ParamValidation: DurationSeconds: must be at least 900");
+        CHECK_STR(
+            refusal(
+                a, "sts", "AssumeRole",
+                "{\"RoleArn\":\"arn:aws:iam::123456789012:role/x\",\"RoleSessionName\":\"me\",\"DurationSeconds\":1}"),
+            "ParamValidation: DurationSeconds: must be at least 900");
     }
     CASE("codec: an empty label would be another address, a line break another header") {
-        CHECK_STR(refusal(a, "s3", "DeleteObject", "{\"Bucket\":\"b\",\"Key\":\"\"}"), "ParamValidation: Key: needs at least 1 character, has 0");
-        CHECK_STR(refusal(a, "s3", "DeleteBucket", "{\"Bucket\":\"\"}"), "ParamValidation: Bucket: must not be empty: it is part of the address");
-        CHECK_STR(refusal(a, "s3", "PutObject", "{\"Bucket\":\"b\",\"Key\":\"k\",\"ContentType\":\"a\\r\\nx-amz-acl: public-read\"}"),
+        CHECK_STR(refusal(a, "s3", "DeleteObject", "{\"Bucket\":\"b\",\"Key\":\"\"}"),
+                  "ParamValidation: Key: needs at least 1 character, has 0");
+        CHECK_STR(refusal(a, "s3", "DeleteBucket", "{\"Bucket\":\"\"}"),
+                  "ParamValidation: Bucket: must not be empty: it is part of the address");
+        CHECK_STR(refusal(a, "s3", "PutObject",
+                          "{\"Bucket\":\"b\",\"Key\":\"k\",\"ContentType\":\"a\\r\\nx-amz-acl: public-read\"}"),
                   "ParamValidation: ContentType: has a control character, which cannot be sent in a header");
         CHECK_STR(refusal(a, "s3control", "GetPublicAccessBlock", "{\"AccountId\":\"evil.example/\"}"),
                   "ParamValidation: AccountId: does not match the pattern ^\\d{12}$");
@@ -266,35 +288,46 @@ static void refused_inputs(pb_arena *a) {
 static void odd_answers(pb_arena *a) {
     CASE("codec: errors of every envelope") {
         CHECK_STR(read_error(a, "ec2", "DescribeVpcs", 400, NULL,
-                             "<Response><Errors><Error><Code>InvalidVpcID.NotFound</Code><Message>no such</Message></Error></Errors><RequestID>r-1</RequestID></Response>"),
+                             "<Response><Errors><Error><Code>InvalidVpcID.NotFound</Code><Message>no "
+                             "such</Message></Error></Errors><RequestID>r-1</RequestID></Response>"),
                   "InvalidVpcID.NotFound: no such [r-1]");
         CHECK_STR(read_error(a, "iam", "GetUser", 404, NULL,
-                             "<ErrorResponse><Error><Type>Sender</Type><Code>NoSuchEntity</Code><Message>m</Message></Error><RequestId>r-2</RequestId></ErrorResponse>"),
+                             "<ErrorResponse><Error><Type>Sender</Type><Code>NoSuchEntity</Code><Message>m</Message></"
+                             "Error><RequestId>r-2</RequestId></ErrorResponse>"),
                   "NoSuchEntity: m [r-2]");
-        CHECK_STR(read_error(a, "s3", "GetBucketPolicy", 404, "x-amz-request-id=r-3", "<Error><Code>NoSuchBucket</Code><Message>m</Message></Error>"),
+        CHECK_STR(read_error(a, "s3", "GetBucketPolicy", 404, "x-amz-request-id=r-3",
+                             "<Error><Code>NoSuchBucket</Code><Message>m</Message></Error>"),
                   "NoSuchBucket: m [r-3]");
         CHECK_STR(read_error(a, "s3", "HeadBucket", 404, NULL, ""), "NotFound: NotFound []");
-        CHECK_STR(read_error(a, "ssm", "GetParameter", 400, NULL, "{\"__type\":\"com.amazonaws.ssm#ParameterNotFound\",\"Message\":\"m\"}"),
+        CHECK_STR(read_error(a, "ssm", "GetParameter", 400, NULL,
+                             "{\"__type\":\"com.amazonaws.ssm#ParameterNotFound\",\"Message\":\"m\"}"),
                   "ParameterNotFound: m []");
-        CHECK_STR(read_error(a, "guardduty", "GetDetector", 400, "x-amzn-ErrorType=BadRequestException:http://x/", "{\"message\":\"m\"}"),
+        CHECK_STR(read_error(a, "guardduty", "GetDetector", 400, "x-amzn-ErrorType=BadRequestException:http://x/",
+                             "{\"message\":\"m\"}"),
                   "BadRequestException: m []");
-        CHECK_STR(read_error(a, "securityhub", "GetFindings", 429, NULL, "{\"Code\":\"TooManyRequestsException\",\"Message\":\"m\"}"),
+        CHECK_STR(read_error(a, "securityhub", "GetFindings", 429, NULL,
+                             "{\"Code\":\"TooManyRequestsException\",\"Message\":\"m\"}"),
                   "TooManyRequestsException: m []");
     }
     CASE("codec: what is no envelope keeps its status as a code") {
         CHECK_STR(read_error(a, "ec2", "DescribeVpcs", 503, NULL, "<html><body>Service Unavailable</body></html>"),
                   "ServiceUnavailable: ServiceUnavailable []");
         CHECK_STR(read_error(a, "ssm", "GetParameter", 500, NULL, ""), "InternalServerError: InternalServerError []");
-        CHECK_STR(read_error(a, "ssm", "GetParameter", 599, NULL, "upstream \"down\""), "HTTP599: upstream \"down\" []");
+        CHECK_STR(read_error(a, "ssm", "GetParameter", 599, NULL, "upstream \"down\""),
+                  "HTTP599: upstream \"down\" []");
     }
     CASE("codec: a success that is none") {
         CHECK_STR(read_error(a, "ec2", "DescribeVpcs", 200, NULL, "<html><body>login</body></html>"),
                   "InvalidResponse: the answer is a web page, not an answer of AWS []");
         CHECK_STR(read_error(a, "ec2", "DescribeVpcs", 200, NULL, "<DescribeVpcsResponse><vpcSet>"),
                   "InvalidResponse: not XML: line 1: no element found []");
+        CHECK_STR(read_error(a, "organizations", "DetachPolicy", 200, NULL, "<html>login</html>"),
+                  "InvalidResponse: not JSON: line 1, column 1: a value was expected here []");
         CHECK_STR(read_error(a, "ssm", "GetParameter", 200, NULL, "[1]"), "InvalidResponse: expected a JSON object []");
-        CHECK_STR(read_error(a, "ssm", "GetParameter", 200, NULL, "{\"Parameter\":3}"), "InvalidResponse: Parameter: expected an object []");
-        CHECK_STR(read_error(a, "s3", "CopyObject", 200, NULL, "<?xml version=\"1.0\"?>\n<Error><Code>SlowDown</Code><Message>m</Message></Error>"),
+        CHECK_STR(read_error(a, "ssm", "GetParameter", 200, NULL, "{\"Parameter\":3}"),
+                  "InvalidResponse: Parameter: expected an object []");
+        CHECK_STR(read_error(a, "s3", "CopyObject", 200, NULL,
+                             "<?xml version=\"1.0\"?>\n<Error><Code>SlowDown</Code><Message>m</Message></Error>"),
                   "SlowDown: m []");
         CHECK_STR(read_error(a, "iam", "GetUser", 200, NULL, "<!DOCTYPE a [<!ENTITY x \"y\">]><a>&x;</a>"),
                   "InvalidResponse: not XML: line 1: a document type declaration is not allowed []");
