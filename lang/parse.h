@@ -101,7 +101,7 @@ typedef enum parse_found {
 } parse_found;
 enum { PARSE_EXPECT_MAX = 8 }; /* more alternatives than that are not listed */
 typedef struct parse_expected { /* what could stand where a syntax error is */
-    bool statement, declaration, expression, operator, comparison, name, assign;
+    bool statement, declaration, expression, operator, comparison, name, assign, suffix /* of a type */;
     char closer;                 /* ) ] } or $ for the } of ${, 0 */
     const char *others[PARSE_EXPECT_MAX];
     int nothers;                 /* may be larger than the array */

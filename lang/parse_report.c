@@ -8,7 +8,7 @@
  */
 #include "lang/parse.h"
 
-enum { SHOWN_MAX = 40, LISTED_MAX = 4 /* more alternatives explain nothing */ };
+enum { SHOWN_MAX = 40, LISTED_MAX = 5 /* more alternatives explain nothing */ };
 
 static const char *const statement_words[] = {
     "let", "where", "do", "if", "for", "parallel", "record", "stop", "fail", "return", "verify", "on", "approve", "wait",
@@ -18,8 +18,30 @@ static const char *const header_words[] = {
 static const char *const declaration_words[] = {
     "playbook", "import", "param", "type", "event", "fn", "action", "extern", "guard", "test", "site", NULL};
 
+/* How other languages say it. */
+static const struct { const char *word, *cure; } elsewhere[] = {
+    {"elif", "write `else if`"}, {"elsif", "write `else if`"}, {"elseif", "write `else if`"},
+    {"unless", "write `if not (...)`"}, {"var", "write `let`"}, {"const", "write `let`"}, {"val", "write `let`"},
+    {"def", "write `fn`, outside of playbooks"}, {"function", "write `fn`, outside of playbooks"},
+    {"call", "write `do`"}, {"run", "write `do`"}, {"throw", "write `fail \"message\"`"}, {"raise", "write `fail \"message\"`"},
+    {"assert", "write `verify`, or `where` to end the run"}, {"try", "write `do ... else { }`, or `on failure { }`"},
+    {"catch", "write `do ... else { }`, or `on failure { }`"}, {"foreach", "write `for x in list { }`"},
+    {"while", "every run ends: there is only `for x in list { }`"}, {"exit", "write `stop \"reason\"`"},
+    {"is", "compare with `==`, or ask with `exists`"},
+    {"not", "`not` stands before what it denies: `not (x in list)`"},
+    {"when", "a playbook has one `when`, before its statements"},
+    {"else", "`else` stands right behind the block of an `if` or behind a `do`"},
+};
+
+static const char *cure_of(pb_str w) {
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        if (pb_str_is(w, elsewhere[i].word)) return elsewhere[i].cure;
+    return NULL;
+}
+
 const char *parse_nearest(pb_str w, const char *const *words) {
     const char *best = NULL;
+    if (w.n < 3) return NULL; /* everything is near to it */
     unsigned least = w.n < 4 ? 2 : 3; /* one slip in a short word, two in a longer one */
     for (; *words; words++) {
         unsigned d = pb_edit_distance(w, pb_str_c(*words), least);
@@ -90,6 +112,11 @@ static bool report_bracket(parse_ctx *c, pb_span at, parse_found found, const pa
 
 /* ---- likely mistakes ---- */
 
+static bool begins_line(const parse_ctx *c, uint32_t at) {
+    while (at > 0 && strchr(" \t", c->text.s[at - 1])) at--;
+    return at == 0 || c->text.s[at - 1] == '\n';
+}
+
 static char next_sign(const parse_ctx *c, uint32_t at) {
     while (at < c->text.n && strchr(" \t\r", c->text.s[at])) at++;
     return at < c->text.n ? c->text.s[at] : 0;
@@ -106,10 +133,9 @@ static bool report_statement_word(parse_ctx *c, pb_span at, const parse_expected
         return true;
     }
     diag *d = parse_mistake(c, DIAG_SYNTAX, at, "expected a statement, found `%.*s`", PB_ARG(w));
-    if (pb_str_is(w, "when"))
-        d->hint = PB_STR("a playbook has one `when`, before its statements");
-    else if (pb_str_is(w, "else"))
-        d->hint = PB_STR("`else` stands right behind the block of an `if` or behind a `do`");
+    const char *cure = cure_of(w);
+    if (cure)
+        d->hint = pb_str_c(cure);
     else if (near || header)
         d->hint = pb_printf(c->arena, "did you mean `%s`?", near ? near : header);
     else if (sign == '.' || sign == '(')
@@ -138,7 +164,7 @@ static bool report_likely(parse_ctx *c, pb_span at, parse_found found, const par
     }
     if (e->statement && word) return report_statement_word(c, at, e);
     if (e->declaration && word) return report_declaration_word(c, at);
-    if (word && e->name && !e->expression && parse_word_is_reserved(source_text(c, at)) && !e->operator) {
+    if (word && e->name && !e->expression && !begins_line(c, at.start) && parse_word_is_reserved(source_text(c, at)) && !e->operator) {
         diag *d = parse_mistake(c, DIAG_RESERVED_WORD, at, "expected a name, but `%.*s` is a reserved word",
                                 PB_ARG(source_text(c, at)));
         d->hint = PB_STR("choose another name");
@@ -146,6 +172,21 @@ static bool report_likely(parse_ctx *c, pb_span at, parse_found found, const par
         return true;
     }
     return false;
+}
+
+/* A cure for what is said as "expected ..., found ...", or nothing. */
+static pb_str hint_for(parse_ctx *c, pb_str text, parse_found found, const parse_expected *e) {
+    bool only_string = e->nothers == 1 && strcmp(e->others[0], "a string") == 0;
+    if (pb_str_is(text, "`:`") && e->closer == ']') return PB_STR("a part of a text is text.slice(from, to)");
+    if (pb_str_is(text, "`:`") && e->expression) return PB_STR("there is no `:` between a field and its value here");
+    if (pb_str_is(text, "`-`") && !e->operator && !e->expression) return PB_STR("names are made of letters, digits and `_`");
+    if (found == FOUND_STRING && e->name && !e->expression && !e->statement) return PB_STR("a name is written without quotes");
+    if (found == FOUND_WORD && only_string && !e->expression) return PB_STR("put it in double quotes");
+    if (pb_str_is(text, "`if`") && e->expression) {
+        c->discard = !begins_line(c, c->reported_at); /* with its blocks, which belong to the same mistake */
+        return PB_STR("`if` is a statement and has no value");
+    }
+    return (pb_str){0};
 }
 
 /* ---- the rest ---- */
@@ -160,7 +201,6 @@ static listing list_expected(const parse_expected *e) {
     if (e->expression) l.items[l.n++] = "an expression";
     else if (e->name && !e->statement) l.items[l.n++] = "a name";
     for (int i = 0; i < e->nothers && e->nothers <= LISTED_MAX; i++) l.items[l.n++] = e->others[i];
-    if (l.n == 0 && e->operator) l.items[l.n++] = "an operator";
     return l;
 }
 
@@ -178,9 +218,12 @@ void parse_report_syntax(parse_ctx *c, pb_span at, parse_found found, const pars
     if (report_bracket(c, at, found, e) || report_likely(c, at, found, e)) return;
     pb_str expected = say_expected(c, e), text = found_text(c, at, found);
     diag *d;
-    if (expected.n) d = parse_mistake(c, DIAG_SYNTAX, at, "expected %.*s, found %.*s", PB_ARG(expected), PB_ARG(text));
+    if (e->nothers == 1 && strcmp(e->others[0], "`[`") == 0 && !e->expression && !e->operator)
+        d = parse_mistake(c, DIAG_SYNTAX, at, "there is no `a ? b : c`: use `??` for a default, or `if`");
+    else if (expected.n) d = parse_mistake(c, DIAG_SYNTAX, at, "expected %.*s, found %.*s", PB_ARG(expected), PB_ARG(text));
     else d = parse_mistake(c, DIAG_SYNTAX, at, "%.*s cannot stand here", PB_ARG(text));
     c->last_syntax = d;
+    d->hint = hint_for(c, text, found, e);
 }
 
 void parse_report_deep(parse_ctx *c, pb_span at) {

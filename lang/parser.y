@@ -92,7 +92,7 @@ void pbyerror(const pb_span *place, parse_ctx *c, const char *message);
 %precedence error
 
 %type <name> word key effect limit_word
-%type <path> path pattern opt_when_path
+%type <path> path pattern
 %type <expr> expr or_expr and_expr not_expr compare coalesce sum product unary cast postfix primary string map
 %type <expr> opt_default opt_expr_else opt_expr_within opt_code opt_string_after opt_times
 %type <args> args arg_list pieces entries entry_list dotted_entries
@@ -294,11 +294,11 @@ limit_word: APPROVE | STOP | FAIL | NAME ;
 
 opt_when
     : %empty                        { parse_no_when(c, $<decl>0); }
-    | WHEN opt_when_path            { if ($<decl>0) $<decl>0->event = $2; }
-    | WHEN opt_when_path AS word
+    | WHEN path            { if ($<decl>0) $<decl>0->event = $2; }
+    | WHEN path AS word
         { if ($<decl>0) $<decl>0->event = $2, $<decl>0->event_as = parse_declared(c, $4); }
+    | WHEN error                    { RECOVER(); }
     ;
-opt_when_path: path ;
 
 /* ---- statements ---- */
 
@@ -517,6 +517,7 @@ static void expect_one(parse_expected *e, yysymbol_kind_t kind) {
     case YYSYMBOL_RBRACKET: e->closer = ']'; break;
     case YYSYMBOL_RBRACE: e->closer = '}'; break;
     case YYSYMBOL_INTERP_CLOSE: e->closer = '$'; break;
+    case YYSYMBOL_QUESTION: e->suffix = true; break;
     default: break;
     }
 }
@@ -528,12 +529,14 @@ static bool is_spoken_for(const parse_expected *e, yysymbol_kind_t kind) {
     case YYSYMBOL_DURATION: case YYSYMBOL_FLOAT: case YYSYMBOL_NOT: case YYSYMBOL_MINUS: case YYSYMBOL_STRING_TRIPLE:
     case YYSYMBOL_STRING_WHOLE: case YYSYMBOL_NAME: case YYSYMBOL_STRING_TEXT: case YYSYMBOL_STRING_LINE:
         return true;
-    case YYSYMBOL_STRING_BEGIN: case YYSYMBOL_LPAREN: case YYSYMBOL_LBRACKET: case YYSYMBOL_LBRACE:
-        return e->expression || e->operator;
+    case YYSYMBOL_STRING_BEGIN: case YYSYMBOL_LBRACE: return e->expression;
+    case YYSYMBOL_LPAREN: return e->expression || e->operator;
+    case YYSYMBOL_LBRACKET: return e->expression || e->operator || e->suffix;
+    case YYSYMBOL_DOT: case YYSYMBOL_SAFE_DOT: case YYSYMBOL_QUESTION: return true; /* any name or type may go on */
     case YYSYMBOL_OR: case YYSYMBOL_AND: case YYSYMBOL_IN: case YYSYMBOL_LIKE: case YYSYMBOL_MATCHES: case YYSYMBOL_EXISTS:
     case YYSYMBOL_EQ: case YYSYMBOL_NE: case YYSYMBOL_LT: case YYSYMBOL_LE: case YYSYMBOL_GT: case YYSYMBOL_GE:
     case YYSYMBOL_PLUS: case YYSYMBOL_STAR: case YYSYMBOL_SLASH: case YYSYMBOL_PERCENT: case YYSYMBOL_COALESCE:
-    case YYSYMBOL_DOT: case YYSYMBOL_SAFE_DOT: case YYSYMBOL_QUESTION: case YYSYMBOL_AS:
+    case YYSYMBOL_AS:
         return e->operator;
     case YYSYMBOL_ASSIGN: return e->comparison;
     case YYSYMBOL_LET: case YYSYMBOL_WHERE: case YYSYMBOL_DO: case YYSYMBOL_IF: case YYSYMBOL_FOR: case YYSYMBOL_PARALLEL:

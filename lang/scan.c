@@ -85,9 +85,9 @@ int scan_word(parse_ctx *c, PBYSTYPE *value, const pb_span *place, pb_str text) 
 
 /* What follows the keyword of a declaration, so that a name of the same spelling is not taken for one. */
 bool scan_is_declaration(const parse_ctx *c, int token, pb_span at) {
-    if (token == TOK_PLAYBOOK || token == TOK_FN || token == TOK_IMPORT) return true;
     uint32_t next = skip_blank(c, at.end);
-    if (token == TOK_TEST) return char_at(c, next) == '"';
+    if (token == TOK_PLAYBOOK || token == TOK_FN) return is_letter(char_at(c, next));
+    if (token == TOK_TEST || token == TOK_IMPORT) return char_at(c, next) == '"';
     if (token == TOK_EXTERN) return pb_str_is(word_at(c, next), "action");
     pb_str w = word_at(c, next);
     if (token == TOK_SITE && w.n == 0) return char_at(c, next) == '{';
@@ -199,6 +199,14 @@ int scan_bad_fraction(parse_ctx *c, PBYSTYPE *value, pb_span place, pb_str text)
     d->hint = PB_STR("take the next smaller unit: 90m for an hour and a half");
     value->integer = 0;
     return TOK_DURATION;
+}
+
+/* 1.0.0, 10.0.0.1 */
+int scan_dotted_number(parse_ctx *c, PBYSTYPE *value, pb_span place, pb_str text) {
+    diag *d = scan_mistake(c, DIAG_BAD_NUMBER, place, "`%.*s` is not a number", PB_ARG(text));
+    d->hint = pb_printf(c->arena, "versions and addresses are strings: \"%.*s\"", PB_ARG(text));
+    value->str = text;
+    return TOK_STRING_WHOLE;
 }
 
 /* ---- brackets and quotes ---- */
@@ -404,6 +412,16 @@ int scan_bad_character(parse_ctx *c, PBYSTYPE *value, pb_span *place, pb_str tex
     }
     c->echo = true;
     return SCAN_SKIP;
+}
+
+/* ${name} where code is read already: skipped to its brace, when that stands on the line, as one value. */
+int scan_bare_interpolation(parse_ctx *c, pb_span *place) {
+    scan_mistake(c, DIAG_BAD_CHARACTER, *place, "`${ }` puts a value into a string; here the value stands alone");
+    uint32_t end = line_end(c, c->pos), at = c->pos;
+    while (at < end && c->text.s[at] != '}') at++;
+    if (at < end) c->pos = at + 1;
+    c->quiet.end = place->end = c->pos;
+    return TOK_NONE;
 }
 
 /* ---- escapes ---- */

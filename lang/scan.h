@@ -24,6 +24,8 @@ int scan_integer(parse_ctx *c, PBYSTYPE *value, pb_span place, pb_str text);
 int scan_quantity(parse_ctx *c, PBYSTYPE *value, pb_span place, pb_str text);
 int scan_float(parse_ctx *c, PBYSTYPE *value, pb_span place, pb_str text);
 int scan_bad_fraction(parse_ctx *c, PBYSTYPE *value, pb_span place, pb_str text);
+int scan_dotted_number(parse_ctx *c, PBYSTYPE *value, pb_span place, pb_str text);
+int scan_bare_interpolation(parse_ctx *c, pb_span *place); /* sets c->pos further */
 int scan_open(parse_ctx *c, const pb_span *place, char kind, int token);
 int scan_close(parse_ctx *c, const pb_span *place, char kind, int token);
 int scan_text_end(parse_ctx *c);
