@@ -239,6 +239,15 @@ static uint64_t float_bits(double d) {
     return bits;
 }
 
+typedef struct cg_param { /* one that is in the image */
+    struct cg_param *next;
+    pb_str name;
+    uint32_t type, index;
+    bool has_default;
+    enum image_const kind; /* of the default */
+    uint64_t value;
+} cg_param;
+
 /* ip("..."), cidr("...") and arn("...") of a text are that text at run time; the checker has looked at it. */
 static const ast_expr *plain(const ast_expr *e) {
     if (e->kind == EXPR_CALL && e->u.call.kind == CALL_BUILTIN && e->u.call.nresolved == 1 && e->type &&
@@ -248,31 +257,54 @@ static const ast_expr *plain(const ast_expr *e) {
 }
 
 /* The constant of a parameter's default; false when it is not one. */
-static bool default_const(cg *g, const ast_expr *e, uint32_t *out) {
+static bool default_const(cg *g, const ast_expr *e, cg_param *out) {
     bool minus = e->kind == EXPR_NEG;
     const ast_expr *v = minus ? e->u.unary : plain(e);
+    uint64_t integer = minus ? 0 - (uint64_t)v->u.integer : (uint64_t)v->u.integer;
     if (minus && v->kind != EXPR_INT && v->kind != EXPR_FLOAT && v->kind != EXPR_DURATION) return false;
-    uint64_t integer = (uint64_t)v->u.integer;
     switch (v->kind) {
-    case EXPR_NONE: *out = iw_const(g->w, CONST_NONE, 0); return true;
-    case EXPR_BOOL: *out = iw_const(g->w, CONST_BOOL, v->u.boolean); return true;
-    case EXPR_INT: *out = iw_const(g->w, CONST_INT, minus ? 0 - integer : integer); return true;
-    case EXPR_DURATION: *out = iw_const(g->w, CONST_DURATION, minus ? 0 - integer : integer); return true;
-    case EXPR_FLOAT: *out = iw_const(g->w, CONST_FLOAT, float_bits(minus ? -v->u.number : v->u.number)); return true;
-    case EXPR_STRING: *out = iw_const_string(g->w, v->u.string); return true;
+    case EXPR_NONE: *out = (cg_param){.kind = CONST_NONE}; return true;
+    case EXPR_BOOL: *out = (cg_param){.kind = CONST_BOOL, .value = v->u.boolean}; return true;
+    case EXPR_INT: *out = (cg_param){.kind = CONST_INT, .value = integer}; return true;
+    case EXPR_DURATION: *out = (cg_param){.kind = CONST_DURATION, .value = integer}; return true;
+    case EXPR_FLOAT: *out = (cg_param){.kind = CONST_FLOAT, .value = float_bits(minus ? -v->u.number : v->u.number)}; return true;
+    case EXPR_STRING: *out = (cg_param){.kind = CONST_STRING, .value = iw_string(g->w, v->u.string)}; return true;
     default: return false;
     }
 }
 
-static void gen_param(cg *g, const ast_decl *d) {
-    uint32_t k = IMAGE_NIL;
+/* Files of their own that declare the same parameter alike share it: the same name, type and default. */
+static uint32_t add_param(cg *g, const cg_param *p) {
+    for (const cg_param *q = g->made_params; q; q = q->next)
+        if (pb_str_eq(q->name, p->name) && q->type == p->type && q->has_default == p->has_default && q->kind == p->kind &&
+            q->value == p->value)
+            return q->index;
+    cg_param *made = pb_alloc(g->arena, sizeof *made);
+    if (!made) {
+        g->failed = true;
+        return 0;
+    }
+    *made = *p;
+    uint32_t k = p->has_default ? iw_const(g->w, p->kind, p->value) : IMAGE_NIL;
+    made->index = iw_param(g->w, p->name, p->type, p->has_default, k);
+    made->next = g->made_params;
+    g->made_params = made;
+    return made->index;
+}
+
+static void gen_param(cg *g, ast_decl *d) {
+    cg_param p = {0};
     cg_source(g, d->span.file);
-    if (d->expr && !default_const(g, d->expr, &k)) {
+    if (d->expr && !default_const(g, d->expr, &p)) {
         g->overflow = false;
         cg_limit(g, DIAG_LIMIT_DEFAULT, d->expr->span, "the default of parameter %.*s must be a plain constant",
                  PB_ARG(d->name.parts[0].text));
+        return;
     }
-    iw_param(g->w, cg_path_text(g, &d->name), cg_image_type(g, d->ty), d->expr && k != IMAGE_NIL, k);
+    p.name = cg_path_text(g, &d->name);
+    p.type = cg_image_type(g, d->ty);
+    p.has_default = d->expr != NULL;
+    d->index = add_param(g, &p);
 }
 
 /* ---- functions ---- */

@@ -62,6 +62,7 @@ typedef struct cg {
     uint32_t nsources;
     struct cg_type *types;         /* those made already */
     uint32_t type_depth;
+    struct cg_param *made_params;
     uint32_t nsites;
     /* the open function */
     uint8_t *reg;                  /* by local id */
