@@ -54,9 +54,11 @@ void vm_builtin_arity(uint32_t builtin, uint32_t *least, uint32_t *most) {
 }
 
 static bool has_type(pb_value v, pb_str type) {
-    static const struct { const char *name; pb_kind kind; } kinds[] = {
-        {"string", PB_STRING}, {"arn", PB_STRING}, {"int", PB_INT}, {"list", PB_LIST}, {"map", PB_MAP},
-        {"time", PB_TIME}, {"duration", PB_DURATION}, {"bytes", PB_BYTES}};
+    static const struct {
+        const char *name;
+        pb_kind kind;
+    } kinds[] = {{"string", PB_STRING}, {"arn", PB_STRING}, {"int", PB_INT},           {"list", PB_LIST},
+                 {"map", PB_MAP},       {"time", PB_TIME},  {"duration", PB_DURATION}, {"bytes", PB_BYTES}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strncmp(type.s, kinds[i].name, strlen(kinds[i].name)) == 0) return v.kind == kinds[i].kind;
     return true; /* any */
@@ -66,15 +68,18 @@ static bool check_argument(vm_env *e, const builtin_row *b, pb_value v, pb_str t
     if (v.kind == PB_SECRET) return env_fail(e, "secret", "a secret must not be given to %s", b->name);
     if (has_type(v, type)) return true;
     uint32_t n = type.s[type.n - 1] == '=' ? type.n - 1 : type.n;
-    if (b->receiver[0] && number == 0) return env_fail(e, "type", "%s is for %.*s, found %s", b->name, (int)n, type.s, vm_a_kind(v));
-    return env_fail(e, "type", "argument %u of %s must be %.*s, found %s", number + !b->receiver[0], b->name, (int)n, type.s, vm_a_kind(v));
+    if (b->receiver[0] && number == 0)
+        return env_fail(e, "type", "%s is for %.*s, found %s", b->name, (int)n, type.s, vm_a_kind(v));
+    return env_fail(e, "type", "argument %u of %s must be %.*s, found %s", number + !b->receiver[0], b->name, (int)n,
+                    type.s, vm_a_kind(v));
 }
 
 static bool check_arguments(vm_env *e, const builtin_row *b, const pb_value *args, uint32_t n) {
     const char *list = b->parameters;
     pb_str type = pb_str_c(b->receiver);
     for (uint32_t i = 0; i < n; i++) {
-        if ((i > 0 || !b->receiver[0]) && !next_word(&list, &type)) return env_fail(e, "type", "too many arguments for %s", b->name);
+        if ((i > 0 || !b->receiver[0]) && !next_word(&list, &type))
+            return env_fail(e, "type", "too many arguments for %s", b->name);
         if (!check_argument(e, b, args[i], type, i)) return false;
     }
     return true;
@@ -86,7 +91,7 @@ bool vm_builtin_call(vm_env *e, uint32_t builtin, const pb_value *args, uint32_t
     if (b->receiver[0] && args[0].kind == PB_NONE) return true;
     for (uint32_t i = 0; i < n; i++) {
         if (!pb_has_unknown(args[i])) continue;
-        *out = (pb_value){.kind = PB_UNKNOWN};
+        *out = pb_unknown();
         return true;
     }
     return check_arguments(e, b, args, n) && b->fn(e, args, n, out) && env_memory_ok(e);
@@ -245,7 +250,9 @@ static bool builtin_SIZE_L(vm_env *e, const pb_value *args, uint32_t n, pb_value
     return true;
 }
 
-static bool builtin_SIZE_M(vm_env *e, const pb_value *args, uint32_t n, pb_value *out) { return builtin_SIZE_L(e, args, n, out); }
+static bool builtin_SIZE_M(vm_env *e, const pb_value *args, uint32_t n, pb_value *out) {
+    return builtin_SIZE_L(e, args, n, out);
+}
 
 static bool builtin_FIRST(vm_env *e, const pb_value *args, uint32_t n, pb_value *out) {
     (void)e, (void)n;
@@ -322,7 +329,8 @@ static bool builtin_SORT(vm_env *e, const pb_value *args, uint32_t n, pb_value *
     (void)n;
     for (uint32_t i = 0; i < list.n; i++)
         if (!value_order(list.u.items[0], list.u.items[i], &order))
-            return env_fail(e, "type", "sort cannot order %s and %s", vm_a_kind(list.u.items[0]), vm_a_kind(list.u.items[i]));
+            return env_fail(e, "type", "sort cannot order %s and %s", vm_a_kind(list.u.items[0]),
+                            vm_a_kind(list.u.items[i]));
     pb_value *items = env_alloc_array(e, list.n ? list.n : 1, sizeof *items), *other = NULL;
     if (items) other = env_alloc_array(e, list.n ? list.n : 1, sizeof *other);
     if (!other || !env_charge(e, (uint64_t)list.n * 20)) return false;
@@ -421,7 +429,10 @@ static bool builtin_FORMAT(vm_env *e, const pb_value *args, uint32_t n, pb_value
         return s.s || env_no_memory(e);
     }
     if (args[1].n >= sizeof pattern || !pattern_allowed(pb_text(args[1])))
-        return env_fail(e, "value", "format knows %%Y %%m %%d %%H %%M %%S and other conversions that depend on the time alone, in at most %zu bytes", sizeof pattern - 1);
+        return env_fail(e, "value",
+                        "format knows %%Y %%m %%d %%H %%M %%S and other conversions that depend on the time alone, in "
+                        "at most %zu bytes",
+                        sizeof pattern - 1);
     memcpy(pattern, args[1].u.s, args[1].n);
     pattern[args[1].n] = 0;
     if (!gmtime_r(&seconds, &tm)) return env_fail(e, "overflow", "the time is too far away to be formatted");
@@ -488,13 +499,17 @@ static bool builtin_TO_INT(vm_env *e, const pb_value *args, uint32_t n, pb_value
 
 /* ---- into text ---- */
 
-static bool builtin_TO_STRING(vm_env *e, const pb_value *args, uint32_t n, pb_value *out) { return op_concat(e, args, n, out); }
+static bool builtin_TO_STRING(vm_env *e, const pb_value *args, uint32_t n, pb_value *out) {
+    return op_concat(e, args, n, out);
+}
 
 static bool builtin_JSON_TEXT(vm_env *e, const pb_value *args, uint32_t n, pb_value *out) {
     (void)n;
     if (pb_has_secret(args[0])) return env_fail(e, "secret", "a secret must not go into JSON");
     pb_str s = pb_json_text(e->arena, args[0]);
-    if (!s.s) return pb_arena_failed(e->arena) ? env_no_memory(e) : env_fail(e, "too_large", "the value is too deep or too large for JSON");
+    if (!s.s)
+        return pb_arena_failed(e->arena) ? env_no_memory(e)
+                                         : env_fail(e, "too_large", "the value is too deep or too large for JSON");
     *out = pb_string(s);
     return env_charge(e, s.n / 16);
 }
@@ -503,13 +518,16 @@ static bool builtin_JSON_PARSE(vm_env *e, const pb_value *args, uint32_t n, pb_v
     pb_value v;
     pb_str err;
     (void)n;
-    if (pb_json_parse(e->arena, args[0].u.s, args[0].n, &v, &err)) *out = v;
-    else if (pb_arena_failed(e->arena)) return env_no_memory(e);
+    if (pb_json_parse(e->arena, args[0].u.s, args[0].n, &v, &err))
+        *out = v;
+    else if (pb_arena_failed(e->arena))
+        return env_no_memory(e);
     return env_charge(e, args[0].n / 16);
 }
 
 static bool unreserved(char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_' || c == '~';
 }
 
 static bool builtin_URL_ENCODE(vm_env *e, const pb_value *args, uint32_t n, pb_value *out) {
@@ -534,7 +552,10 @@ static bool builtin_URL_ENCODE(vm_env *e, const pb_value *args, uint32_t n, pb_v
 }
 
 static int hex(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* A % without two hexadecimal digits behind it stays as it is. */
@@ -546,8 +567,12 @@ static bool builtin_URL_DECODE(vm_env *e, const pb_value *args, uint32_t n, pb_v
     uint32_t to = 0;
     for (uint32_t i = 0; i < s.n; i++) {
         int high = s.s[i] == '%' && s.n - i > 2 ? hex(s.s[i + 1]) : -1, low = high < 0 ? -1 : hex(s.s[i + 2]);
-        p[to++] = low < 0 ? s.s[i] : (char)(uint8_t)(high << 4 | low);
-        if (low >= 0) i += 2;
+        char c = s.s[i];
+        if (low >= 0) {
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        p[to++] = c;
     }
     if (!pb_utf8_valid(p, to)) return env_fail(e, "not_utf8", "url_decode gives bytes that are not UTF-8");
     *out = pb_string((pb_str){p, to});
@@ -559,7 +584,8 @@ static bool builtin_SHA256(vm_env *e, const pb_value *args, uint32_t n, pb_value
     unsigned size = 0;
     char text[64];
     (void)n;
-    if (EVP_Digest(args[0].n ? args[0].u.s : "", args[0].n, digest, &size, EVP_sha256(), NULL) != 1) return env_no_memory(e);
+    if (EVP_Digest(args[0].n ? args[0].u.s : "", args[0].n, digest, &size, EVP_sha256(), NULL) != 1)
+        return env_no_memory(e);
     for (unsigned i = 0; i < 32; i++) {
         text[2 * i] = "0123456789abcdef"[digest[i] >> 4];
         text[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];

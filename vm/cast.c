@@ -1,10 +1,10 @@
 /*
  * cast.c - `as T`: does a value out of JSON have a type; and parameters made from text.
  *
- * JSON has fewer kinds than the language, so where the value says it in another way it is converted: text becomes a time,
- * an int a float, a float without a fraction an int. Lists and maps are made anew only when something in them was converted.
- * Fields that the type does not name stay. Types are made of earlier types only, so their nesting ends; that of the values is
- * limited, and each value looked at is charged.
+ * JSON has fewer kinds than the language, so where the value says it in another way it is converted: text becomes a
+ * time, an int a float, a float without a fraction an int. Lists and maps are made anew only when something in them was
+ * converted. Fields that the type does not name stay. Types are made of earlier types only, so their nesting ends; that
+ * of the values is limited, and each value looked at is charged.
  */
 #include "vm/ops.h"
 
@@ -112,26 +112,28 @@ static bool time_fits(pb_value v, pb_value *out) {
 
 static bool text_fits(pb_value v, enum image_type kind) {
     if (v.kind != PB_STRING) return false;
-    return kind == IMAGE_TYPE_IP ? text_is_ip(pb_text(v)) : kind == IMAGE_TYPE_CIDR ? text_is_cidr(pb_text(v)) : text_is_arn(pb_text(v));
+    return kind == IMAGE_TYPE_IP     ? text_is_ip(pb_text(v))
+           : kind == IMAGE_TYPE_CIDR ? text_is_cidr(pb_text(v))
+                                     : text_is_arn(pb_text(v));
 }
 
 /* What is one value, not made of others. */
 static bool simple_fits(pb_value v, enum image_type kind, pb_value *out) {
     *out = v;
     switch (kind) {
-        case IMAGE_TYPE_ANY: return true;
-        case IMAGE_TYPE_BOOL: return v.kind == PB_BOOL;
-        case IMAGE_TYPE_INT: return int_fits(v, out);
-        case IMAGE_TYPE_FLOAT: return float_fits(v, out);
-        case IMAGE_TYPE_STRING: return v.kind == PB_STRING;
-        case IMAGE_TYPE_BYTES: return v.kind == PB_BYTES;
-        case IMAGE_TYPE_DURATION: return v.kind == PB_DURATION;
-        case IMAGE_TYPE_TIME: return time_fits(v, out);
-        case IMAGE_TYPE_IP:
-        case IMAGE_TYPE_CIDR:
-        case IMAGE_TYPE_ARN: return text_fits(v, kind);
-        case IMAGE_TYPE_SECRET: return v.kind == PB_SECRET;
-        default: return false;
+    case IMAGE_TYPE_ANY: return true;
+    case IMAGE_TYPE_BOOL: return v.kind == PB_BOOL;
+    case IMAGE_TYPE_INT: return int_fits(v, out);
+    case IMAGE_TYPE_FLOAT: return float_fits(v, out);
+    case IMAGE_TYPE_STRING: return v.kind == PB_STRING;
+    case IMAGE_TYPE_BYTES: return v.kind == PB_BYTES;
+    case IMAGE_TYPE_DURATION: return v.kind == PB_DURATION;
+    case IMAGE_TYPE_TIME: return time_fits(v, out);
+    case IMAGE_TYPE_IP:
+    case IMAGE_TYPE_CIDR:
+    case IMAGE_TYPE_ARN: return text_fits(v, kind);
+    case IMAGE_TYPE_SECRET: return v.kind == PB_SECRET;
+    default: return false;
     }
 }
 
@@ -152,7 +154,9 @@ static bool fits(vm_env *e, pb_value v, uint32_t type, int depth, pb_value *out,
     }
     *yes = v.kind == (list ? PB_LIST : PB_MAP);
     if (!*yes) return true;
-    return list ? list_fits(e, v, type, depth, out, yes) : map ? map_fits(e, v, type, depth, out, yes) : record_fits(e, v, type, depth, out, yes);
+    return list  ? list_fits(e, v, type, depth, out, yes)
+           : map ? map_fits(e, v, type, depth, out, yes)
+                 : record_fits(e, v, type, depth, out, yes);
 }
 
 bool op_cast(vm_env *e, pb_value v, uint32_t type, pb_value *out) {
@@ -177,7 +181,10 @@ static bool parse_number(pb_str s, bool whole, pb_arena *a, pb_value *out) {
 }
 
 static bool duration_unit(pb_str s, uint32_t *at, int64_t *ms) {
-    static const struct { const char *unit; int64_t ms; } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         uint32_t n = (uint32_t)strlen(units[i].unit);
         if (s.n - *at < n || memcmp(s.s + *at, units[i].unit, n) != 0) continue;
@@ -207,7 +214,12 @@ static bool parse_duration(pb_str s, pb_value *out) {
 static bool parse_json(const vm_program *p, uint32_t type, pb_str text, pb_arena *a, pb_value *out, pb_str *err) {
     pb_value v;
     if (!pb_json_parse(a, text.s, text.n, &v, err)) return false;
-    vm_env e = {.program = p, .arena = a, .arena_start = pb_arena_used(a), .memory = SIZE_MAX / 2, .limit = JSON_MAX_BYTES, .fuel = JSON_MAX_BYTES};
+    vm_env e = {.program = p,
+                .arena = a,
+                .arena_start = pb_arena_used(a),
+                .memory = SIZE_MAX / 2,
+                .limit = JSON_MAX_BYTES,
+                .fuel = JSON_MAX_BYTES};
     bool yes;
     if (!fits(&e, v, type, 0, out, &yes)) {
         *err = e.error.message;
@@ -216,11 +228,21 @@ static bool parse_json(const vm_program *p, uint32_t type, pb_str text, pb_arena
     return yes;
 }
 
-static const char *const expectations[] = {
-    "JSON", "true or false", "a whole number", "a number", "text", "base64", "a duration like 30s, 5m or 1h30m",
-    "a time like 2026-01-02T03:04:05Z", "an IP address", "a block of addresses like 10.0.0.0/8",
-    "an ARN like arn:aws:iam::123456789012:user/name", "text", "a JSON list like [\"a\", \"b\"]", "a JSON object like {\"a\": \"b\"}",
-    "a JSON object with the type's fields"};
+static const char *const expectations[] = {"JSON",
+                                           "true or false",
+                                           "a whole number",
+                                           "a number",
+                                           "text",
+                                           "base64",
+                                           "a duration like 30s, 5m or 1h30m",
+                                           "a time like 2026-01-02T03:04:05Z",
+                                           "an IP address",
+                                           "a block of addresses like 10.0.0.0/8",
+                                           "an ARN like arn:aws:iam::123456789012:user/name",
+                                           "text",
+                                           "a JSON list like [\"a\", \"b\"]",
+                                           "a JSON object like {\"a\": \"b\"}",
+                                           "a JSON object with the type's fields"};
 
 bool vm_parse_param(const vm_program *p, uint32_t type, pb_str text, pb_arena *a, pb_value *out, pb_str *err) {
     enum image_type kind = (enum image_type)vm_field(p, SECTION_TYPES, type, TYPES_kind);
@@ -233,26 +255,27 @@ bool vm_parse_param(const vm_program *p, uint32_t type, pb_str text, pb_arena *a
         return false;
     }
     switch (kind) {
-        case IMAGE_TYPE_BOOL: ok = parse_bool(text, out); break;
-        case IMAGE_TYPE_INT:
-        case IMAGE_TYPE_FLOAT: ok = parse_number(pb_text(s), kind == IMAGE_TYPE_INT, a, out); break;
-        case IMAGE_TYPE_DURATION: ok = parse_duration(text, out); break;
-        case IMAGE_TYPE_BYTES:
-            ok = pb_base64_decode(a, text, &bytes);
-            if (ok) *out = (pb_value){.kind = PB_BYTES, .n = bytes.n, .u.s = bytes.s};
-            break;
-        case IMAGE_TYPE_SECRET:
-            *out = (pb_value){.kind = PB_SECRET, .n = s.n, .u.s = s.u.s};
-            ok = true;
-            break;
-        case IMAGE_TYPE_ANY:
-        case IMAGE_TYPE_LIST:
-        case IMAGE_TYPE_MAP:
-        case IMAGE_TYPE_RECORD: ok = parse_json(p, type, pb_text(s), a, out, err); break;
-        default: ok = pb_utf8_valid(s.u.s, s.n) && simple_fits(s, kind, out); break;
+    case IMAGE_TYPE_BOOL: ok = parse_bool(text, out); break;
+    case IMAGE_TYPE_INT:
+    case IMAGE_TYPE_FLOAT: ok = parse_number(pb_text(s), kind == IMAGE_TYPE_INT, a, out); break;
+    case IMAGE_TYPE_DURATION: ok = parse_duration(text, out); break;
+    case IMAGE_TYPE_BYTES:
+        ok = pb_base64_decode(a, text, &bytes);
+        if (ok) *out = (pb_value){.kind = PB_BYTES, .n = bytes.n, .u.s = bytes.s};
+        break;
+    case IMAGE_TYPE_SECRET:
+        *out = (pb_value){.kind = PB_SECRET, .n = s.n, .u.s = s.u.s};
+        ok = true;
+        break;
+    case IMAGE_TYPE_ANY:
+    case IMAGE_TYPE_LIST:
+    case IMAGE_TYPE_MAP:
+    case IMAGE_TYPE_RECORD: ok = parse_json(p, type, pb_text(s), a, out, err); break;
+    default: ok = pb_utf8_valid(s.u.s, s.n) && simple_fits(s, kind, out); break;
     }
     if (ok) return true;
-    *err = err->s ? pb_printf(a, "expected %s: %.*s", expectations[kind], PB_ARG(*err)) : pb_printf(a, "expected %s", expectations[kind]);
+    *err = err->s ? pb_printf(a, "expected %s: %.*s", expectations[kind], PB_ARG(*err))
+                  : pb_printf(a, "expected %s", expectations[kind]);
     if (!err->s) *err = PB_STR("out of memory");
     return false;
 }

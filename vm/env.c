@@ -19,7 +19,8 @@ static size_t used(const vm_env *e) { return pb_arena_used(e->arena) - e->arena_
 
 bool env_no_memory(vm_env *e) {
     /* No formatting here: there may be no byte left to do it in. */
-    e->error = (vm_error){PB_STR("budget_memory"), PB_STR("out of memory: the run needs more than its memory limit allows"), true, 0};
+    e->error = (vm_error){PB_STR("budget_memory"),
+                          PB_STR("out of memory: the run needs more than its memory limit allows"), true, 0};
     return false;
 }
 

@@ -2,8 +2,8 @@
  * env.h - what an operation needs around it: memory and instructions that are left, and a place for its error.
  *
  * Every operation whose work depends on its input says so with env_charge, and takes memory with env_alloc, so that
- * a run's two budgets hold whatever the program does in one instruction. An error is `code` (short, snake_case: playbooks
- * compare it) and a message for people. A fatal one ends the run: no `else` or `on failure` may catch that a
+ * a run's two budgets hold whatever the program does in one instruction. An error is `code` (short, snake_case:
+ * playbooks compare it) and a message for people. A fatal one ends the run: no `else` or `on failure` may catch that a
  * budget is used up.
  */
 #ifndef PB_ENV_H

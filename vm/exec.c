@@ -1,12 +1,14 @@
 /*
- * exec.c - executes instructions: one function an opcode, exec_<NAME>, and a dispatch that is generated from opcodes.def.
+ * exec.c - executes instructions: one function an opcode, exec_<NAME>, and a dispatch that is generated from
+ * opcodes.def.
  *
- * The verifier has proven that registers, constants, sites and jump targets exist, so nothing is checked twice here; what is
- * checked are values. Each instruction costs one unit of the instruction budget, and operations that take time
+ * The verifier has proven that registers, constants, sites and jump targets exist, so nothing is checked twice here;
+ * what is checked are values. Each instruction costs one unit of the instruction budget, and operations that take time
  * in proportion to their input charge for it themselves (vm/env.h).
  *
- * An unknown condition (dry runs) counts as false: the plan shows what happens when nothing that was not done is taken for
- * done, and the step it happens in says so. A `where` lets an unknown pass, since the plan would be empty otherwise.
+ * An unknown condition (dry runs) counts as false: the plan shows what happens when nothing that was not done is taken
+ * for done, and the step it happens in says so. A `where` lets an unknown pass, since the plan would be empty
+ * otherwise.
  */
 #include "vm/run.h"
 
@@ -18,9 +20,9 @@ typedef struct exec {
     fiber *f;
     vm_run *r;
     vm_env *env;
-    frame *t;        /* the fiber's top frame */
-    pb_value *regs;  /* its registers */
-    uint32_t i;      /* the instruction */
+    frame *t;       /* the fiber's top frame */
+    pb_value *regs; /* its registers */
+    uint32_t i;     /* the instruction */
 } exec;
 
 #define A (x->regs[op_a(x->i)])
@@ -213,7 +215,8 @@ static bool condition(exec *x, bool *yes) {
         return true;
     }
     x->f->in_doubt = false;
-    return v.kind == PB_BOOL || v.kind == PB_NONE || env_fail(x->env, "type", "expected a bool as condition, found %s", vm_a_kind(v));
+    return v.kind == PB_BOOL || v.kind == PB_NONE ||
+           env_fail(x->env, "type", "expected a bool as condition, found %s", vm_a_kind(v));
 }
 
 static outcome exec_JMP(exec *x) {
@@ -302,8 +305,10 @@ static outcome exec_SKIP(exec *x) {
     if (!text.s || !is.s) return done(env_no_memory(x->env));
     bool shorter = is.n > SHOWN;
     is = clipped(is, SHOWN);
-    if (v.kind == PB_NONE) reason = pb_printf(x->env->arena, "%.*s (it is absent)", PB_ARG(text));
-    else if (v.kind != PB_BOOL) reason = pb_printf(x->env->arena, "%.*s (it is %.*s%s)", PB_ARG(text), PB_ARG(is), shorter ? "..." : "");
+    if (v.kind == PB_NONE)
+        reason = pb_printf(x->env->arena, "%.*s (it is absent)", PB_ARG(text));
+    else if (v.kind != PB_BOOL)
+        reason = pb_printf(x->env->arena, "%.*s (it is %.*s%s)", PB_ARG(text), PB_ARG(is), shorter ? "..." : "");
     if (!reason.s) return done(env_no_memory(x->env));
     return fiber_finish(x->f, END_SKIP, reason);
 }
@@ -339,15 +344,19 @@ static outcome exec_RECORD(exec *x) {
 
 static outcome dispatch(exec *x) {
     switch (op_code(x->i)) {
-#define OP(name, ...) case OPCODE_##name: return exec_##name(x);
+#define OP(name, ...) \
+    case OPCODE_##name: \
+        return exec_##name(x);
 #include "lang/opcodes.def"
 #undef OP
-        case OPCODE_COUNT: break;
+    case OPCODE_COUNT: break;
     }
     return done(env_fail(x->env, "internal", "an instruction that the verifier should have refused"));
 }
 
-enum { MEMORY_CHECK = 256 }; /* instructions between two looks at the memory that helpers took from the arena directly */
+enum {
+    MEMORY_CHECK = 256
+}; /* instructions between two looks at the memory that helpers took from the arena directly */
 
 /* Goes on in the fiber until it waits, ends or raises. */
 static outcome execute(fiber *f) {
@@ -367,10 +376,10 @@ static outcome execute(fiber *f) {
 /* What the fiber was waiting for is there. */
 static outcome resume(fiber *f) {
     switch (f->state) {
-        case FIBER_ANSWERED: return step_answered(f);
-        case FIBER_AGAIN: return step_again(f);
-        case FIBER_JOINING: return fiber_joined(f);
-        default: return GO;
+    case FIBER_ANSWERED: return step_answered(f);
+    case FIBER_AGAIN: return step_again(f);
+    case FIBER_JOINING: return fiber_joined(f);
+    default: return GO;
     }
 }
 

@@ -2,8 +2,8 @@
  * fiber.c - frames, branches, and the way of an error.
  *
  * An error goes from frame to frame towards the fiber's first one. In each frame the newest open TRY takes it; a
- * frame that INVOKE made ends its step, and if the step has tries left it is called again instead. At the first frame of
- * a branch the branch ends and waits for its JOIN; at the first frame of the main fiber the run has failed.
+ * frame that INVOKE made ends its step, and if the step has tries left it is called again instead. At the first frame
+ * of a branch the branch ends and waits for its JOIN; at the first frame of the main fiber the run has failed.
  *
  * A step whose time is up is different: everything inside it is left without asking any TRY there, so no `else` deep
  * inside can keep it going; the error `timeout` is then raised where the step was called.
@@ -52,12 +52,16 @@ static frame *first_frame(const fiber *f) {
 
 fiber *fiber_new(vm_run *r) {
     fiber *f = r->spare_fibers;
-    if (f) r->spare_fibers = f->next;
-    else f = env_alloc(&r->env, sizeof *f);
+    if (f)
+        r->spare_fibers = f->next;
+    else
+        f = env_alloc(&r->env, sizeof *f);
     if (!f) return NULL;
     *f = (fiber){.run = r};
-    if (r->last_fiber) r->last_fiber->next = f;
-    else r->fibers = f;
+    if (r->last_fiber)
+        r->last_fiber->next = f;
+    else
+        r->fibers = f;
     r->last_fiber = f;
     return f;
 }
@@ -95,7 +99,7 @@ static outcome finish_run(fiber *f, fiber_end end, pb_str reason) {
 outcome fiber_finish(fiber *f, fiber_end end, pb_str reason) {
     vm_run *r = f->run;
     /* STOP in an action: what was under way around it has done its part. */
-    for (; f->top->up; ) {
+    for (; f->top->up;) {
         frame *t = f->top;
         if (t->own_step) steps_close(r, t->step, STEP_OK);
         f->top = t->up;
@@ -154,7 +158,8 @@ outcome fiber_raise(fiber *f) {
     vm_run *r = f->run;
     for (;;) {
         vm_error *e = &r->env.error;
-        if (!e->place) e->place = e->message.s && e->message.s == r->caught ? r->caught_place : frame_place(first_frame(f));
+        if (!e->place)
+            e->place = e->message.s && e->message.s == r->caught ? r->caught_place : frame_place(first_frame(f));
         if (e->fatal) {
             run_fail(r, e, e->place);
             return BLOCKED;

@@ -67,17 +67,16 @@ static bool take_functions(vm_program *p) {
     if (!p->functions) return false;
     for (uint32_t i = 0; i < p->nfunctions; i++) {
         size_t code = (size_t)image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_code) * 4;
-        p->functions[i] = (vm_function){
-            .name = vm_string(p, image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_name)),
-            .code = v->base + v->offset[SECTION_CODE] + code,
-            .lines = v->base + v->offset[SECTION_LINES] + code,
-            .ncode = image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_ncode),
-            .consts = image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_consts),
-            .nconsts = image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_nconsts),
-            .kind = (uint8_t)image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_kind),
-            .effect = (uint8_t)image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_effect),
-            .nparams = (uint8_t)image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_nparams),
-            .nregs = (uint8_t)image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_nregs)};
+        p->functions[i] = (vm_function){.name = vm_string(p, image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_name)),
+                                        .code = v->base + v->offset[SECTION_CODE] + code,
+                                        .lines = v->base + v->offset[SECTION_LINES] + code,
+                                        .ncode = image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_ncode),
+                                        .consts = image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_consts),
+                                        .nconsts = image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_nconsts),
+                                        .kind = (uint8_t)image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_kind),
+                                        .effect = (uint8_t)image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_effect),
+                                        .nparams = (uint8_t)image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_nparams),
+                                        .nregs = (uint8_t)image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_nregs)};
     }
     return true;
 }
@@ -85,7 +84,8 @@ static bool take_functions(vm_program *p) {
 static bool verify(vm_program *p, pb_str *err) {
     verify_fault fault;
     if (vm_verify(p, &fault)) return true;
-    if (fault.function == IMAGE_NIL) *err = pb_strdup(p->arena, fault.sentence, strlen(fault.sentence));
+    if (fault.function == IMAGE_NIL)
+        *err = pb_strdup(p->arena, fault.sentence, strlen(fault.sentence));
     else
         *err = pb_printf(p->arena, "function %.*s, pc %u: %s", PB_ARG(p->functions[fault.function].name), fault.pc,
                          fault.sentence);
@@ -106,7 +106,8 @@ vm_program *vm_program_load(const void *image, size_t size, pb_arena *a, pb_str 
     return p->patterns ? p : NULL;
 }
 
-/* Fills a private read-only copy of the file. Zero, or an errno (EFBIG: larger than an image may be, 0 bytes read: too short). */
+/* Fills a private read-only copy of the file. Zero, or an errno (EFBIG: larger than an image may be, 0 bytes read: too
+ * short). */
 static int read_whole(int fd, void **copy, size_t *size) {
     struct stat st;
     if (fstat(fd, &st) != 0) return errno;
@@ -133,8 +134,10 @@ vm_program *vm_program_open(const char *path, pb_arena *a, pb_str *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a FIFO must not make us wait */
     int error = fd < 0 ? errno : read_whole(fd, &copy, &size);
     if (fd >= 0) close(fd);
-    if (error == EFBIG) fail(err, pb_printf(a, "%s: larger than the %d MiB an image may have", path, IMAGE_MAX_SIZE >> 20));
-    else if (error) fail(err, pb_printf(a, "%s: cannot be read: %s", path, strerror(error)));
+    if (error == EFBIG)
+        fail(err, pb_printf(a, "%s: larger than the %d MiB an image may have", path, IMAGE_MAX_SIZE >> 20));
+    else if (error)
+        fail(err, pb_printf(a, "%s: cannot be read: %s", path, strerror(error)));
     else {
         pb_str why = {NULL, 0};
         p = vm_program_load(copy, size, a, &why);
@@ -171,19 +174,21 @@ pb_str vm_string(const vm_program *p, uint32_t string) {
     return (pb_str){s, n};
 }
 
-uint32_t vm_list(const vm_program *p, uint32_t list, uint32_t i, uint32_t *n) { return image_item(&p->view, list, i, n); }
+uint32_t vm_list(const vm_program *p, uint32_t list, uint32_t i, uint32_t *n) {
+    return image_item(&p->view, list, i, n);
+}
 
 pb_value vm_const(const vm_program *p, uint32_t index) {
     const image_view *v = &p->view;
     uint64_t low = image_field(v, SECTION_CONSTS, index, CONSTS_low);
     int64_t whole = (int64_t)((uint64_t)image_field(v, SECTION_CONSTS, index, CONSTS_high) << 32 | low);
     switch ((enum image_const)image_field(v, SECTION_CONSTS, index, CONSTS_kind)) {
-        case CONST_NONE: break;
-        case CONST_BOOL: return pb_bool(low != 0);
-        case CONST_INT: return pb_int(whole);
-        case CONST_FLOAT: return pb_float(float_of(v, index));
-        case CONST_STRING: return pb_string(vm_string(p, (uint32_t)low));
-        case CONST_DURATION: return pb_duration(whole);
+    case CONST_NONE: break;
+    case CONST_BOOL: return pb_bool(low != 0);
+    case CONST_INT: return pb_int(whole);
+    case CONST_FLOAT: return pb_float(float_of(v, index));
+    case CONST_STRING: return pb_string(vm_string(p, (uint32_t)low));
+    case CONST_DURATION: return pb_duration(whole);
     }
     return PB_NONE_VALUE;
 }

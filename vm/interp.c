@@ -2,8 +2,8 @@
  * interp.c - runs from the outside: making one, letting it go on, answering its calls, looking at the result.
  *
  * A run is never entered twice at a time: vm_return, vm_raise and vm_wake only leave a note with the fiber, and
- * vm_run_go (which sees to all fibers that can go on, in the order in which they were made) takes it up. So a host may answer
- * inside the call, and a run's course depends on nothing but the order of the answers.
+ * vm_run_go (which sees to all fibers that can go on, in the order in which they were made) takes it up. So a host may
+ * answer inside the call, and a run's course depends on nothing but the order of the answers.
  *
  * A match is a run whose function the verifier has proven to be pure: no hooks, no steps, one fiber.
  */
@@ -30,7 +30,8 @@ static bool begin(vm_run *r, uint32_t function, pb_value event) {
     return true;
 }
 
-static void set_up(vm_run *r, const vm_program *p, const pb_value *params, pb_value context, const vm_limits *limits, pb_arena *a) {
+static void set_up(vm_run *r, const vm_program *p, const pb_value *params, pb_value context, const vm_limits *limits,
+                   pb_arena *a) {
     r->env = (vm_env){.program = p, .arena = a, .arena_start = pb_arena_used(a)};
     r->params = params;
     r->context = context;

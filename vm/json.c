@@ -49,7 +49,10 @@ static int hex4(const char *p, const char *end) {
     if (end - p < 4) return -1;
     for (int i = 0; i < 4; i++) {
         char c = p[i];
-        int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int d = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
         if (d < 0) return -1;
         n = n << 4 | d;
     }
@@ -86,7 +89,8 @@ static bool read_unicode(reader *r, char **to) {
         return true;
     }
     int low = r->end - r->p >= 6 && r->p[0] == '\\' && r->p[1] == 'u' ? hex4(r->p + 2, r->end) : -1;
-    if (low < 0xdc00 || low >= 0xe000) return wrong(r, r->p - 6, "the first half of a surrogate pair without its second");
+    if (low < 0xdc00 || low >= 0xe000)
+        return wrong(r, r->p - 6, "the first half of a surrogate pair without its second");
     r->p += 6;
     *to = put_utf8(*to, 0x10000 + ((uint32_t)(c - 0xd800) << 10) + (uint32_t)(low - 0xdc00));
     return true;
@@ -215,8 +219,10 @@ static bool more_items(reader *r, char close, const char *message) {
         skip_space(r);
         return true;
     }
-    if (r->p < r->end && *r->p == close) r->p++;
-    else wrong(r, r->p, message);
+    if (r->p < r->end && *r->p == close)
+        r->p++;
+    else
+        wrong(r, r->p, message);
     return false;
 }
 
@@ -285,20 +291,20 @@ static bool read_value(reader *r, pb_value *out, int depth) {
     if (r->p == r->end) return wrong(r, r->p, "the text ends where a value was expected");
     if (depth > JSON_MAX_DEPTH) return wrong(r, r->p, "nested more than 64 levels deep");
     switch (*r->p) {
-        case '{': return read_map(r, out, depth);
-        case '[': return read_list(r, out, depth);
-        case '"': {
-            pb_str s;
-            if (!read_string(r, &s)) return false;
-            *out = pb_string(s);
-            return true;
-        }
-        case 't': return read_word(r, "true", pb_bool(true), out);
-        case 'f': return read_word(r, "false", pb_bool(false), out);
-        case 'n': return read_word(r, "null", PB_NONE_VALUE, out);
-        default:
-            if (*r->p == '-' || (*r->p >= '0' && *r->p <= '9')) return read_number(r, out);
-            return wrong(r, r->p, "a value was expected here");
+    case '{': return read_map(r, out, depth);
+    case '[': return read_list(r, out, depth);
+    case '"': {
+        pb_str s;
+        if (!read_string(r, &s)) return false;
+        *out = pb_string(s);
+        return true;
+    }
+    case 't': return read_word(r, "true", pb_bool(true), out);
+    case 'f': return read_word(r, "false", pb_bool(false), out);
+    case 'n': return read_word(r, "null", PB_NONE_VALUE, out);
+    default:
+        if (*r->p == '-' || (*r->p >= '0' && *r->p <= '9')) return read_number(r, out);
+        return wrong(r, r->p, "a value was expected here");
     }
 }
 
@@ -335,7 +341,8 @@ bool pb_json_parse(pb_arena *a, const char *text, size_t n, pb_value *out, pb_st
         wrong(&r, text + first_bad_byte(text, n), "a byte that is not UTF-8");
     } else {
         skip_space(&r);
-        if (r.p == r.end) wrong(&r, r.p, "the text is empty");
+        if (r.p == r.end)
+            wrong(&r, r.p, "the text is empty");
         else if (read_value(&r, out, 1)) {
             skip_space(&r);
             if (r.p < r.end) wrong(&r, r.p, "something follows behind the value");
@@ -379,19 +386,19 @@ static bool from_members(pb_arena *a, struct json_object *o, pb_value *out, int 
 static bool from_object(pb_arena *a, struct json_object *o, pb_value *out, int depth) {
     if (depth > VALUE_MAX_DEPTH) return false;
     switch (json_object_get_type(o)) {
-        case json_type_null: *out = PB_NONE_VALUE; return true;
-        case json_type_boolean: *out = pb_bool(json_object_get_boolean(o)); return true;
-        case json_type_double: *out = pb_float(json_object_get_double(o)); return true;
-        case json_type_int:
-            *out = pb_int(json_object_get_int64(o));
-            return json_object_get_uint64(o) <= INT64_MAX || out->u.i < 0;
-        case json_type_string: {
-            pb_str s = pb_strdup(a, json_object_get_string(o), (size_t)json_object_get_string_len(o));
-            *out = pb_string(s);
-            return s.s != NULL;
-        }
-        case json_type_array: return from_array(a, o, out, depth);
-        case json_type_object: return from_members(a, o, out, depth);
+    case json_type_null: *out = PB_NONE_VALUE; return true;
+    case json_type_boolean: *out = pb_bool(json_object_get_boolean(o)); return true;
+    case json_type_double: *out = pb_float(json_object_get_double(o)); return true;
+    case json_type_int:
+        *out = pb_int(json_object_get_int64(o));
+        return json_object_get_uint64(o) <= INT64_MAX || out->u.i < 0;
+    case json_type_string: {
+        pb_str s = pb_strdup(a, json_object_get_string(o), (size_t)json_object_get_string_len(o));
+        *out = pb_string(s);
+        return s.s != NULL;
+    }
+    case json_type_array: return from_array(a, o, out, depth);
+    case json_type_object: return from_members(a, o, out, depth);
     }
     return false;
 }
@@ -423,11 +430,16 @@ static void write_string(pb_buf *b, const char *s, uint32_t n) {
         if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) continue;
         pb_buf_add(b, s + from, i - from);
         from = i + 1;
-        if (c == '"' || c == '\\') pb_buf_printf(b, "\\%c", c);
-        else if (c == '\n') pb_buf_puts(b, "\\n");
-        else if (c == '\t') pb_buf_puts(b, "\\t");
-        else if (c == '\r') pb_buf_puts(b, "\\r");
-        else pb_buf_printf(b, "\\u%04x", c);
+        if (c == '"' || c == '\\')
+            pb_buf_printf(b, "\\%c", c);
+        else if (c == '\n')
+            pb_buf_puts(b, "\\n");
+        else if (c == '\t')
+            pb_buf_puts(b, "\\t");
+        else if (c == '\r')
+            pb_buf_puts(b, "\\r");
+        else
+            pb_buf_printf(b, "\\u%04x", c);
     }
     pb_buf_add(b, s ? s + from : "", n - from);
     pb_buf_putc(b, '"');
@@ -437,8 +449,10 @@ static void write_string(pb_buf *b, const char *s, uint32_t n) {
 static void write_displayed(pb_buf *b, pb_value v) {
     pb_arena *a = pb_arena_new(0);
     pb_str s = a ? pb_display(a, v) : (pb_str){NULL, 0};
-    if (s.s) write_string(b, s.s, s.n);
-    else b->oom = true;
+    if (s.s)
+        write_string(b, s.s, s.n);
+    else
+        b->oom = true;
     pb_arena_free(a);
 }
 
@@ -483,25 +497,23 @@ static bool write_entries(pb_buf *b, pb_value v, int depth) {
 static bool write_value(pb_buf *b, pb_value v, int depth) {
     if (depth > VALUE_MAX_DEPTH || b->oom || b->len > JSON_MAX_TEXT) return false;
     switch ((pb_kind)v.kind) {
-        case PB_NONE: pb_buf_puts(b, "null"); break;
-        case PB_BOOL: pb_buf_puts(b, v.u.b ? "true" : "false"); break;
-        case PB_INT: pb_buf_printf(b, "%lld", (long long)v.u.i); break;
-        case PB_FLOAT: write_float(b, v.u.d); break;
-        case PB_STRING: write_string(b, v.u.s, v.n); break;
-        case PB_SECRET: pb_buf_puts(b, "\"***\""); break;
-        case PB_UNKNOWN: pb_buf_puts(b, "\"(unknown)\""); break;
-        case PB_BYTES:
-        case PB_DURATION:
-        case PB_TIME: write_displayed(b, v); break;
-        case PB_LIST: return write_items(b, v, depth);
-        case PB_MAP: return write_entries(b, v, depth);
+    case PB_NONE: pb_buf_puts(b, "null"); break;
+    case PB_BOOL: pb_buf_puts(b, v.u.b ? "true" : "false"); break;
+    case PB_INT: pb_buf_printf(b, "%lld", (long long)v.u.i); break;
+    case PB_FLOAT: write_float(b, v.u.d); break;
+    case PB_STRING: write_string(b, v.u.s, v.n); break;
+    case PB_SECRET: pb_buf_puts(b, "\"***\""); break;
+    case PB_UNKNOWN: pb_buf_puts(b, "\"(unknown)\""); break;
+    case PB_BYTES:
+    case PB_DURATION:
+    case PB_TIME: write_displayed(b, v); break;
+    case PB_LIST: return write_items(b, v, depth);
+    case PB_MAP: return write_entries(b, v, depth);
     }
     return true;
 }
 
-bool pb_json_write(pb_buf *b, pb_value v) {
-    return write_value(b, v, 1) && !b->oom && b->len <= JSON_MAX_TEXT;
-}
+bool pb_json_write(pb_buf *b, pb_value v) { return write_value(b, v, 1) && !b->oom && b->len <= JSON_MAX_TEXT; }
 
 pb_str pb_json_text(pb_arena *a, pb_value v) {
     pb_buf b = {0};

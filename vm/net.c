@@ -25,11 +25,12 @@ bool op_incidr(vm_env *e, pb_value b, pb_value c, pb_value *out) {
     *out = pb_bool(false);
     if (b.kind == PB_NONE || c.kind == PB_NONE) return true;
     if (b.kind == PB_UNKNOWN || pb_has_unknown(c)) {
-        *out = (pb_value){.kind = PB_UNKNOWN};
+        *out = pb_unknown();
         return true;
     }
     if (b.kind != PB_STRING || !text_read_address(pb_text(b), &a))
-        return env_fail(e, "not_an_address", "expected an IP address, found %s", b.kind == PB_STRING ? "other text" : vm_a_kind(b));
+        return env_fail(e, "not_an_address", "expected an IP address, found %s",
+                        b.kind == PB_STRING ? "other text" : vm_a_kind(b));
     const pb_value *blocks = c.kind == PB_LIST ? c.u.items : &c;
     uint32_t n = c.kind == PB_LIST ? c.n : 1;
     bool yes = false;

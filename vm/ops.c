@@ -1,10 +1,10 @@
 /*
  * ops.c - operators.
  *
- * Three rules run through all of them. An absent value (none) compares unequal to everything, is neither less nor greater
- * and is in nothing; only where a number is computed is it an error. Nothing wraps and nothing is rounded in silence:
- * overflow is an error, and an integer is compared with a float by their exact values. What takes time in proportion to its
- * input is charged for it.
+ * Three rules run through all of them. An absent value (none) compares unequal to everything, is neither less nor
+ * greater and is in nothing; only where a number is computed is it an error. Nothing wraps and nothing is rounded in
+ * silence: overflow is an error, and an integer is compared with a float by their exact values. What takes time in
+ * proportion to its input is charged for it.
  */
 #include "vm/ops.h"
 
@@ -18,7 +18,7 @@ static bool is_number(pb_value v) { return v.kind == PB_INT || v.kind == PB_FLOA
 static bool both(pb_value b, pb_value c, pb_kind k) { return b.kind == k && c.kind == k; }
 static bool unknown(pb_value b, pb_value c, pb_value *out) {
     if (b.kind != PB_UNKNOWN && c.kind != PB_UNKNOWN) return false;
-    *out = (pb_value){.kind = PB_UNKNOWN};
+    *out = pb_unknown();
     return true;
 }
 static double to_double(pb_value v) { return v.kind == PB_INT ? (double)v.u.i : v.u.d; }
@@ -26,7 +26,9 @@ static double to_double(pb_value v) { return v.kind == PB_INT ? (double)v.u.i : 
 static bool mismatch(vm_env *e, const char *what, pb_value b, pb_value c) {
     return env_fail(e, "type", "cannot %s %s and %s", what, vm_a_kind(b), vm_a_kind(c));
 }
-static bool overflow(vm_env *e, const char *what) { return env_fail(e, "overflow", "%s gives a number that is too large", what); }
+static bool overflow(vm_env *e, const char *what) {
+    return env_fail(e, "overflow", "%s gives a number that is too large", what);
+}
 
 static bool give_float(vm_env *e, double d, const char *what, pb_value *out) {
     if (!isfinite(d)) return overflow(e, what);
@@ -75,7 +77,8 @@ bool op_add(vm_env *e, pb_value b, pb_value c, pb_value *out) {
     if (unknown(b, c, out)) return true;
     pb_kind kind = sum_kind(b, c);
     int64_t i;
-    if (kind != PB_NONE) return __builtin_add_overflow(b.u.i, c.u.i, &i) ? overflow(e, "the sum") : give_int(kind, i, out);
+    if (kind != PB_NONE)
+        return __builtin_add_overflow(b.u.i, c.u.i, &i) ? overflow(e, "the sum") : give_int(kind, i, out);
     if (is_number(b) && is_number(c)) return give_float(e, to_double(b) + to_double(c), "the sum", out);
     if (both(b, c, PB_STRING)) return join_strings(e, b, c, out);
     if (both(b, c, PB_LIST)) return join_lists(e, b, c, out);
@@ -98,7 +101,7 @@ bool op_mul(vm_env *e, pb_value b, pb_value c, pb_value *out) {
     bool stretched = (b.kind == PB_DURATION && c.kind == PB_INT) || (b.kind == PB_INT && c.kind == PB_DURATION);
     if (stretched || both(b, c, PB_INT))
         return __builtin_mul_overflow(b.u.i, c.u.i, &i) ? overflow(e, "the product")
-                                                       : give_int(stretched ? PB_DURATION : PB_INT, i, out);
+                                                        : give_int(stretched ? PB_DURATION : PB_INT, i, out);
     if (is_number(b) && is_number(c)) return give_float(e, to_double(b) * to_double(c), "the product", out);
     return mismatch(e, "multiply", b, c);
 }
@@ -136,14 +139,15 @@ static bool equal(vm_env *e, pb_value b, pb_value c, pb_truth *t) {
     if (both(b, c, PB_STRING) && !env_charge(e, b.n == c.n ? b.n / 64 : 0)) return false;
     *t = pb_equal_within(b, c, &work);
     if (*t == PB_COSTLY && work >= 0)
-        return env_fail(e, "too_deep", "cannot compare values that are nested more than %d levels deep", VALUE_MAX_DEPTH);
+        return env_fail(e, "too_deep", "cannot compare values that are nested more than %d levels deep",
+                        VALUE_MAX_DEPTH);
     return env_charge(e, work < 0 ? (uint64_t)before : (uint64_t)(before - work));
 }
 
 static bool op_same(vm_env *e, pb_value b, pb_value c, bool yes, pb_value *out) {
     pb_truth t;
     if (!equal(e, b, c, &t)) return false;
-    *out = t == PB_MAYBE ? (pb_value){.kind = PB_UNKNOWN} : pb_bool((t == PB_YES) == yes);
+    *out = t == PB_MAYBE ? pb_unknown() : pb_bool((t == PB_YES) == yes);
     return true;
 }
 
@@ -158,10 +162,14 @@ static int bytes_order(pb_value b, pb_value c) {
 }
 
 bool value_order(pb_value b, pb_value c, int *order) {
-    if (is_number(b) && is_number(c)) *order = pb_number_cmp(b, c);
-    else if (both(b, c, PB_STRING)) *order = bytes_order(b, c);
-    else if (both(b, c, PB_TIME) || both(b, c, PB_DURATION)) *order = b.u.i < c.u.i ? -1 : b.u.i > c.u.i;
-    else return false;
+    if (is_number(b) && is_number(c))
+        *order = pb_number_cmp(b, c);
+    else if (both(b, c, PB_STRING))
+        *order = bytes_order(b, c);
+    else if (both(b, c, PB_TIME) || both(b, c, PB_DURATION))
+        *order = b.u.i < c.u.i ? -1 : b.u.i > c.u.i;
+    else
+        return false;
     return true;
 }
 
@@ -181,7 +189,8 @@ bool op_le(vm_env *e, pb_value b, pb_value c, pb_value *out) { return ordered(e,
 
 bool op_not(vm_env *e, pb_value b, pb_value *out) {
     if (unknown(b, b, out)) return true;
-    if (b.kind != PB_BOOL && b.kind != PB_NONE) return env_fail(e, "type", "expected a bool after not, found %s", vm_a_kind(b));
+    if (b.kind != PB_BOOL && b.kind != PB_NONE)
+        return env_fail(e, "type", "expected a bool after not, found %s", vm_a_kind(b));
     *out = pb_bool(b.kind == PB_NONE || !b.u.b); /* an absent condition is not met */
     return true;
 }
@@ -199,7 +208,7 @@ static bool in_list(vm_env *e, pb_value b, pb_value c, pb_value *out) {
         }
         if (t == PB_MAYBE) maybe = true;
     }
-    *out = maybe ? (pb_value){.kind = PB_UNKNOWN} : pb_bool(false);
+    *out = maybe ? pb_unknown() : pb_bool(false);
     return true;
 }
 
@@ -215,8 +224,10 @@ bool op_in(vm_env *e, pb_value b, pb_value c, pb_value *out) {
     if (c.kind == PB_LIST) return in_list(e, b, c, out);
     if (b.kind != PB_STRING || (c.kind != PB_MAP && c.kind != PB_STRING)) return mismatch(e, "use `in` with", b, c);
     if (!env_charge(e, c.n / 16)) return false;
-    if (c.kind == PB_MAP) *out = pb_bool(has_key(c, pb_text(b)));
-    else *out = pb_bool(!b.n || (c.n && memmem(c.u.s, c.n, b.u.s, b.n)));
+    if (c.kind == PB_MAP)
+        *out = pb_bool(has_key(c, pb_text(b)));
+    else
+        *out = pb_bool(!b.n || (c.n && memmem(c.u.s, c.n, b.u.s, b.n)));
     return true;
 }
 
@@ -240,15 +251,17 @@ bool op_matches(vm_env *e, pb_value b, pb_value c, pb_value *out) {
     regex_result r = vm_regex_search(e->program->patterns, pb_text(c), pb_text(b), &work, message);
     if (!env_charge(e, work / 16)) return false;
     switch (r) {
-        case REGEX_NO:
-        case REGEX_YES: *out = pb_bool(r == REGEX_YES); return true;
-        case REGEX_BAD_PATTERN: return env_fail(e, "bad_pattern", "not a regular expression: %s", message);
-        case REGEX_TEXT_TOO_LONG:
-            return env_fail(e, "text_too_long", "`matches` looks at no more than %d bytes, the text has %u", REGEX_MAX_TEXT, b.n);
-        case REGEX_BAD_TEXT: return env_fail(e, "not_utf8", "`matches` needs text in UTF-8");
-        case REGEX_COSTLY:
-            return env_fail(e, "pattern_too_costly", "the regular expression takes too long on this text; make it more specific");
-        case REGEX_NO_MEMORY: break;
+    case REGEX_NO:
+    case REGEX_YES: *out = pb_bool(r == REGEX_YES); return true;
+    case REGEX_BAD_PATTERN: return env_fail(e, "bad_pattern", "not a regular expression: %s", message);
+    case REGEX_TEXT_TOO_LONG:
+        return env_fail(e, "text_too_long", "`matches` looks at no more than %d bytes, the text has %u", REGEX_MAX_TEXT,
+                        b.n);
+    case REGEX_BAD_TEXT: return env_fail(e, "not_utf8", "`matches` needs text in UTF-8");
+    case REGEX_COSTLY:
+        return env_fail(e, "pattern_too_costly",
+                        "the regular expression takes too long on this text; make it more specific");
+    case REGEX_NO_MEMORY: break;
     }
     return env_no_memory(e);
 }
@@ -302,7 +315,7 @@ bool op_concat(vm_env *e, const pb_value *items, uint32_t n, pb_value *out) {
     size_t size = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (pb_has_unknown(items[i])) {
-            *out = (pb_value){.kind = PB_UNKNOWN};
+            *out = pb_unknown();
             return true;
         }
         if (pb_has_secret(items[i])) return env_fail(e, "secret", "a secret must not go into a text");

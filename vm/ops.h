@@ -19,7 +19,8 @@ bool op_field(vm_env *e, pb_value b, pb_value key, pb_value *out);
 bool op_concat(vm_env *e, const pb_value *items, uint32_t n, pb_value *out);
 bool op_list(vm_env *e, const pb_value *items, uint32_t n, pb_value *out);
 bool op_map(vm_env *e, const pb_value *pairs, uint32_t n, pb_value *out);
-/* The value if it has the type (converted where JSON cannot say it: a time from its text, a float from an int), else none. */
+/* The value if it has the type (converted where JSON cannot say it: a time from its text, a float from an int), else
+ * none. */
 bool op_cast(vm_env *e, pb_value v, uint32_t type, pb_value *out); /* cast.c */
 
 /* -1, 0, 1; false: the kinds cannot be ordered. For strings the order of their bytes. */

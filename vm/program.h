@@ -14,8 +14,8 @@ typedef struct vm_function {
     pb_str name;
     const uint8_t *code, *lines; /* ncode u32s each */
     uint32_t ncode;
-    uint32_t consts, nconsts;    /* first constant, their number */
-    uint8_t kind;                /* enum image_function */
+    uint32_t consts, nconsts; /* first constant, their number */
+    uint8_t kind;             /* enum image_function */
     uint8_t effect, nparams, nregs;
 } vm_function;
 

@@ -1,12 +1,13 @@
 /*
  * regex.c - regular expressions with bounded work.
  *
- * PCRE2 backtracks, so a pattern like (a+)+$ can take longer than anybody waits. Its own match limit starts anew at each
- * position of the text, which leaves a factor of the text's length open. So patterns are compiled with automatic
+ * PCRE2 backtracks, so a pattern like (a+)+$ can take longer than anybody waits. Its own match limit starts anew at
+ * each position of the text, which leaves a factor of the text's length open. So patterns are compiled with automatic
  * callouts: before each item the matcher calls back, and the callback adds up one for itself and one for each 16 bytes
- * the position has moved since the last call, which follows the real work closely. When REGEX_WORK is used up the answer is
- * REGEX_COSTLY, an error for the playbook: never a `false` that somebody could provoke. The count depends on
- * pattern and text alone, so a run repeated gives the same answer. PCRE2's own limits (match, depth, heap) stay on as a second belt.
+ * the position has moved since the last call, which follows the real work closely. When REGEX_WORK is used up the
+ * answer is REGEX_COSTLY, an error for the playbook: never a `false` that somebody could provoke. The count depends on
+ * pattern and text alone, so a run repeated gives the same answer. PCRE2's own limits (match, depth, heap) stay on as a
+ * second belt.
  *
  * No JIT: it would need writable and executable memory. Compiled patterns are kept with their program.
  */
@@ -20,7 +21,8 @@
 enum { MATCH_LIMIT = 1000000, DEPTH_LIMIT = 10000, HEAP_KIB = 16 << 10, MOVE_SHIFT = 4 };
 
 typedef struct pattern {
-    pb_str text;
+    char *text;
+    uint32_t n;
     pcre2_code *code;
 } pattern;
 
@@ -37,7 +39,7 @@ void vm_regex_cache_free(vm_regex_cache *c) {
     if (!c) return;
     for (uint32_t i = 0; i < c->n; i++) {
         pcre2_code_free(c->patterns[i].code);
-        free((char *)(uintptr_t)c->patterns[i].text.s);
+        free(c->patterns[i].text);
     }
     pcre2_match_context_free(c->match);
     pcre2_compile_context_free(c->compile);
@@ -63,27 +65,30 @@ static pcre2_code *compile(vm_regex_cache *c, pb_str text, regex_result *why, ch
     PCRE2_SIZE at;
     char said[120];
     pcre2_code *code = pcre2_compile((PCRE2_SPTR)(text.s ? text.s : ""), text.n,
-                                     PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_AUTO_CALLOUT, &error,
-                                     &at, c->compile);
+                                     PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_AUTO_CALLOUT, &error, &at, c->compile);
     if (code) return code;
     *why = error == PCRE2_ERROR_HEAP_FAILED ? REGEX_NO_MEMORY : REGEX_BAD_PATTERN;
-    if (pcre2_get_error_message(error, (PCRE2_UCHAR *)said, sizeof said) < 0) snprintf(said, sizeof said, "error %d", error);
+    if (pcre2_get_error_message(error, (PCRE2_UCHAR *)said, sizeof said) < 0)
+        snprintf(said, sizeof said, "error %d", error);
     snprintf(message, 200, "%s (at byte %zu of the pattern)", said, (size_t)at);
     return NULL;
 }
 
 static bool keep(vm_regex_cache *c, pb_str text, pcre2_code *code) {
     if (c->n == REGEX_CACHE) return false;
-    char *copy = malloc((size_t)text.n + 1);
-    if (!copy) return false;
-    if (text.n) memcpy(copy, text.s, text.n);
-    c->patterns[c->n++] = (pattern){{copy, text.n}, code};
+    pattern *p = &c->patterns[c->n];
+    p->text = malloc((size_t)text.n + 1);
+    if (!p->text) return false;
+    if (text.n) memcpy(p->text, text.s, text.n);
+    p->n = text.n;
+    p->code = code;
+    c->n++;
     return true;
 }
 
 static pcre2_code *cached(const vm_regex_cache *c, pb_str text) {
     for (uint32_t i = 0; i < c->n; i++)
-        if (pb_str_eq(c->patterns[i].text, text)) return c->patterns[i].code;
+        if (pb_str_eq((pb_str){c->patterns[i].text, c->patterns[i].n}, text)) return c->patterns[i].code;
     return NULL;
 }
 
@@ -114,7 +119,8 @@ static regex_result search(vm_regex_cache *c, const pcre2_code *code, pb_str tex
     return r == PCRE2_ERROR_NOMEMORY ? REGEX_NO_MEMORY : REGEX_COSTLY;
 }
 
-regex_result vm_regex_search(vm_regex_cache *c, pb_str text_of_pattern, pb_str text, uint64_t *work, char message[200]) {
+regex_result vm_regex_search(vm_regex_cache *c, pb_str text_of_pattern, pb_str text, uint64_t *work,
+                             char message[200]) {
     regex_result r = REGEX_NO_MEMORY;
     *work = 0;
     message[0] = 0;

@@ -7,8 +7,8 @@
  *            branch 1  ...
  *
  * A frame has registers of its own: arguments are copied in, the result is copied out, so that a call can be made again
- * (retry) from what is still in the caller's registers. Frames are used again after their call has ended; everything else a
- * run makes stays in the arena until the run is thrown away.
+ * (retry) from what is still in the caller's registers. Frames are used again after their call has ended; everything
+ * else a run makes stays in the arena until the run is thrown away.
  */
 #ifndef PB_RUN_H
 #define PB_RUN_H
@@ -16,12 +16,12 @@
 #include "vm/env.h"
 
 enum {
-    RETRY_FIRST_MS = 500,        /* doubled each time */
+    RETRY_FIRST_MS = 500, /* doubled each time */
     RETRY_MAX_MS = 30000,
-    VERIFY_FIRST_MS = 250,       /* how long VERIFY waits at first; doubled each time */
-    VERIFY_MAX_MS = 4000,        /* AWS's own waiters poll every 5 to 15 seconds; most changes show within one */
-    VERIFY_FUEL = 1000,          /* instructions a wait counts as, so that even a hostile program stops polling */
-    FRAME_STEP = 16,             /* frames have room for a multiple of this many registers */
+    VERIFY_FIRST_MS = 250, /* how long VERIFY waits at first; doubled each time */
+    VERIFY_MAX_MS = 4000,  /* AWS's own waiters poll every 5 to 15 seconds; most changes show within one */
+    VERIFY_FUEL = 1000,    /* instructions a wait counts as, so that even a hostile program stops polling */
+    FRAME_STEP = 16,       /* frames have room for a multiple of this many registers */
     FRAME_SIZES = 256 / FRAME_STEP
 };
 
@@ -37,15 +37,18 @@ typedef struct fiber fiber;
 struct frame {
     frame *up; /* the caller's; NULL in a fiber's first */
     const vm_function *fn;
-    uint32_t pc;           /* of the next instruction */
+    uint32_t pc; /* of the next instruction */
     pb_value *regs;
-    growth *growths;       /* a register; NULL until the first APPEND */
-    vm_step *step;         /* the innermost step that this frame runs in; NULL: none */
-    bool own_step;         /* ... is this frame's: it was entered by INVOKE */
-    uint8_t size;          /* index into run->spare */
+    growth *growths; /* a register; NULL until the first APPEND */
+    vm_step *step;   /* the innermost step that this frame runs in; NULL: none */
+    bool own_step;   /* ... is this frame's: it was entered by INVOKE */
+    uint8_t size;    /* index into run->spare */
     uint8_t ntries;
-    struct { uint32_t pc; uint8_t reg; } tries[IMAGE_MAX_TRY];
-    fiber *branches;       /* forked from here and not joined yet, in order of their number */
+    struct {
+        uint32_t pc;
+        uint8_t reg;
+    } tries[IMAGE_MAX_TRY];
+    fiber *branches; /* forked from here and not joined yet, in order of their number */
 };
 
 typedef enum fiber_state {
@@ -64,17 +67,17 @@ typedef enum fiber_end { END_OK, END_ERROR, END_STOP, END_SKIP } fiber_end;
 
 struct fiber {
     vm_run *run;
-    fiber *next;          /* in run->fibers */
+    fiber *next;             /* in run->fibers */
     fiber *parent, *sibling; /* sibling: the next branch of the group */
     frame *top;
     fiber_state state;
-    bool in_doubt;        /* the last condition was unknown: a SKIP that follows lets pass */
+    bool in_doubt; /* the last condition was unknown: a SKIP that follows lets pass */
     /* A call under way, or the one to be made again: its step. */
     vm_call *call;
     vm_step *retry;
-    bool ok;              /* the answer: */
-    pb_value value;       /* result, or what ENDFORK hands back starts in regs */
-    vm_error error;       /* of the answer, of the end */
+    bool ok;        /* the answer: */
+    pb_value value; /* result, or what ENDFORK hands back starts in regs */
+    vm_error error; /* of the answer, of the end */
     fiber_end end;
     uint32_t place;       /* of the end */
     uint8_t first, count; /* registers handed back by ENDFORK */
@@ -94,17 +97,17 @@ struct vm_run {
     vm_outcome outcome;
     pb_str reason, error_code;
     uint32_t place;
-    const char *caught;     /* text of the error that was caught last, and where it came from */
+    const char *caught; /* text of the error that was caught last, and where it came from */
     uint32_t caught_place;
-    bool going;             /* inside vm_run_go */
-    bool planned;           /* dry run: a call was held back */
+    bool going;   /* inside vm_run_go */
+    bool planned; /* dry run: a call was held back */
 };
 
 /* ---- frames and fibers (fiber.c) ---- */
 frame *frame_new(vm_run *r, const vm_function *fn); /* NULL: error set */
 void frame_release(vm_run *r, frame *f);
 fiber *fiber_new(vm_run *r);
-void fiber_release(vm_run *r, fiber *f);            /* takes it out of the run's list */
+void fiber_release(vm_run *r, fiber *f); /* takes it out of the run's list */
 
 /* What an instruction leaves behind. */
 typedef enum outcome {
@@ -128,9 +131,9 @@ uint32_t frame_place(const frame *f);
 
 /* ---- steps (step.c) ---- */
 outcome step_invoke(fiber *f, uint32_t reg, uint32_t site);
-outcome step_answered(fiber *f);                    /* the host has answered f->call */
-outcome step_again(fiber *f);                       /* the time before a retry has passed */
-outcome step_return(fiber *f, pb_value result);     /* of the top frame, which INVOKE or CALL entered */
+outcome step_answered(fiber *f);                /* the host has answered f->call */
+outcome step_again(fiber *f);                   /* the time before a retry has passed */
+outcome step_return(fiber *f, pb_value result); /* of the top frame, which INVOKE or CALL entered */
 /* The step, called from f's top frame, ends with run->env.error. True: it will be tried again (never when `final`). */
 bool step_failed(fiber *f, vm_step *s, bool final);
 outcome step_verify(fiber *f, uint32_t reg, int32_t offset);

@@ -4,9 +4,9 @@
  * Every INVOKE opens a step; the steps are a tree, and it is what the evidence shows. A host's step ends when its
  * answer comes, an action's when its frame returns or an error leaves it.
  *
- * `timeout` limits a step with all of its tries; the deadline of a step is the nearest of its own and of the steps around
- * it. The host keeps to it by itself (the gate cancels); here it is looked at before each call, when VERIFY or a retry
- * wants to wait, and when an error passes.
+ * `timeout` limits a step with all of its tries; the deadline of a step is the nearest of its own and of the steps
+ * around it. The host keeps to it by itself (the gate cancels); here it is looked at before each call, when VERIFY or a
+ * retry wants to wait, and when an error passes.
  *
  * In a dry run a host's step with an unknown in its arguments is not sent: it is planned, and its result is unknown.
  */
@@ -76,13 +76,20 @@ static vm_step *step_open(fiber *f, uint32_t site) {
     if (!s) return NULL;
     uint32_t timeout = site_field(r, site, SITES_timeout);
     int64_t own = timeout ? later(mono(r), timeout) : 0, above = parent ? parent->deadline_ms : 0;
-    *s = (vm_step){.parent = parent, .number = ++r->nsteps, .site = site, .attempts = 1, .status = STEP_RUNNING, .started_ms = wall(r),
+    *s = (vm_step){.parent = parent,
+                   .number = ++r->nsteps,
+                   .site = site,
+                   .attempts = 1,
+                   .status = STEP_RUNNING,
+                   .started_ms = wall(r),
                    .effect = (pb_effect)site_field(r, site, SITES_effect),
                    .is_do = (site_field(r, site, SITES_flags) & SITE_IS_DO) != 0,
                    .deadline_ms = own && (!above || own < above) ? own : above};
     vm_step **first = parent ? &parent->children : &r->steps, **last = parent ? &parent->last_child : &r->last_step;
-    if (*last) (*last)->next = s;
-    else *first = s;
+    if (*last)
+        (*last)->next = s;
+    else
+        *first = s;
     *last = s;
     return s;
 }
@@ -125,13 +132,16 @@ static outcome call_host(fiber *f, vm_step *s, uint32_t reg) {
         return step_failed(f, s, true) ? BLOCKED : RAISE;
     }
     if (r->hooks->dry && pb_has_unknown(args)) {
-        f->top->regs[reg] = s->result = (pb_value){.kind = PB_UNKNOWN};
+        f->top->regs[reg] = s->result = pb_unknown();
         step_close(r, s, STEP_PLANNED);
         return GO;
     }
     vm_call *c = env_alloc(&r->env, sizeof *c);
     if (!c) return RAISE;
-    *c = (vm_call){.run = r, .step = s, .args = args, .fiber = f,
+    *c = (vm_call){.run = r,
+                   .step = s,
+                   .args = args,
+                   .fiber = f,
                    .host = vm_string(r->env.program, site_field(r, s->site, SITES_target))};
     f->call = c;
     f->state = FIBER_CALLING;
@@ -258,7 +268,8 @@ static int64_t poll_time(int64_t gone, int64_t limit) {
 
 static outcome verify_fails(fiber *f, pb_value *at, int64_t limit) {
     vm_run *r = f->run;
-    pb_str why = at[3].kind == PB_NONE ? PB_STR("what was done did not show when it was read back") : pb_display(r->env.arena, at[3]);
+    pb_str why = at[3].kind == PB_NONE ? PB_STR("what was done did not show when it was read back")
+                                       : pb_display(r->env.arena, at[3]);
     pb_str within = pb_display(r->env.arena, pb_duration(limit));
     at[2] = PB_NONE_VALUE;
     env_fail(&r->env, "verify_failed", "%.*s (not within %.*s)", PB_ARG(why), PB_ARG(within));

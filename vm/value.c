@@ -2,9 +2,9 @@
  * value.c - what can be done with values wherever they come from: looking things up, building lists and maps,
  * comparing, writing them for people, base64.
  *
- * Values are trees in nearly every case, but nothing keeps a program from building a list that holds one list twice, and
- * that one another twice, and so on: sixty instructions then make a value whose walk would outlast the sun. So every
- * walk in here counts what it looks at and how deep it is, and says so instead of going on (PB_COSTLY).
+ * Values are trees in nearly every case, but nothing keeps a program from building a list that holds one list twice,
+ * and that one another twice, and so on: sixty instructions then make a value whose walk would outlast the sun. So
+ * every walk in here counts what it looks at and how deep it is, and says so instead of going on (PB_COSTLY).
  *
  * Maps keep their order. Up to SMALL_MAP entries a builder searches from the front, beyond that it keeps a hash index,
  * started from the builder's own address so that nobody can prepare keys that all collide.
@@ -17,8 +17,8 @@
 
 enum {
     SMALL_MAP = 16,
-    EQUAL_WORK = 1 << 22,  /* values one comparison outside a program may look at: more than 4 MB of JSON can hold */
-    SEARCH_WORK = 1 << 20  /* the same for the search for an unknown or a secret */
+    EQUAL_WORK = 1 << 22, /* values one comparison outside a program may look at: more than 4 MB of JSON can hold */
+    SEARCH_WORK = 1 << 20 /* the same for the search for an unknown or a secret */
 };
 
 const char *pb_kind_name(pb_kind k) {
@@ -53,8 +53,10 @@ pb_value pb_path(pb_value v, const char *dotted) {
         const char *dot = strchrnul(dotted, '.');
         pb_str part = {dotted, (uint32_t)(dot - dotted)};
         uint32_t i;
-        if (v.kind == PB_LIST) v = index_of(part, &i) && i < v.n ? v.u.items[i] : PB_NONE_VALUE;
-        else v = pb_get(v, part);
+        if (v.kind == PB_LIST)
+            v = index_of(part, &i) && i < v.n ? v.u.items[i] : PB_NONE_VALUE;
+        else
+            v = pb_get(v, part);
         dotted = *dot ? dot + 1 : dot;
     }
     return v;
@@ -188,15 +190,15 @@ static pb_truth equal(pb_value a, pb_value b, int64_t *work, int depth) {
     if (is_number(a) && is_number(b)) return pb_number_cmp(a, b) == 0 ? PB_YES : PB_NO;
     if (a.kind != b.kind) return PB_NO;
     switch ((pb_kind)a.kind) {
-        case PB_BOOL: return a.u.b == b.u.b ? PB_YES : PB_NO;
-        case PB_DURATION:
-        case PB_TIME: return a.u.i == b.u.i ? PB_YES : PB_NO;
-        case PB_STRING:
-        case PB_BYTES:
-        case PB_SECRET: return pb_str_eq(pb_text(a), pb_text(b)) ? PB_YES : PB_NO;
-        case PB_LIST: return lists_equal(a, b, work, depth);
-        case PB_MAP: return maps_equal(a, b, work, depth);
-        default: return PB_NO; /* none */
+    case PB_BOOL: return a.u.b == b.u.b ? PB_YES : PB_NO;
+    case PB_DURATION:
+    case PB_TIME: return a.u.i == b.u.i ? PB_YES : PB_NO;
+    case PB_STRING:
+    case PB_BYTES:
+    case PB_SECRET: return pb_str_eq(pb_text(a), pb_text(b)) ? PB_YES : PB_NO;
+    case PB_LIST: return lists_equal(a, b, work, depth);
+    case PB_MAP: return maps_equal(a, b, work, depth);
+    default: return PB_NO; /* none */
     }
 }
 
@@ -238,10 +240,10 @@ static size_t utf8_step(const uint8_t *p, size_t left) {
     if (!n || left < n) return 0;
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80) return 0;
-    if (p[0] == 0xe0 && p[1] < 0xa0) return 0;                 /* overlong */
-    if (p[0] == 0xed && p[1] > 0x9f) return 0;                 /* surrogate */
-    if (p[0] == 0xf0 && p[1] < 0x90) return 0;                 /* overlong */
-    if (p[0] == 0xf4 && p[1] > 0x8f) return 0;                 /* above U+10FFFF */
+    if (p[0] == 0xe0 && p[1] < 0xa0) return 0; /* overlong */
+    if (p[0] == 0xed && p[1] > 0x9f) return 0; /* surrogate */
+    if (p[0] == 0xf0 && p[1] < 0x90) return 0; /* overlong */
+    if (p[0] == 0xf4 && p[1] > 0x8f) return 0; /* above U+10FFFF */
     return n;
 }
 
@@ -258,8 +260,10 @@ bool pb_utf8_valid(const char *s, size_t n) {
 /* ---- for people ---- */
 
 static pb_str duration_text(pb_arena *a, int64_t ms) {
-    static const struct { int64_t ms; const char *unit; } units[] = {
-        {86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
+    static const struct {
+        int64_t ms;
+        const char *unit;
+    } units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
     char text[96];
     size_t n = 0;
     uint64_t left = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
@@ -286,18 +290,18 @@ static pb_str float_text(pb_arena *a, double d) {
 
 pb_str pb_display(pb_arena *a, pb_value v) {
     switch ((pb_kind)v.kind) {
-        case PB_NONE: return pb_strdup(a, "", 0);
-        case PB_BOOL: return v.u.b ? PB_STR("true") : PB_STR("false");
-        case PB_INT: return pb_printf(a, "%lld", (long long)v.u.i);
-        case PB_FLOAT: return float_text(a, v.u.d);
-        case PB_STRING: return pb_text(v).s ? pb_text(v) : PB_STR("");
-        case PB_BYTES: return pb_base64(a, v.u.s, v.n);
-        case PB_DURATION: return duration_text(a, v.u.i);
-        case PB_TIME: return pb_time_text(a, v.u.i);
-        case PB_LIST:
-        case PB_MAP: return pb_json_text(a, v);
-        case PB_SECRET: return PB_STR("***");
-        case PB_UNKNOWN: return PB_STR("(unknown)");
+    case PB_NONE: return pb_strdup(a, "", 0);
+    case PB_BOOL: return v.u.b ? PB_STR("true") : PB_STR("false");
+    case PB_INT: return pb_printf(a, "%lld", (long long)v.u.i);
+    case PB_FLOAT: return float_text(a, v.u.d);
+    case PB_STRING: return pb_text(v).s ? pb_text(v) : PB_STR("");
+    case PB_BYTES: return pb_base64(a, v.u.s, v.n);
+    case PB_DURATION: return duration_text(a, v.u.i);
+    case PB_TIME: return pb_time_text(a, v.u.i);
+    case PB_LIST:
+    case PB_MAP: return pb_json_text(a, v);
+    case PB_SECRET: return PB_STR("***");
+    case PB_UNKNOWN: return PB_STR("(unknown)");
     }
     return PB_STR("");
 }
@@ -346,7 +350,8 @@ bool pb_base64_decode(pb_arena *a, pb_str text, pb_str *out) {
         to[n++] = (char)(bits >> 8 & 0xff);
         to[n++] = (char)(bits & 0xff);
     }
-    if (pad && (pad == 1 ? bits & 0xff : bits & 0xffff)) return false; /* bits that would be lost: two texts for one value */
+    if (pad && (pad == 1 ? bits & 0xff : bits & 0xffff))
+        return false; /* bits that would be lost: two texts for one value */
     *out = (pb_str){to, n - pad};
     to[n - pad] = 0;
     return true;

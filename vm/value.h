@@ -39,6 +39,7 @@ static inline pb_value pb_int(int64_t i) { return (pb_value){PB_INT, 0, {.i = i}
 static inline pb_value pb_float(double d) { return (pb_value){PB_FLOAT, 0, {.d = d}}; }
 static inline pb_value pb_duration(int64_t ms) { return (pb_value){PB_DURATION, 0, {.i = ms}}; }
 static inline pb_value pb_time(int64_t ms) { return (pb_value){PB_TIME, 0, {.i = ms}}; }
+static inline pb_value pb_unknown(void) { return (pb_value){PB_UNKNOWN, 0, {0}}; }
 static inline pb_value pb_string(pb_str s) { return (pb_value){PB_STRING, s.n, {.s = s.s}}; }
 static inline pb_value pb_string_c(const char *z) { return pb_string(pb_str_c(z)); }
 static inline pb_str pb_text(pb_value v) { return (pb_str){v.u.s, v.n}; } /* STRING, BYTES, SECRET */

@@ -31,8 +31,8 @@ typedef struct verifier {
     const vm_function *f;
     uint32_t index;
     verify_fault *fault;
-    flow *flow;      /* by pc */
-    uint32_t *work;  /* pcs to go on from */
+    flow *flow;     /* by pc */
+    uint32_t *work; /* pcs to go on from */
     uint32_t nwork;
 } verifier;
 
@@ -63,7 +63,8 @@ static bool call_target(verifier *v, uint32_t pc, uint32_t first, uint32_t targe
     if (!in_section(v, pc, target, SECTION_FUNCTIONS, "function")) return false;
     const vm_function *to = &v->p->functions[target];
     if (to->kind != FUNCTION_PURE && to->kind != FUNCTION_ACTION)
-        return complain(v, pc, "calls %.*s, which is not a function to be called", to->name.n < 60 ? (int)to->name.n : 60, to->name.s);
+        return complain(v, pc, "calls %.*s, which is not a function to be called",
+                        to->name.n < 60 ? (int)to->name.n : 60, to->name.s);
     if (to->kind == FUNCTION_ACTION && v->f->kind != FUNCTION_ACTION && v->f->kind != FUNCTION_BODY)
         return complain(v, pc, "a pure function calls an action");
     return registers(v, pc, first, to->nparams ? to->nparams : 1);
@@ -71,7 +72,8 @@ static bool call_target(verifier *v, uint32_t pc, uint32_t first, uint32_t targe
 
 static bool builtin_call(verifier *v, uint32_t pc, uint32_t first, uint32_t builtin, uint32_t n) {
     uint32_t least, most;
-    if (builtin >= BUILTIN_COUNT) return complain(v, pc, "names built-in %u, there are %u", builtin, (unsigned)BUILTIN_COUNT);
+    if (builtin >= BUILTIN_COUNT)
+        return complain(v, pc, "names built-in %u, there are %u", builtin, (unsigned)BUILTIN_COUNT);
     vm_builtin_arity(builtin, &least, &most);
     if (n < least || n > most)
         return complain(v, pc, "gives a built-in function %u arguments, it takes %u to %u", n, least, most);
@@ -82,61 +84,65 @@ static bool builtin_call(verifier *v, uint32_t pc, uint32_t first, uint32_t buil
 static bool counted(verifier *v, uint32_t pc, uint32_t i) {
     uint32_t n = op_c(i), first = op_b(i);
     switch (op_code(i)) {
-        case OPCODE_MAP: return registers(v, pc, first, 2 * n);
-        case OPCODE_LIST:
-        case OPCODE_CONCAT: return registers(v, pc, first, n);
-        case OPCODE_BUILTIN: return builtin_call(v, pc, op_a(i), op_b(i), n);
-        case OPCODE_ENDFORK: return registers(v, pc, op_a(i), op_b(i));
-        default: return complain(v, pc, "has a count that means nothing");
+    case OPCODE_MAP: return registers(v, pc, first, 2 * n);
+    case OPCODE_LIST:
+    case OPCODE_CONCAT: return registers(v, pc, first, n);
+    case OPCODE_BUILTIN: return builtin_call(v, pc, op_a(i), op_b(i), n);
+    case OPCODE_ENDFORK: return registers(v, pc, op_a(i), op_b(i));
+    default: return complain(v, pc, "has a count that means nothing");
     }
 }
 
 static bool small_number(verifier *v, uint32_t pc, uint32_t i) {
     if (op_code(i) == OPCODE_LOADBOOL && op_b(i) > 1) return complain(v, pc, "loads a bool that is neither 0 nor 1");
-    if (op_code(i) == OPCODE_FORK && op_a(i) >= IMAGE_MAX_FORKS) return complain(v, pc, "more than %d branches", IMAGE_MAX_FORKS);
+    if (op_code(i) == OPCODE_FORK && op_a(i) >= IMAGE_MAX_FORKS)
+        return complain(v, pc, "more than %d branches", IMAGE_MAX_FORKS);
     return true;
 }
 
 static bool operand(verifier *v, uint32_t pc, uint32_t i, op_kind kind, uint32_t value) {
     switch (kind) {
-        case OPERAND__: return value == 0 || complain(v, pc, "an unused operand is not 0");
-        case OPERAND_W:
-        case OPERAND_RW:
-        case OPERAND_R: {
-            /* An empty list names no register; an empty hand-over and a built-in's window are checked with their count. */
-            opcode o = op_code(i);
-            if ((o == OPCODE_LIST || o == OPCODE_MAP || o == OPCODE_CONCAT) && kind == OPERAND_R) return true;
-            if (o == OPCODE_ENDFORK) return true;
-            return registers(v, pc, value, o == OPCODE_FORNEXT ? 3 : o == OPCODE_VERIFY ? 4 : 1);
-        }
-        case OPERAND_K:
-            return value < v->f->nconsts || complain(v, pc, "names constant %u, the function has %u", value, v->f->nconsts);
-        case OPERAND_F: return call_target(v, pc, op_a(i), value);
-        case OPERAND_S:
-            return in_section(v, pc, value, SECTION_SITES, "site") &&
-                   registers(v, pc, op_a(i), vm_field(v->p, SECTION_SITES, value, SITES_nargs) ? vm_field(v->p, SECTION_SITES, value, SITES_nargs) : 1);
-        case OPERAND_P: return in_section(v, pc, value, SECTION_PARAMS, "parameter");
-        case OPERAND_T: return in_section(v, pc, value, SECTION_TYPES, "type");
-        case OPERAND_U: return true; /* with its count */
-        case OPERAND_I: return small_number(v, pc, i);
-        case OPERAND_N: return counted(v, pc, i);
-        case OPERAND_J: return true; /* by the flow */
+    case OPERAND__: return value == 0 || complain(v, pc, "an unused operand is not 0");
+    case OPERAND_W:
+    case OPERAND_RW:
+    case OPERAND_R: {
+        /* An empty list names no register; an empty hand-over and a built-in's window are checked with their count. */
+        opcode o = op_code(i);
+        if ((o == OPCODE_LIST || o == OPCODE_MAP || o == OPCODE_CONCAT) && kind == OPERAND_R) return true;
+        if (o == OPCODE_ENDFORK) return true;
+        return registers(v, pc, value, o == OPCODE_FORNEXT ? 3 : o == OPCODE_VERIFY ? 4 : 1);
+    }
+    case OPERAND_K:
+        return value < v->f->nconsts || complain(v, pc, "names constant %u, the function has %u", value, v->f->nconsts);
+    case OPERAND_F: return call_target(v, pc, op_a(i), value);
+    case OPERAND_S:
+        return in_section(v, pc, value, SECTION_SITES, "site") &&
+               registers(v, pc, op_a(i),
+                         vm_field(v->p, SECTION_SITES, value, SITES_nargs)
+                             ? vm_field(v->p, SECTION_SITES, value, SITES_nargs)
+                             : 1);
+    case OPERAND_P: return in_section(v, pc, value, SECTION_PARAMS, "parameter");
+    case OPERAND_T: return in_section(v, pc, value, SECTION_TYPES, "type");
+    case OPERAND_U: return true; /* with its count */
+    case OPERAND_I: return small_number(v, pc, i);
+    case OPERAND_N: return counted(v, pc, i);
+    case OPERAND_J: return true; /* by the flow */
     }
     return complain(v, pc, "an operand of no known kind");
 }
 
 static bool allowed(const vm_function *f, opcode o) {
     switch (o) {
-        case OPCODE_SKIP: return f->kind != FUNCTION_PURE;
-        case OPCODE_INVOKE:
-        case OPCODE_FORK:
-        case OPCODE_ENDFORK:
-        case OPCODE_JOIN:
-        case OPCODE_VERIFY:
-        case OPCODE_DRY:
-        case OPCODE_STOP:
-        case OPCODE_RECORD: return f->kind == FUNCTION_ACTION || f->kind == FUNCTION_BODY;
-        default: return true;
+    case OPCODE_SKIP: return f->kind != FUNCTION_PURE;
+    case OPCODE_INVOKE:
+    case OPCODE_FORK:
+    case OPCODE_ENDFORK:
+    case OPCODE_JOIN:
+    case OPCODE_VERIFY:
+    case OPCODE_DRY:
+    case OPCODE_STOP:
+    case OPCODE_RECORD: return f->kind == FUNCTION_ACTION || f->kind == FUNCTION_BODY;
+    default: return true;
     }
 }
 
@@ -161,7 +167,8 @@ static bool check_operands(verifier *v) {
 /* Goes on at `to` with this state later, or checks that it agrees with what came there before. */
 static bool flow_to(verifier *v, uint32_t from, int64_t to, flow state) {
     if (to < 0 || to >= v->f->ncode)
-        return complain(v, from, to == (int64_t)from + 1 ? "the code ends without RETURN" : "jumps outside the function");
+        return complain(v, from,
+                        to == (int64_t)from + 1 ? "the code ends without RETURN" : "jumps outside the function");
     flow *at = &v->flow[to];
     state.seen = 1;
     if (!at->seen) {
@@ -169,8 +176,10 @@ static bool flow_to(verifier *v, uint32_t from, int64_t to, flow state) {
         v->work[v->nwork++] = (uint32_t)to;
         return true;
     }
-    if (at->tries != state.tries) return complain(v, (uint32_t)to, "is reached with %u and with %u TRYs open", at->tries, state.tries);
-    if (at->open != state.open) return complain(v, (uint32_t)to, "is reached with %u and with %u branches under way", at->open, state.open);
+    if (at->tries != state.tries)
+        return complain(v, (uint32_t)to, "is reached with %u and with %u TRYs open", at->tries, state.tries);
+    if (at->open != state.open)
+        return complain(v, (uint32_t)to, "is reached with %u and with %u branches under way", at->open, state.open);
     if (at->depth != state.depth) return complain(v, (uint32_t)to, "is reached from inside and from outside a branch");
     return true;
 }
@@ -184,7 +193,8 @@ static bool flow_try(verifier *v, uint32_t pc, int64_t target, flow s) {
 
 static bool flow_fork(verifier *v, uint32_t pc, uint32_t i, int64_t target, flow s) {
     if (op_a(i) != s.open) return complain(v, pc, "branch %u where branch %u is next", op_a(i), s.open);
-    if (s.depth >= VERIFY_MAX_FORK_DEPTH) return complain(v, pc, "more than %d parallels inside one another", VERIFY_MAX_FORK_DEPTH);
+    if (s.depth >= VERIFY_MAX_FORK_DEPTH)
+        return complain(v, pc, "more than %d parallels inside one another", VERIFY_MAX_FORK_DEPTH);
     flow branch = {.depth = (uint8_t)(s.depth + 1)};
     if (!flow_to(v, pc, (int64_t)pc + 1, branch)) return false;
     s.open++;
@@ -192,7 +202,9 @@ static bool flow_fork(verifier *v, uint32_t pc, uint32_t i, int64_t target, flow
 }
 
 static bool flow_end(verifier *v, uint32_t pc, opcode o, flow s) {
-    if (o == OPCODE_ENDFORK) return s.depth ? s.tries == 0 || complain(v, pc, "a branch ends with a TRY open") : complain(v, pc, "ENDFORK outside a branch");
+    if (o == OPCODE_ENDFORK)
+        return s.depth ? s.tries == 0 || complain(v, pc, "a branch ends with a TRY open")
+                       : complain(v, pc, "ENDFORK outside a branch");
     if (s.depth) return complain(v, pc, "RETURN inside a branch");
     return s.tries == 0 || complain(v, pc, "RETURN with a TRY open");
 }
@@ -217,16 +229,16 @@ static bool flow_step(verifier *v, uint32_t pc) {
         return complain(v, pc, "%s while branches are under way", op_table[o].name);
     if (op_table[o].b == OPERAND_J) return flow_jump(v, pc, i, s);
     switch (o) {
-        case OPCODE_RETURN:
-        case OPCODE_ENDFORK: return flow_end(v, pc, o, s);
-        case OPCODE_STOP:
-        case OPCODE_FAIL: return true;
-        case OPCODE_ENDTRY:
-            if (!s.tries) return complain(v, pc, "ENDTRY without a TRY");
-            s.tries--;
-            break;
-        case OPCODE_JOIN: s.open = 0; break;
-        default: break;
+    case OPCODE_RETURN:
+    case OPCODE_ENDFORK: return flow_end(v, pc, o, s);
+    case OPCODE_STOP:
+    case OPCODE_FAIL: return true;
+    case OPCODE_ENDTRY:
+        if (!s.tries) return complain(v, pc, "ENDTRY without a TRY");
+        s.tries--;
+        break;
+    case OPCODE_JOIN: s.open = 0; break;
+    default: break;
     }
     return flow_to(v, pc, (int64_t)pc + 1, s);
 }

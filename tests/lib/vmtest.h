@@ -1,6 +1,6 @@
 /*
- * vmtest.h - programs built by hand, and a world to run them in: a clock that moves only when everybody waits, and hosts
- * that answer by their names. For the C tests of the VM; each has its own static copy.
+ * vmtest.h - programs built by hand, and a world to run them in: a clock that moves only when everybody waits, and
+ * hosts that answer by their names. For the C tests of the VM; each has its own static copy.
  */
 #ifndef PB_VMTEST_H
 #define PB_VMTEST_H
@@ -40,17 +40,24 @@ static inline bool host_is(const vm_call *c, const char *name) { return pb_str_i
 
 static inline void answer(universe *w, vm_call *c) {
     pb_value n = pb_get_c(c->args, "n");
-    if (host_is(c, "echo") || host_is(c, "slow")) vm_return(c, pb_get_c(c->args, "v"));
-    else if (host_is(c, "fail")) vm_raise(c, PB_STR("boom"), PB_STR("it broke"));
+    if (host_is(c, "echo") || host_is(c, "slow"))
+        vm_return(c, pb_get_c(c->args, "v"));
+    else if (host_is(c, "fail"))
+        vm_raise(c, PB_STR("boom"), PB_STR("it broke"));
     else if (host_is(c, "fail2")) {
-        if (c->step->attempts <= 2) vm_raise(c, PB_STR("boom"), PB_STR("not yet"));
-        else vm_return(c, pb_int(c->step->attempts));
-    } else if (host_is(c, "later")) vm_return(c, pb_bool(w->now >= n.u.i));
-    else if (host_is(c, "hang")) vm_raise(c, PB_STR("timeout"), PB_STR("no answer"));
+        if (c->step->attempts <= 2)
+            vm_raise(c, PB_STR("boom"), PB_STR("not yet"));
+        else
+            vm_return(c, pb_int(c->step->attempts));
+    } else if (host_is(c, "later"))
+        vm_return(c, pb_bool(w->now >= n.u.i));
+    else if (host_is(c, "hang"))
+        vm_raise(c, PB_STR("timeout"), PB_STR("no answer"));
     else if (host_is(c, "unsent")) {
         c->step->status = STEP_PLANNED;
         vm_return(c, (pb_value){.kind = PB_UNKNOWN});
-    } else vm_raise(c, PB_STR("no_such_host"), c->host);
+    } else
+        vm_raise(c, PB_STR("no_such_host"), c->host);
     vm_return(c, pb_string_c("a second answer, which nobody may hear"));
 }
 
@@ -63,10 +70,13 @@ static inline void hook_invoke(void *ctx, vm_call *c) {
     w->calls++;
     pb_buf_printf(&w->trace, "%lld:%.*s ", (long long)w->now, PB_ARG(c->host));
     int64_t delay = host_is(c, "slow") ? 1000 : 0;
-    if (host_is(c, "hang")) delay = c->step->deadline_ms ? c->step->deadline_ms - w->now : 3600000; /* as the gate does */
+    if (host_is(c, "hang"))
+        delay = c->step->deadline_ms ? c->step->deadline_ms - w->now : 3600000; /* as the gate does */
     if (pb_is(pb_get_c(c->args, "ms"), PB_INT)) delay = pb_get_c(c->args, "ms").u.i;
-    if (delay) at(w, (due){.at = w->now + delay, .call = c});
-    else answer(w, c);
+    if (delay)
+        at(w, (due){.at = w->now + delay, .call = c});
+    else
+        answer(w, c);
 }
 
 static inline void hook_begin(void *ctx, vm_run *r, vm_step *s) {
@@ -98,8 +108,10 @@ static inline bool world_turn(universe *w) {
     due e = w->events[first];
     memmove(&w->events[first], &w->events[first + 1], (size_t)(--w->nevents - first) * sizeof e);
     if (e.at > w->now) w->now = e.at;
-    if (e.call) answer(w, e.call);
-    else vm_wake(e.run, e.token);
+    if (e.call)
+        answer(w, e.call);
+    else
+        vm_wake(e.run, e.token);
     return true;
 }
 
@@ -125,14 +137,30 @@ static inline void body(iw *w) {
 
 static inline uint32_t host_site(iw *w, const char *host, uint32_t timeout, uint32_t retry) {
     pb_str name = pb_str_c(host);
-    iw_site_info s = {.kind = SITE_HOST, .host = name, .name = name, .effect = PB_READ, .timeout_ms = timeout, .retry = retry,
-                      .nargs = 1, .is_do = true, .line = 1, .title = name};
+    iw_site_info s = {.kind = SITE_HOST,
+                      .host = name,
+                      .name = name,
+                      .effect = PB_READ,
+                      .timeout_ms = timeout,
+                      .retry = retry,
+                      .nargs = 1,
+                      .is_do = true,
+                      .line = 1,
+                      .title = name};
     return iw_site(w, &s);
 }
 
 static inline uint32_t action_site(iw *w, uint32_t function, uint32_t nargs, uint32_t timeout, uint32_t retry) {
-    iw_site_info s = {.kind = SITE_ACTION, .function = function, .name = PB_STR("act"), .effect = PB_CONTAIN, .timeout_ms = timeout,
-                      .retry = retry, .nargs = nargs, .is_do = true, .line = 1, .title = PB_STR("act()")};
+    iw_site_info s = {.kind = SITE_ACTION,
+                      .function = function,
+                      .name = PB_STR("act"),
+                      .effect = PB_CONTAIN,
+                      .timeout_ms = timeout,
+                      .retry = retry,
+                      .nargs = nargs,
+                      .is_do = true,
+                      .line = 1,
+                      .title = PB_STR("act()")};
     return iw_site(w, &s);
 }
 
@@ -160,7 +188,8 @@ typedef struct result {
     uint64_t instructions;
 } result;
 
-static inline result run_image(universe *wd, const pb_buf *image, pb_value event, const vm_limits *limits, pb_arena *a) {
+static inline result run_image(universe *wd, const pb_buf *image, pb_value event, const vm_limits *limits,
+                               pb_arena *a) {
     pb_str err = {NULL, 0};
     result out = {.outcome = VM_FAILED};
     vm_program *p = vm_program_load(image->data, image->len, a, &err);
@@ -176,8 +205,8 @@ static inline result run_image(universe *wd, const pb_buf *image, pb_value event
     if (r) {
         while (vm_run_go(r) == VM_RUNNING && world_turn(wd)) {
         }
-        out = (result){vm_run_outcome(r), vm_run_record(r), vm_run_reason(r), vm_run_error_code(r), vm_run_place(r) & 0xfffff,
-                       vm_run_steps(r), vm_run_instructions(r)};
+        out = (result){vm_run_outcome(r),         vm_run_record(r), vm_run_reason(r),      vm_run_error_code(r),
+                       vm_run_place(r) & 0xfffff, vm_run_steps(r),  vm_run_instructions(r)};
         vm_run_end(r);
     } else {
         out.code = PB_STR("no_run");
@@ -208,13 +237,13 @@ static inline const char *text_of(pb_value v) {
 /* The record as JSON, or "!code" of the failure, "stop:..." and so on. */
 static inline const char *told(result r) {
     switch (r.outcome) {
-        case VM_DONE: return text_of(r.record);
-        case VM_FAILED:
-            if (pb_str_is(r.code, "load")) return r.reason.s;
-            return pb_printf(arena, "!%.*s", PB_ARG(r.code)).s;
-        case VM_STOPPED: return pb_printf(arena, "stop:%.*s", PB_ARG(r.reason)).s;
-        case VM_SKIPPED: return pb_printf(arena, "skip:%.*s", PB_ARG(r.reason)).s;
-        case VM_RUNNING: return "still running";
+    case VM_DONE: return text_of(r.record);
+    case VM_FAILED:
+        if (pb_str_is(r.code, "load")) return r.reason.s;
+        return pb_printf(arena, "!%.*s", PB_ARG(r.code)).s;
+    case VM_STOPPED: return pb_printf(arena, "stop:%.*s", PB_ARG(r.reason)).s;
+    case VM_SKIPPED: return pb_printf(arena, "skip:%.*s", PB_ARG(r.reason)).s;
+    case VM_RUNNING: return "still running";
     }
     return "?";
 }

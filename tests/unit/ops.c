@@ -1,6 +1,6 @@
 /*
- * ops.c - operators, built-in functions, casts and parameters: each with good and bad values, through a program of a few
- * instructions.
+ * ops.c - operators, built-in functions, casts and parameters: each with good and bad values, through a program of a
+ * few instructions.
  */
 #include "tests/lib/vmtest.h"
 
@@ -123,7 +123,10 @@ static void test_searching(void) {
     OPS(IN, I(1), unknown(), "unknown");
     OPS(LIKE, S("Trojan:EC2/DNS"), S("Trojan:EC2/*"), "true");
     OPS(LIKE, S("abc"), S("a?c"), "true");
-    OPS(LIKE, S("a\xc3\xa4" "c"), S("a?c"), "true");
+    OPS(LIKE,
+        S("a\xc3\xa4"
+          "c"),
+        S("a?c"), "true");
     OPS(LIKE, S("abc"), S("ab"), "false");
     OPS(LIKE, S("abc"), S("*b*c"), "true");
     OPS(LIKE, S(""), S("**"), "true");
@@ -174,7 +177,10 @@ static void test_builtins(void) {
     BUILT(REPLACE, 3, S("a"), S(""), S("x"), "!value");
     BUILT(STARTS_WITH, 2, S("abc"), S("ab"), n, "true");
     BUILT(ENDS_WITH, 2, S("abc"), S("abcd"), n, "false");
-    BUILT(SLICE, 3, S("a\xc3\xa4\xe2\x82\xac" "b"), I(1), I(3), "\"\xc3\xa4\xe2\x82\xac\"");
+    BUILT(SLICE, 3,
+          S("a\xc3\xa4\xe2\x82\xac"
+            "b"),
+          I(1), I(3), "\"\xc3\xa4\xe2\x82\xac\"");
     BUILT(SLICE, 3, S("abc"), I(-5), I(99), "\"abc\"");
     BUILT(SLICE, 3, S("abc"), I(2), I(1), "\"\"");
     BUILT(SIZE_S, 1, S("a\xc3\xa4\xf0\x9f\x98\x80"), n, n, "3");
@@ -255,22 +261,34 @@ static const char *cast(iw *w, uint32_t type, pb_value v) {
     return r.outcome == VM_DONE ? text_of(pb_get_c(r.record, "v")) : told(r);
 }
 
-static uint32_t simple(iw *w, enum image_type k, bool optional) { return iw_type(w, k, optional, IMAGE_NIL, IMAGE_NIL, PB_STR("")); }
+static uint32_t simple(iw *w, enum image_type k, bool optional) {
+    return iw_type(w, k, optional, IMAGE_NIL, IMAGE_NIL, PB_STR(""));
+}
 
 static uint32_t finding_type(iw *w) {
     uint32_t fields[] = {iw_string(w, PB_STR("id")), simple(w, IMAGE_TYPE_STRING, false),
                          iw_string(w, PB_STR("at")), simple(w, IMAGE_TYPE_TIME, false),
-                         iw_string(w, PB_STR("n")), simple(w, IMAGE_TYPE_FLOAT, true)};
+                         iw_string(w, PB_STR("n")),  simple(w, IMAGE_TYPE_FLOAT, true)};
     return iw_type(w, IMAGE_TYPE_RECORD, false, IMAGE_NIL, iw_list(w, fields, 6), PB_STR("Finding"));
 }
 
 static void test_cast(void) {
-    static const struct { enum image_type kind; const char *in, *out; } rows[] = {
-        {IMAGE_TYPE_INT, "8.0", "8"}, {IMAGE_TYPE_INT, "8.5", "none"}, {IMAGE_TYPE_FLOAT, "8", "8.0"},
-        {IMAGE_TYPE_FLOAT, "9007199254740993", "none"}, {IMAGE_TYPE_STRING, "8", "none"}, {IMAGE_TYPE_BOOL, "true", "true"},
-        {IMAGE_TYPE_TIME, "\"1970-01-01T00:00:01Z\"", "\"1970-01-01T00:00:01Z\""}, {IMAGE_TYPE_TIME, "\"soon\"", "none"},
-        {IMAGE_TYPE_IP, "\"10.0.0.1\"", "\"10.0.0.1\""}, {IMAGE_TYPE_IP, "\"10.0.0\"", "none"}, {IMAGE_TYPE_ANY, "[1]", "[1]"},
-        {IMAGE_TYPE_BYTES, "\"x\"", "none"}, {IMAGE_TYPE_SECRET, "\"x\"", "none"}};
+    static const struct {
+        enum image_type kind;
+        const char *in, *out;
+    } rows[] = {{IMAGE_TYPE_INT, "8.0", "8"},
+                {IMAGE_TYPE_INT, "8.5", "none"},
+                {IMAGE_TYPE_FLOAT, "8", "8.0"},
+                {IMAGE_TYPE_FLOAT, "9007199254740993", "none"},
+                {IMAGE_TYPE_STRING, "8", "none"},
+                {IMAGE_TYPE_BOOL, "true", "true"},
+                {IMAGE_TYPE_TIME, "\"1970-01-01T00:00:01Z\"", "\"1970-01-01T00:00:01Z\""},
+                {IMAGE_TYPE_TIME, "\"soon\"", "none"},
+                {IMAGE_TYPE_IP, "\"10.0.0.1\"", "\"10.0.0.1\""},
+                {IMAGE_TYPE_IP, "\"10.0.0\"", "none"},
+                {IMAGE_TYPE_ANY, "[1]", "[1]"},
+                {IMAGE_TYPE_BYTES, "\"x\"", "none"},
+                {IMAGE_TYPE_SECRET, "\"x\"", "none"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         iw *w = start();
         CHECK_STR(cast(w, simple(w, rows[i].kind, false), J(rows[i].in)), rows[i].out);
@@ -281,39 +299,57 @@ static void test_cast(void) {
     w = start();
     CHECK_STR(cast(w, finding_type(w), J("{\"id\":\"a\"}")), "none");
     w = start();
-    CHECK_STR(cast(w, iw_type(w, IMAGE_TYPE_LIST, false, finding_type(w), IMAGE_NIL, PB_STR("")), J("[{\"id\":1,\"at\":\"\"}]")), "none");
+    CHECK_STR(cast(w, iw_type(w, IMAGE_TYPE_LIST, false, finding_type(w), IMAGE_NIL, PB_STR("")),
+                   J("[{\"id\":1,\"at\":\"\"}]")),
+              "none");
     w = start();
-    CHECK_STR(cast(w, iw_type(w, IMAGE_TYPE_MAP, false, simple(w, IMAGE_TYPE_FLOAT, true), IMAGE_NIL, PB_STR("")), J("{\"a\":1,\"b\":null}")),
+    CHECK_STR(cast(w, iw_type(w, IMAGE_TYPE_MAP, false, simple(w, IMAGE_TYPE_FLOAT, true), IMAGE_NIL, PB_STR("")),
+                   J("{\"a\":1,\"b\":null}")),
               "{\"a\":1.0,\"b\":null}");
 }
 
 static void test_parameters(void) {
-    static const struct { enum image_type kind; const char *in, *out; } rows[] = {
-        {IMAGE_TYPE_STRING, "a b", "\"a b\""}, {IMAGE_TYPE_INT, "-5", "-5"}, {IMAGE_TYPE_INT, "5.0", "! expected a whole number"},
-        {IMAGE_TYPE_FLOAT, "5", "5.0"}, {IMAGE_TYPE_BOOL, "true", "true"}, {IMAGE_TYPE_BOOL, "yes", "! expected true or false"},
-        {IMAGE_TYPE_DURATION, "1h30m", "\"1h30m\""}, {IMAGE_TYPE_DURATION, "500ms", "\"500ms\""},
-        {IMAGE_TYPE_DURATION, "5", "! expected a duration like 30s, 5m or 1h30m"},
-        {IMAGE_TYPE_TIME, "1970-01-01T00:00:00Z", "\"1970-01-01T00:00:00Z\""}, {IMAGE_TYPE_SECRET, "s3cr3t", "\"***\""},
-        {IMAGE_TYPE_CIDR, "10.0.0.0/8", "\"10.0.0.0/8\""}, {IMAGE_TYPE_CIDR, "10.0.0.0", "! expected a block of addresses like 10.0.0.0/8"},
-        {IMAGE_TYPE_BYTES, "aGk=", "\"aGk=\""}, {IMAGE_TYPE_STRING, "\xff", "! expected text"},
-        {IMAGE_TYPE_ANY, "{\"a\":1}", "{\"a\":1}"},
-        {IMAGE_TYPE_LIST, "[\"a\"]", "[\"a\"]"}, {IMAGE_TYPE_LIST, "[1]", "! expected a JSON list like [\"a\", \"b\"]"},
-        {IMAGE_TYPE_LIST, "a,b", "! expected a JSON list like [\"a\", \"b\"]: line 1, column 1: a value was expected here"}};
+    static const struct {
+        enum image_type kind;
+        const char *in, *out;
+    } rows[] = {{IMAGE_TYPE_STRING, "a b", "\"a b\""},
+                {IMAGE_TYPE_INT, "-5", "-5"},
+                {IMAGE_TYPE_INT, "5.0", "! expected a whole number"},
+                {IMAGE_TYPE_FLOAT, "5", "5.0"},
+                {IMAGE_TYPE_BOOL, "true", "true"},
+                {IMAGE_TYPE_BOOL, "yes", "! expected true or false"},
+                {IMAGE_TYPE_DURATION, "1h30m", "\"1h30m\""},
+                {IMAGE_TYPE_DURATION, "500ms", "\"500ms\""},
+                {IMAGE_TYPE_DURATION, "5", "! expected a duration like 30s, 5m or 1h30m"},
+                {IMAGE_TYPE_TIME, "1970-01-01T00:00:00Z", "\"1970-01-01T00:00:00Z\""},
+                {IMAGE_TYPE_SECRET, "s3cr3t", "\"***\""},
+                {IMAGE_TYPE_CIDR, "10.0.0.0/8", "\"10.0.0.0/8\""},
+                {IMAGE_TYPE_CIDR, "10.0.0.0", "! expected a block of addresses like 10.0.0.0/8"},
+                {IMAGE_TYPE_BYTES, "aGk=", "\"aGk=\""},
+                {IMAGE_TYPE_STRING, "\xff", "! expected text"},
+                {IMAGE_TYPE_ANY, "{\"a\":1}", "{\"a\":1}"},
+                {IMAGE_TYPE_LIST, "[\"a\"]", "[\"a\"]"},
+                {IMAGE_TYPE_LIST, "[1]", "! expected a JSON list like [\"a\", \"b\"]"},
+                {IMAGE_TYPE_LIST, "a,b",
+                 "! expected a JSON list like [\"a\", \"b\"]: line 1, column 1: a value was expected here"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         iw *w = start();
         pb_buf image = {0};
         pb_str err = {NULL, 0};
         pb_value v;
         uint32_t text = simple(w, IMAGE_TYPE_STRING, false);
-        uint32_t type = iw_type(w, rows[i].kind, false, rows[i].kind == IMAGE_TYPE_LIST ? text : IMAGE_NIL, IMAGE_NIL, PB_STR(""));
+        uint32_t type =
+            iw_type(w, rows[i].kind, false, rows[i].kind == IMAGE_TYPE_LIST ? text : IMAGE_NIL, IMAGE_NIL, PB_STR(""));
         body(w);
         EMIT(RETURN, 0, 0, 0);
         iw_function_end(w, 1);
         iw_finish(w, &image);
         vm_program *p = vm_program_load(image.data, image.len, arena, &err);
         CHECK(p != NULL);
-        if (p && vm_parse_param(p, type, pb_str_c(rows[i].in), arena, &v, &err)) CHECK_STR(text_of(v), rows[i].out);
-        else CHECK_STR(pb_printf(arena, "! %.*s", PB_ARG(err)).s, rows[i].out);
+        if (p && vm_parse_param(p, type, pb_str_c(rows[i].in), arena, &v, &err))
+            CHECK_STR(text_of(v), rows[i].out);
+        else
+            CHECK_STR(pb_printf(arena, "! %.*s", PB_ARG(err)).s, rows[i].out);
         vm_program_close(p);
         pb_buf_free(&image);
     }
@@ -326,7 +362,9 @@ static void test_regex_bounded(void) {
     if (!text) return;
     memset(text, 'a', LONG);
     text[LONG] = 0;
-    static const char *const evil[] = {"(a|aa)+[bc]", "a*a*a*a*a*a*[bc]", "(a?){30}[bc]", "(.*)*[bc]\\1", "^(([a-z])+.)+[A-Z]([a-z])+$", "(?:a{1,9000}){3}[bc]", "[a-z]{30000}[bc]"};
+    static const char *const evil[] = {
+        "(a|aa)+[bc]",          "a*a*a*a*a*a*[bc]", "(a?){30}[bc]", "(.*)*[bc]\\1", "^(([a-z])+.)+[A-Z]([a-z])+$",
+        "(?:a{1,9000}){3}[bc]", "[a-z]{30000}[bc]"};
     for (size_t i = 0; i < sizeof evil / sizeof *evil; i++) {
         const char *got = operate(OPCODE_MATCHES, S(text), S(evil[i]));
         CHECK(strcmp(got, "!pattern_too_costly") == 0 || (strcmp(got, "false") == 0 && i == 6));

@@ -1,9 +1,12 @@
 /*
- * verify.c - the loader and the verifier: one bad program for each rule, with its sentence; and damage: every truncation,
- * bytes, words and instructions changed at random with and without a checksum that fits. Whatever is let through is then run
- * within small budgets against hosts that answer at random. Nothing may crash, and nothing may run on and on.
+ * verify.c - the loader and the verifier: one bad program for each rule, with its sentence; and damage: every
+ * truncation, bytes, words and instructions changed at random with and without a checksum that fits. Whatever is let
+ * through is then run within small budgets against hosts that answer at random. Nothing may crash, and nothing may run
+ * on and on.
  */
 #include "lang/compile.h"
+#include "stdlib/aws/model.h"
+#include "stdlib/stdlib.h"
 #include "tests/lib/vmtest.h"
 
 #include <fcntl.h>
@@ -76,8 +79,16 @@ static const bad rules[] = {
     {"pc 0: uses register 3, the function has 3", FUNCTION_BODY, 3, 2, {IX(CALL, 2, ACTION_FN), RET}},
     {"pc 0: uses register 3, the function has 3", FUNCTION_BODY, 3, 2, {IX(INVOKE, 2, 1), RET}},
     {"pc 0: names built-in 255, there are ", FUNCTION_BODY, 3, 2, {I3(BUILTIN, 0, 255, 1), RET}},
-    {"pc 0: gives a built-in function 1 arguments, it takes 2 to 2", FUNCTION_BODY, 3, 2, {I3(BUILTIN, 0, BUILTIN_JOIN, 1), RET}},
-    {"pc 0: gives a built-in function 3 arguments, it takes 1 to 2", FUNCTION_BODY, 3, 2, {I3(BUILTIN, 0, BUILTIN_FORMAT, 3), RET}},
+    {"pc 0: gives a built-in function 1 arguments, it takes 2 to 2",
+     FUNCTION_BODY,
+     3,
+     2,
+     {I3(BUILTIN, 0, BUILTIN_JOIN, 1), RET}},
+    {"pc 0: gives a built-in function 3 arguments, it takes 1 to 2",
+     FUNCTION_BODY,
+     3,
+     2,
+     {I3(BUILTIN, 0, BUILTIN_FORMAT, 3), RET}},
     {"pc 0: uses register 3, the function has 3", FUNCTION_BODY, 3, 2, {I3(BUILTIN, 2, BUILTIN_JOIN, 2), RET}},
     {"pc 0: uses register 3, the function has 3", FUNCTION_BODY, 3, 2, {I3(LIST, 0, 2, 2), RET}},
     {"pc 0: uses register 3, the function has 3", FUNCTION_BODY, 3, 2, {I3(MAP, 0, 0, 2), RET}},
@@ -103,13 +114,29 @@ static const bad rules[] = {
     {"pc 3: is reached with ", FUNCTION_BODY, 1, 5, {IJ(JMPT, 0, 2), IJ(TRY, 0, 2), I0(NOP), I0(NOP), RET}},
     {"pc 0: ENDFORK outside a branch", FUNCTION_BODY, 1, 2, {I0(ENDFORK), RET}},
     {"pc 1: RETURN inside a branch", FUNCTION_BODY, 1, 4, {IJ(FORK, 0, 1), RET, I0(JOIN), RET}},
-    {"pc 2: a branch ends with a TRY open", FUNCTION_BODY, 1, 6, {IJ(FORK, 0, 3), IJ(TRY, 0, 1), I0(ENDFORK), I0(ENDFORK), I0(JOIN), RET}},
+    {"pc 2: a branch ends with a TRY open",
+     FUNCTION_BODY,
+     1,
+     6,
+     {IJ(FORK, 0, 3), IJ(TRY, 0, 1), I0(ENDFORK), I0(ENDFORK), I0(JOIN), RET}},
     {"pc 0: branch 1 where branch 0 is next", FUNCTION_BODY, 1, 4, {IJ(FORK, 1, 1), I0(ENDFORK), I0(JOIN), RET}},
     {"pc 0: more than 64 branches", FUNCTION_BODY, 1, 4, {IJ(FORK, 64, 1), I0(ENDFORK), I0(JOIN), RET}},
-    {"pc 2: MOVE while branches are under way", FUNCTION_BODY, 1, 5, {IJ(FORK, 0, 1), I0(ENDFORK), I0(MOVE), I0(JOIN), RET}},
+    {"pc 2: MOVE while branches are under way",
+     FUNCTION_BODY,
+     1,
+     5,
+     {IJ(FORK, 0, 1), I0(ENDFORK), I0(MOVE), I0(JOIN), RET}},
     {"pc 2: RETURN while branches are under way", FUNCTION_BODY, 1, 3, {IJ(FORK, 0, 1), I0(ENDFORK), RET}},
-    {"pc 3: is reached from inside and from outside a branch", FUNCTION_BODY, 1, 4, {IJ(FORK, 0, 1), IJ(JMP, 0, 1), I0(JOIN), RET}},
-    {"pc 1: uses register 2, the function has 2", FUNCTION_BODY, 2, 4, {IJ(FORK, 0, 1), I3(ENDFORK, 1, 2, 0), I0(JOIN), RET}},
+    {"pc 3: is reached from inside and from outside a branch",
+     FUNCTION_BODY,
+     1,
+     4,
+     {IJ(FORK, 0, 1), IJ(JMP, 0, 1), I0(JOIN), RET}},
+    {"pc 1: uses register 2, the function has 2",
+     FUNCTION_BODY,
+     2,
+     4,
+     {IJ(FORK, 0, 1), I3(ENDFORK, 1, 2, 0), I0(JOIN), RET}},
     {"good", FUNCTION_BODY, 2, 4, {IJ(FORK, 0, 1), I3(ENDFORK, 0, 2, 0), I0(JOIN), RET}},
     {"pc 0: INVOKE in a function that must be pure", FUNCTION_PURE, 1, 2, {IX(INVOKE, 0, 0), RET}},
     {"pc 0: RECORD in a function that must be pure", FUNCTION_MATCH, 1, 2, {I0(RECORD), RET}},
@@ -147,8 +174,10 @@ static void test_many_tries(void) {
         EMIT(RETURN, 0, 0, 0);
         for (uint32_t i = 0; i < n; i++) iw_jump(w, i, n + (n - i));
         iw_function_end(w, 1);
-        if (n == IMAGE_MAX_TRY) CHECK_STR(load(w), "good");
-        else CHECK_STR(load(w), "function t, pc 16: more than 16 TRYs open");
+        if (n == IMAGE_MAX_TRY)
+            CHECK_STR(load(w), "good");
+        else
+            CHECK_STR(load(w), "function t, pc 16: more than 16 TRYs open");
     }
 }
 
@@ -157,8 +186,10 @@ static const char *chain(uint32_t depth, bool ring) {
     iw *w = start();
     for (uint32_t i = 0; i < depth; i++) {
         iw_function_begin(w, PB_STR("t"), FUNCTION_PURE, PB_PURE, 0);
-        if (i) EMITX(CALL, 0, i - 1);
-        else if (ring) EMITX(CALL, 0, depth - 1);
+        if (i)
+            EMITX(CALL, 0, i - 1);
+        else if (ring)
+            EMITX(CALL, 0, depth - 1);
         EMIT(RETURN, 0, 0, 0);
         iw_function_end(w, 1);
     }
@@ -225,16 +256,20 @@ static void test_files(void) {
     CHECK(fd >= 0 && write(fd, image.data, image.len) == (ssize_t)image.len);
     CHECK_STR(open_file(file), "good");
     CHECK(ftruncate(fd, (off_t)image.len - 1) == 0);
-    CHECK_STR(open_file(file), pb_printf(arena, "%s: the image is cut short or has something behind it (%zu bytes, should be %zu)", file,
-                                         image.len - 1, image.len).s);
+    CHECK_STR(open_file(file),
+              pb_printf(arena, "%s: the image is cut short or has something behind it (%zu bytes, should be %zu)", file,
+                        image.len - 1, image.len)
+                  .s);
     CHECK(ftruncate(fd, 0) == 0);
-    CHECK_STR(open_file(file), pb_printf(arena, "%s: not a program image (it does not begin as a .pbx file does)", file).s);
+    CHECK_STR(open_file(file),
+              pb_printf(arena, "%s: not a program image (it does not begin as a .pbx file does)", file).s);
     CHECK(ftruncate(fd, (off_t)IMAGE_MAX_SIZE + 1) == 0);
     CHECK_STR(open_file(file), pb_printf(arena, "%s: larger than the 64 MiB an image may have", file).s);
     close(fd);
     CHECK_STR(open_file(dir), pb_printf(arena, "%s: cannot be read: Is a directory", dir).s);
     CHECK(mkfifo(fifo, 0600) == 0);
-    CHECK_STR(open_file(fifo), pb_printf(arena, "%s: cannot be read: Invalid argument", fifo).s); /* without waiting for a writer */
+    CHECK_STR(open_file(fifo),
+              pb_printf(arena, "%s: cannot be read: Invalid argument", fifo).s); /* without waiting for a writer */
     unlink(file), unlink(fifo), rmdir(dir);
     free(file), free(fifo);
     pb_buf_free(&image);
@@ -251,23 +286,24 @@ static uint32_t random_number(uint32_t below) { /* xorshift64* */
 static pb_value random_value(int depth) {
     pb_value *items, v;
     switch (random_number(depth > 2 ? 7 : 9)) {
-        case 0: return none();
-        case 1: return pb_bool(random_number(2));
-        case 2: return pb_int((int64_t)random_number(2000) - 1000);
-        case 3: return pb_float(random_number(100) / 8.0);
-        case 4: return pb_string_c("arn:aws:iam::123456789012:user/x");
-        case 5: return pb_time(random_number(1u << 31));
-        case 6: return random_number(4) ? pb_string_c("i-0123456789abcdef0") : unknown();
-        case 7:
-            v = pb_list_new(arena, 2, &items);
-            for (int i = 0; i < 2; i++) items[i] = random_value(depth + 1);
-            return v;
-        default: {
-            static const char *const names[] = {"id", "severity", "type", "Reservations", "Instances", "InstanceId", "State", "Name"};
-            pb_map_builder b = {.arena = arena};
-            for (int i = 0; i < 4; i++) pb_map_add(&b, pb_str_c(names[random_number(8)]), random_value(depth + 1));
-            return pb_map_done(&b);
-        }
+    case 0: return none();
+    case 1: return pb_bool(random_number(2));
+    case 2: return pb_int((int64_t)random_number(2000) - 1000);
+    case 3: return pb_float(random_number(100) / 8.0);
+    case 4: return pb_string_c("arn:aws:iam::123456789012:user/x");
+    case 5: return pb_time(random_number(1u << 31));
+    case 6: return random_number(4) ? pb_string_c("i-0123456789abcdef0") : unknown();
+    case 7:
+        v = pb_list_new(arena, 2, &items);
+        for (int i = 0; i < 2; i++) items[i] = random_value(depth + 1);
+        return v;
+    default: {
+        static const char *const names[] = {"id",        "severity",   "type",  "Reservations",
+                                            "Instances", "InstanceId", "State", "Name"};
+        pb_map_builder b = {.arena = arena};
+        for (int i = 0; i < 4; i++) pb_map_add(&b, pb_str_c(names[random_number(8)]), random_value(depth + 1));
+        return pb_map_done(&b);
+    }
     }
 }
 
@@ -280,17 +316,22 @@ typedef struct fuzz {
 
 static void fuzz_invoke(void *ctx, vm_call *c) {
     fuzz *z = ctx;
-    if (random_number(3) == 0 && z->ncalls < 8) z->calls[z->ncalls++] = c;
-    else if (random_number(4)) vm_return(c, random_value(0));
-    else vm_raise(c, PB_STR("boom"), PB_STR("it broke"));
+    if (random_number(3) == 0 && z->ncalls < 8)
+        z->calls[z->ncalls++] = c;
+    else if (random_number(4))
+        vm_return(c, random_value(0));
+    else
+        vm_raise(c, PB_STR("boom"), PB_STR("it broke"));
 }
 
 static void fuzz_sleep(void *ctx, vm_run *r, void *token, int64_t ms) {
     fuzz *z = ctx;
     z->now += ms;
     CHECK(ms >= 0);
-    if (z->nsleepers < 8) z->sleepers[z->nsleepers++] = token;
-    else vm_wake(r, token);
+    if (z->nsleepers < 8)
+        z->sleepers[z->nsleepers++] = token;
+    else
+        vm_wake(r, token);
 }
 
 static int64_t fuzz_now(void *ctx) { return ((fuzz *)ctx)->now++; }
@@ -305,8 +346,10 @@ static void fuzz_run(const vm_program *p, uint32_t function, pb_arena *a) {
     vm_run *r = vm_run_new(p, function, random_value(0), params, random_value(0), &limits, &hooks, a);
     if (!r) return;
     while (vm_run_go(r) == VM_RUNNING && (z.ncalls || z.nsleepers)) {
-        if (z.ncalls) vm_return(z.calls[--z.ncalls], random_value(0));
-        else vm_wake(r, z.sleepers[--z.nsleepers]);
+        if (z.ncalls)
+            vm_return(z.calls[--z.ncalls], random_value(0));
+        else
+            vm_wake(r, z.sleepers[--z.nsleepers]);
     }
     CHECK(vm_run_outcome(r) != VM_RUNNING);
     CHECK(vm_run_outcome(r) != VM_FAILED || !pb_str_is(vm_run_error_code(r), "internal"));
@@ -321,7 +364,8 @@ static void fuzz_match(const vm_program *p, uint32_t function, pb_arena *a) {
     bool matched;
     pb_str err;
     pb_value params[64] = {{0}};
-    if (vm_count(p, SECTION_PARAMS) <= 64) vm_match(p, function, random_value(0), params, random_value(0), &limits, a, &matched, &err);
+    if (vm_count(p, SECTION_PARAMS) <= 64)
+        vm_match(p, function, random_value(0), params, random_value(0), &limits, a, &matched, &err);
 }
 
 /* Loads the bytes (of an allocation of their own, so that the sanitizer sees a byte too many) and runs what it can. */
@@ -362,10 +406,10 @@ static size_t word_of(const uint8_t *image, enum image_section s) {
 static void change_instruction(uint8_t *word) {
     uint32_t i = image_u32(word);
     switch (random_number(4)) {
-        case 0: i = (i & ~0xffu) | random_number(OPCODE_COUNT); break;
-        case 1: i = (i & ~0xff00u) | random_number(24) << 8; break;
-        case 2: i = (i & 0xffffu) | random_number(24) << 16; break;
-        default: i = (i & 0xffffffu) | random_number(24) << 24; break;
+    case 0: i = (i & ~0xffu) | random_number(OPCODE_COUNT); break;
+    case 1: i = (i & ~0xff00u) | random_number(24) << 8; break;
+    case 2: i = (i & 0xffffu) | random_number(24) << 16; break;
+    default: i = (i & 0xffffffu) | random_number(24) << 24; break;
     }
     image_put_u32(word, i);
 }
@@ -374,17 +418,17 @@ static void change_instruction(uint8_t *word) {
 static void change(uint8_t *image, const uint8_t *good, size_t n) {
     size_t at;
     switch (random_number(6)) {
-        case 0: image[random_number((uint32_t)n)] ^= (uint8_t)(1u << random_number(8)); break;
-        case 1: image[random_number((uint32_t)n)] = (uint8_t)random_number(256); break;
-        case 2:
-            at = word_of(good, (enum image_section)(1 + random_number(SECTION_COUNT - 1)));
-            if (at) image_put_u32(image + at, random_number(4) ? random_number(40) : UINT32_MAX - random_number(3));
-            break;
-        default:
-            for (int k = 0; k < 3; k++) {
-                at = word_of(good, SECTION_CODE);
-                if (at) change_instruction(image + at);
-            }
+    case 0: image[random_number((uint32_t)n)] ^= (uint8_t)(1u << random_number(8)); break;
+    case 1: image[random_number((uint32_t)n)] = (uint8_t)random_number(256); break;
+    case 2:
+        at = word_of(good, (enum image_section)(1 + random_number(SECTION_COUNT - 1)));
+        if (at) image_put_u32(image + at, random_number(4) ? random_number(40) : UINT32_MAX - random_number(3));
+        break;
+    default:
+        for (int k = 0; k < 3; k++) {
+            at = word_of(good, SECTION_CODE);
+            if (at) change_instruction(image + at);
+        }
     }
 }
 
@@ -410,11 +454,19 @@ static const char source[] =
     "  where f.severity >= 5 and f.id matches \"^i-[0-9a-f]+$\"\n"
     "  let names = [upper for upper in f.tags if upper like \"A*\"]\n"
     "  on failure { do t.cut(error.code, 1) }\n"
-    "  parallel {\n    do t.contain(f.id) as first retry 2 timeout 10s\n    do t.cut(f.id, twice(3)) as second else { record { failed: error.message } }\n  }\n"
+    "  parallel {\n    do t.contain(f.id) as first retry 2 timeout 10s\n    do t.cut(f.id, twice(3)) as second else { "
+    "record { failed: error.message } }\n  }\n"
     "  for n in names { do t.cut(\"${n}-${channel}\", n.size()) }\n"
     "  where first.changed\n"
     "  record { affected_resource: f.id  names: names.join(\", \") }\n"
     "}\n";
+
+static void complain(diag_list *diags, const source_set *sources) {
+    pb_buf text = {0};
+    diag_render(diags, sources, DIAG_TEXT, false, &text);
+    fputs(text.data ? text.data : "", stderr);
+    pb_buf_free(&text);
+}
 
 static bool compile(pb_buf *image) {
     pb_arena *a = pb_arena_new(0);
@@ -422,12 +474,21 @@ static bool compile(pb_buf *image) {
     diag_list *diags = a ? diag_new(a) : NULL;
     ast_program *tree = diags ? parse_text(a, diags, builtins, 1, "test.pb", source, sizeof source - 1) : NULL;
     bool ok = tree && check_program(tree, NULL, diags) && codegen_program(tree, diags, image);
-    if (!ok) {
-        pb_buf text = {0};
-        if (tree) diag_render(diags, tree->sources, DIAG_TEXT, false, &text);
-        printf("%s", text.data ? text.data : "");
-        pb_buf_free(&text);
-    }
+    if (tree && !ok) complain(diags, tree->sources);
+    pb_arena_free(a);
+    return ok;
+}
+
+/* The playbooks of this project with all of the library that they reach. */
+static bool compile_playbooks(pb_buf *image) {
+    pb_arena *a = pb_arena_new(0);
+    const char *const paths[] = {"playbooks"};
+    size_t n;
+    const builtin_source *builtins = stdlib_sources(&n);
+    diag_list *diags = a ? diag_new(a) : NULL;
+    source_set *sources = NULL;
+    bool ok = diags && compile_paths(a, diags, &sources, aws_schema(), builtins, n, paths, 1, image);
+    if (sources && !ok) complain(diags, sources);
     pb_arena_free(a);
     return ok;
 }
@@ -458,23 +519,23 @@ static void test_flipped(const pb_buf *image) {
     free(copy);
 }
 
-static void test_changed(const pb_buf *image) {
+static void test_changed(const pb_buf *image, int rounds) {
     uint8_t *copy = malloc(image->len);
     int loaded = 0;
     if (!copy) return;
-    for (int round = 0; round < FUZZ_ROUNDS; round++) {
+    for (int round = 0; round < rounds; round++) {
         memcpy(copy, image->data, image->len);
         seed = 88172645463325252u + (uint64_t)round;
         for (uint32_t k = 1 + random_number(3); k; k--) change(copy, (const uint8_t *)image->data, image->len);
         fix_checksum(copy, image->len);
         loaded += try_image(copy, image->len);
     }
-    CHECK(loaded > FUZZ_ROUNDS / 50); /* else this would only test the loader */
+    CHECK(loaded > rounds / 50); /* else this would only test the loader */
     free(copy);
 }
 
 int main(void) {
-    pb_buf image = {0};
+    pb_buf image = {0}, all = {0};
     arena = pb_arena_new(0);
     CASE("each rule of the verifier") test_rules();
     CASE("too many TRYs") test_many_tries();
@@ -485,9 +546,13 @@ int main(void) {
     if (image.len) {
         CASE("every truncation") test_truncated(&image);
         CASE("every byte changed") test_flipped(&image);
-        CASE("damage under a good checksum") test_changed(&image);
+        CASE("damage under a good checksum") test_changed(&image, FUZZ_ROUNDS);
     }
+    CASE("the project's playbooks compiled")
+    CHECK(compile_playbooks(&all) && try_image((const uint8_t *)all.data, all.len));
+    if (all.len) CASE("the same, damaged") test_changed(&all, FUZZ_ROUNDS / 20);
     pb_buf_free(&image);
+    pb_buf_free(&all);
     pb_arena_free(arena);
     return check_done();
 }

@@ -37,7 +37,8 @@ static void test_making(void) {
     record(w, "text", 4);
     EMIT(CONCAT, 4, 0, 0);
     record(w, "empty", 4);
-    EMITX(PARAM, 4, iw_param(w, PB_STR("p"), iw_type(w, IMAGE_TYPE_STRING, false, IMAGE_NIL, IMAGE_NIL, PB_STR("")), false, 0));
+    EMITX(PARAM, 4,
+          iw_param(w, PB_STR("p"), iw_type(w, IMAGE_TYPE_STRING, false, IMAGE_NIL, IMAGE_NIL, PB_STR("")), false, 0));
     record(w, "param", 4);
     EMIT(RUN, 4, 0, 0);
     record(w, "context", 4);
@@ -56,7 +57,8 @@ static void test_making(void) {
     EMIT(RETURN, 0, 0, 0);
     CHECK_STR(told(finish(w, &wd, list3(S("a"), I(5), none()), NULL)),
               "{\"list\":[\"a\",5,null],\"twenty\":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19],"
-              "\"eleven\":[0,1,2,3,4,5,6,7,8,9,99],\"text\":\"a5\",\"empty\":\"\",\"param\":\"param\",\"context\":\"context\","
+              "\"eleven\":[0,1,2,3,4,5,6,7,8,9,99],\"text\":\"a5\",\"empty\":\"\",\"param\":\"param\",\"context\":"
+              "\"context\","
               "\"map\":{},\"duration\":\"1s500ms\",\"float\":0.5,\"bool\":true,\"small\":-32768}");
     pb_buf_free(&wd.trace);
 }
@@ -135,7 +137,9 @@ static void test_calls(void) {
     result r = finish(w, &wd, none(), NULL);
     CHECK(r.outcome == VM_FAILED && pb_str_is(r.code, "divide_by_zero") && pb_str_is(r.reason, "division by zero"));
     CHECK(r.line == 1); /* of the error, not of the FAIL that passes it on */
-    CHECK_STR(text_of(r.record), "{\"difference\":7,\"kept\":10,\"error\":{\"code\":\"divide_by_zero\",\"message\":\"division by zero\"}}");
+    CHECK_STR(
+        text_of(r.record),
+        "{\"difference\":7,\"kept\":10,\"error\":{\"code\":\"divide_by_zero\",\"message\":\"division by zero\"}}");
     pb_buf_free(&wd.trace);
 }
 
@@ -305,8 +309,9 @@ static void test_verify(void) {
     pb_buf_free(&wd.trace);
     world_new(&wd);
     CHECK_STR(verify_until(&wd, 10000, 30000, NULL), "{} ");
-    CHECK_STR(wd.trace.data, "0:later 0:sleep250 250:later 250:sleep500 750:later 750:sleep1000 1750:later 1750:sleep2000 "
-                             "3750:later 3750:sleep4000 7750:later 7750:sleep4000 11750:later ");
+    CHECK_STR(wd.trace.data,
+              "0:later 0:sleep250 250:later 250:sleep500 750:later 750:sleep1000 1750:later 1750:sleep2000 "
+              "3750:later 3750:sleep4000 7750:later 7750:sleep4000 11750:later ");
     pb_buf_free(&wd.trace);
     world_new(&wd);
     CHECK_STR(verify_until(&wd, 32000, 1000, NULL), "!verify_failed still open (not within 1s)");
@@ -319,7 +324,8 @@ static void test_verify(void) {
     pb_buf_free(&wd.trace);
 }
 
-/* body: TRY { act (timeout 2 s, retry) } -> record error; act: TRY { hang } else { echo } in a row, for ever if it could. */
+/* body: TRY { act (timeout 2 s, retry) } -> record error; act: TRY { hang } else { echo } in a row, for ever if it
+ * could. */
 static void test_timeouts(void) {
     universe wd;
     world_new(&wd);
@@ -349,7 +355,8 @@ static void test_timeouts(void) {
     result r = finish(w, &wd, none(), NULL);
     CHECK_STR(told(r), "{\"error\":{\"code\":\"timeout\",\"message\":\"act did not end within 2s\"}}");
     CHECK_STR(wd.trace.data, "0:hang ");
-    CHECK(wd.now == 2000 && r.steps->attempts == 1 && r.steps->deadline_ms == 2000 && r.steps->children->deadline_ms == 2000);
+    CHECK(wd.now == 2000 && r.steps->attempts == 1 && r.steps->deadline_ms == 2000 &&
+          r.steps->children->deadline_ms == 2000);
     pb_buf_free(&wd.trace);
     /* A host's own limit is an ordinary error for the action around it. */
     world_new(&wd);
@@ -505,7 +512,8 @@ static void test_dry(void) {
     world_new(&wd);
     wd.dry = true;
     iw *w = start();
-    uint32_t unsent = host_site(w, "unsent", 0, 0), echo = host_site(w, "echo", 0, 0), later = host_site(w, "later", 0, 0);
+    uint32_t unsent = host_site(w, "unsent", 0, 0), echo = host_site(w, "echo", 0, 0),
+             later = host_site(w, "later", 0, 0);
     uint32_t act = iw_function_begin(w, PB_STR("act"), FUNCTION_ACTION, PB_CONTAIN, 0);
     args_int(w, 1, "v", 1);
     EMITX(INVOKE, 1, unsent);
