@@ -1,7 +1,8 @@
 /*
  * compile.c - the stages one after the other.
  *
- * A stage runs only when the one before it has found no error: the checker relies on a whole tree, codegen on a typed one.
+ * A stage runs only when the one before it has found no error: the checker relies on a whole tree, codegen on a typed
+ * one.
  */
 #include "lang/compile.h"
 

@@ -46,8 +46,10 @@ static diag *room(diag_list *l) {
         l->cap = cap;
     }
     diag *d = pb_alloc(l->arena, sizeof *d);
-    if (d) l->items[l->count++] = d;
-    else l->oom = true;
+    if (d)
+        l->items[l->count++] = d;
+    else
+        l->oom = true;
     return d;
 }
 

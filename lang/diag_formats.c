@@ -1,8 +1,9 @@
 /*
- * diag_formats.c - diagnostics for programs: JSON, SARIF 2.1.0 (code scanning), and the annotations of GitHub's workflows.
+ * diag_formats.c - diagnostics for programs: JSON, SARIF 2.1.0 (code scanning), and the annotations of GitHub's
+ * workflows.
  *
- * The two JSON forms are built with json-c, so that any text in a message is escaped rightly; when it runs out of memory
- * the buffer's `oom` is set, as with everything else that is written into it.
+ * The two JSON forms are built with json-c, so that any text in a message is escaped rightly; when it runs out of
+ * memory the buffer's `oom` is set, as with everything else that is written into it.
  */
 #include "lang/diag_list.h"
 
@@ -66,8 +67,10 @@ static void code_name(char out[16], int code) { snprintf(out, 16, "PB%04d", code
 
 static void add_place(json_object *o, const source_set *src, pb_span span, bool *oom) {
     diag_place p = diag_place_of(src, span);
-    if (p.path.s) add_str(o, "file", p.path, oom);
-    else if (json_object_object_add(o, "file", NULL) != 0) *oom = true;
+    if (p.path.s)
+        add_str(o, "file", p.path, oom);
+    else if (json_object_object_add(o, "file", NULL) != 0)
+        *oom = true;
     add_int(o, "line", p.line, oom);
     add_int(o, "column", p.column, oom);
     add_int(o, "end_line", p.end_line, oom);
@@ -132,11 +135,15 @@ static json_object *sarif_location(const source_set *src, pb_span span, pb_str m
     pb_buf uri = {0};
     for (uint32_t i = 0; i < p.path.n; i++) { /* what a URI cannot hold as it is */
         unsigned char ch = (unsigned char)p.path.s[i];
-        if ((ch >= '0' && ch <= '9') || ((ch | 32) >= 'a' && (ch | 32) <= 'z') || strchr("-._~/+@,=", ch)) pb_buf_putc(&uri, (char)ch);
-        else pb_buf_printf(&uri, "%%%02X", ch);
+        if ((ch >= '0' && ch <= '9') || ((ch | 32) >= 'a' && (ch | 32) <= 'z') || strchr("-._~/+@,=", ch))
+            pb_buf_putc(&uri, (char)ch);
+        else
+            pb_buf_printf(&uri, "%%%02X", ch);
     }
-    if (uri.oom) *oom = true;
-    else add_z(artifact, "uri", uri.data ? uri.data : "", oom);
+    if (uri.oom)
+        *oom = true;
+    else
+        add_z(artifact, "uri", uri.data ? uri.data : "", oom);
     pb_buf_free(&uri);
     if (p.line && !*oom) {
         json_object *region = nest(physical, "region", json_object_new_object(), oom);
@@ -158,8 +165,10 @@ static json_object *sarif_result(const diag *d, const source_set *src, bool *oom
     pb_buf text = {0};
     pb_buf_add(&text, d->message.s, d->message.n);
     if (d->hint.n) pb_buf_printf(&text, " (%.*s)", PB_ARG(d->hint));
-    if (text.oom) *oom = true;
-    else add_z(nest(result, "message", json_object_new_object(), oom), "text", text.data ? text.data : "", oom);
+    if (text.oom)
+        *oom = true;
+    else
+        add_z(nest(result, "message", json_object_new_object(), oom), "text", text.data ? text.data : "", oom);
     pb_buf_free(&text);
     json_object *locations = nest(result, "locations", json_object_new_array(), oom);
     append(locations, sarif_location(src, d->span, (pb_str){0}, oom), oom);

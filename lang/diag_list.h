@@ -10,7 +10,7 @@ enum { DIAG_LIMIT = 500 }; /* messages kept: nobody reads more, and the rest is 
 
 struct diag_list {
     pb_arena *arena;
-    diag **items;     /* each stays where it is: a caller may still be writing into it */
+    diag **items; /* each stays where it is: a caller may still be writing into it */
     uint32_t count, cap, seq;
     size_t counts[2]; /* by severity, those not kept too */
     bool oom;

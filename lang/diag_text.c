@@ -13,8 +13,8 @@
 
 enum {
     TAB_WIDTH = 4,
-    LINE_SHOWN = 160,  /* characters of a source line at most */
-    LINE_BEFORE = 60   /* of them before the span, when the line is cut */
+    LINE_SHOWN = 160, /* characters of a source line at most */
+    LINE_BEFORE = 60  /* of them before the span, when the line is cut */
 };
 
 static const char red[] = "\033[1;31m", yellow[] = "\033[1;33m", blue[] = "\033[1;34m", green[] = "\033[1;32m",
@@ -40,7 +40,9 @@ static uint32_t read_char(const char *s, uint32_t n, uint32_t *len) {
     return u;
 }
 
-typedef struct range { uint32_t from, to; } range;
+typedef struct range {
+    uint32_t from, to;
+} range;
 
 static bool within(uint32_t u, const range *r, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -50,11 +52,12 @@ static bool within(uint32_t u, const range *r, size_t n) {
 
 /* Columns that a terminal gives a character: the blocks of East Asian wide characters, emoji, and combining marks. */
 static uint32_t width_of(uint32_t u) {
-    static const range none[] = {{0x300, 0x36f}, {0x483, 0x489}, {0x591, 0x5bd}, {0x64b, 0x65f}, {0x1ab0, 0x1aff},
-                                 {0x1dc0, 0x1dff}, {0x200b, 0x200f}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
-    static const range wide[] = {{0x1100, 0x115f}, {0x2e80, 0x303e}, {0x3041, 0xa4cf}, {0xac00, 0xd7a3}, {0xf900, 0xfaff},
-                                 {0xfe30, 0xfe6f}, {0xff00, 0xff60}, {0xffe0, 0xffe6}, {0x1f300, 0x1f64f},
-                                 {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
+    static const range none[] = {{0x300, 0x36f},   {0x483, 0x489},   {0x591, 0x5bd},   {0x64b, 0x65f},
+                                 {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff}, {0x200b, 0x200f}, {0x20d0, 0x20ff},
+                                 {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
+    static const range wide[] = {{0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0xa4cf},  {0xac00, 0xd7a3},
+                                 {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff00, 0xff60},  {0xffe0, 0xffe6},
+                                 {0x1f300, 0x1f64f}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
     if (u < 0x300) return 1;
     return within(u, none, sizeof none / sizeof *none) ? 0 : within(u, wide, sizeof wide / sizeof *wide) ? 2 : 1;
 }
@@ -68,9 +71,12 @@ static bool is_unseen(uint32_t u) {
 static void put_safe(pb_buf *out, pb_str s) {
     for (uint32_t i = 0, len; i < s.n; i += len) {
         uint32_t u = read_char(s.s + i, s.n - i, &len);
-        if (u == '\n' || u == '\t') pb_buf_putc(out, ' ');
-        else if (is_unseen(u)) pb_buf_putc(out, '?');
-        else pb_buf_add(out, s.s + i, len);
+        if (u == '\n' || u == '\t')
+            pb_buf_putc(out, ' ');
+        else if (is_unseen(u))
+            pb_buf_putc(out, '?');
+        else
+            pb_buf_add(out, s.s + i, len);
     }
 }
 
@@ -92,8 +98,11 @@ static uint32_t char_start(pb_str s, uint32_t at) {
 static excerpt excerpt_of(const source_file *f, pb_span span, uint32_t line) {
     uint32_t begin = f->lines[line - 1], end = line < f->nlines ? f->lines[line] : f->text.n;
     while (end > begin && (f->text.s[end - 1] == '\n' || f->text.s[end - 1] == '\r')) end--;
-    excerpt e = {{f->text.s + begin, end - begin}, clamp(span.start, begin, end) - begin, clamp(span.end, begin, end) - begin,
-                 false, false};
+    excerpt e = {{f->text.s + begin, end - begin},
+                 clamp(span.start, begin, end) - begin,
+                 clamp(span.end, begin, end) - begin,
+                 false,
+                 false};
     if (e.line.n <= LINE_SHOWN) return e;
     uint32_t from = char_start(e.line, e.start > LINE_BEFORE ? e.start - LINE_BEFORE : 0);
     uint32_t to = char_start(e.line, from + LINE_SHOWN < e.line.n ? from + LINE_SHOWN : e.line.n);
@@ -112,11 +121,16 @@ static void put_line(pb_buf *out, const excerpt *e, uint32_t *before, uint32_t *
     for (uint32_t i = 0, len; i < e->line.n; i += len) {
         uint32_t u = read_char(e->line.s + i, e->line.n - i, &len), width = u == '\t' ? TAB_WIDTH : width_of(u);
         if (is_unseen(u) && u != '\t') width = 1;
-        if (i < e->start) *before += width;
-        else if (i < e->end) *under += width;
-        if (u == '\t') pb_buf_printf(out, "%*s", TAB_WIDTH, "");
-        else if (is_unseen(u)) pb_buf_putc(out, '?');
-        else pb_buf_add(out, e->line.s + i, len);
+        if (i < e->start)
+            *before += width;
+        else if (i < e->end)
+            *under += width;
+        if (u == '\t')
+            pb_buf_printf(out, "%*s", TAB_WIDTH, "");
+        else if (is_unseen(u))
+            pb_buf_putc(out, '?');
+        else
+            pb_buf_add(out, e->line.s + i, len);
     }
     if (e->cut_right) pb_buf_puts(out, "...");
     pb_buf_putc(out, '\n');

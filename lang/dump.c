@@ -1,8 +1,9 @@
 /*
- * dump.c - the tree and the tokens as text (pbc check --dump=ast, --dump=tokens), for tests and for work on the compiler.
+ * dump.c - the tree and the tokens as text (pbc check --dump=ast, --dump=tokens), for tests and for work on the
+ * compiler.
  *
- * Expressions are written with their operator first and in parentheses, so that precedence can be seen; statements one a
- * line, indented by block. Recursion is bounded by PARSE_MAX_DEPTH, as everywhere over the tree.
+ * Expressions are written with their operator first and in parentheses, so that precedence can be seen; statements one
+ * a line, indented by block. Recursion is bounded by PARSE_MAX_DEPTH, as everywhere over the tree.
  */
 #include "lang/compile.h"
 
@@ -22,10 +23,14 @@ static void put_block(dumper *d, const char *title, const ast_stmt *s);
 static void put_quoted(dumper *d, pb_str s) {
     put(d, "\"");
     for (uint32_t i = 0; i < s.n; i++) {
-        if (s.s[i] == '\n') put(d, "\\n");
-        else if (s.s[i] == '\t') put(d, "\\t");
-        else if (s.s[i] == '"' || s.s[i] == '\\') pb_buf_printf(d->out, "\\%c", s.s[i]);
-        else pb_buf_putc(d->out, s.s[i]);
+        if (s.s[i] == '\n')
+            put(d, "\\n");
+        else if (s.s[i] == '\t')
+            put(d, "\\t");
+        else if (s.s[i] == '"' || s.s[i] == '\\')
+            pb_buf_printf(d->out, "\\%c", s.s[i]);
+        else
+            pb_buf_putc(d->out, s.s[i]);
     }
     put(d, "\"");
 }
@@ -110,8 +115,8 @@ static void put_call(dumper *d, const ast_expr *e) {
 }
 
 static void put_expr(dumper *d, const ast_expr *e) {
-    static const char *const ops[] = {"or", "and", "==", "!=", "<", "<=", ">", ">=", "in", "like", "matches",
-                                      "??", "+", "-", "*", "/", "%"};
+    static const char *const ops[] = {"or",   "and",     "==", "!=", "<", "<=", ">", ">=", "in",
+                                      "like", "matches", "??", "+",  "-", "*",  "/", "%"};
     switch (e->kind) {
     case EXPR_NONE: put(d, "none"); break;
     case EXPR_BOOL: put(d, e->u.boolean ? "true" : "false"); break;
@@ -156,8 +161,9 @@ static void put_opt(dumper *d, const char *word, const ast_expr *e) {
 }
 
 static void put_stmt(dumper *d, const ast_stmt *s) {
-    static const char *const words[] = {"let", "where", "do", "if", "for", "parallel", "record", "stop", "fail", "return",
-                                        "verify", "on failure", "approve", "wait", "authorize", "in account"};
+    static const char *const words[] = {"let",     "where", "do",        "if",        "for",    "parallel",
+                                        "record",  "stop",  "fail",      "return",    "verify", "on failure",
+                                        "approve", "wait",  "authorize", "in account"};
     put_line(d);
     put(d, words[s->kind]);
     if (s->name.text.s) put(d, " "), put_quoted(d, s->name.text);
@@ -199,7 +205,8 @@ static void put_clause(dumper *d, const ast_clause *k) {
 }
 
 static void put_decl(dumper *d, const ast_decl *k) {
-    static const char *const words[] = {"import", "param", "type", "event", "fn", "action", "playbook", "guard", "test", "site"};
+    static const char *const words[] = {"import", "param",    "type",  "event", "fn",
+                                        "action", "playbook", "guard", "test",  "site"};
     if (k->doc.n) put(d, "doc "), put_quoted(d, k->doc), put(d, "\n");
     if (k->is_extern) put(d, "extern ");
     put(d, words[k->kind]);
@@ -244,7 +251,8 @@ bool dump_tokens(const ast_program *p, pb_buf *out) {
         for (int token; (token = pbylex(&value, &at, c)) != TOK_END;) {
             uint32_t line, column;
             source_place(src, at.start, &line, &column);
-            pb_buf_printf(out, "%u:%u %d %.*s\n", line, column, token, (int)(at.end - at.start), src->text.s + at.start);
+            pb_buf_printf(out, "%u:%u %d %.*s\n", line, column, token, (int)(at.end - at.start),
+                          src->text.s + at.start);
         }
     }
     return !pb_arena_failed(p->arena);

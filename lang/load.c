@@ -2,12 +2,12 @@
  * load.c - from paths to trees: built-in sources, files, directories, standard input, imports.
  *
  * A file is identified by what it is (device and inode), not by how it was named, so a file that is reached twice is
- * read once. An import is a path from the project's root; where it really leads (symbolic links followed) must lie below
- * that root. Circles of imports are looked for when everything has been read, without recursion, since how deep imports
- * go is the input's choice.
+ * read once. An import is a path from the project's root; where it really leads (symbolic links followed) must lie
+ * below that root. Circles of imports are looked for when everything has been read, without recursion, since how deep
+ * imports go is the input's choice.
  */
-#include "lang/compile.h"
 #include "lang/load.h"
+#include "lang/compile.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,10 +23,10 @@ enum { DIR_MAX_DEPTH = 64 /* directories below one another: deeper is a mistake,
 typedef struct loaded { /* beside each file of the set */
     dev_t dev;
     ino_t ino;
-    bool known;      /* dev and ino are set: it is a file on disk */
+    bool known; /* dev and ino are set: it is a file on disk */
     ast_file *tree;
     const char *real; /* its directory's real path; NULL: imports cannot be resolved */
-    uint8_t state;   /* of the search for circles: 0 new, 1 on the path, 2 done */
+    uint8_t state;    /* of the search for circles: 0 new, 1 on the path, 2 done */
 } loaded;
 
 typedef struct loader {
@@ -65,8 +65,10 @@ static uint32_t add_text(loader *l, pb_str path, const char *text, size_t size, 
     if (index == UINT32_MAX || !tree || !loader_room(l, index)) return fail(l);
     l->files[index] = (loaded){.tree = tree};
     if (!parse_file(l->a, l->diags, l->p->sources, index, tree)) return fail(l);
-    if (l->last) l->last->next = tree;
-    else l->p->files = tree;
+    if (l->last)
+        l->last->next = tree;
+    else
+        l->p->files = tree;
     l->last = tree;
     return index;
 }
@@ -150,8 +152,10 @@ static uint32_t load_file(loader *l, const char *shown, const char *path) {
     if (fd < 0) return UINT32_MAX;
     uint32_t index = UINT32_MAX;
     if (fstat(fd, &st) == 0) {
-        if (S_ISDIR(st.st_mode)) errno = EISDIR;
-        else if ((index = find_loaded(l, &st)) == UINT32_MAX) index = load_fd(l, fd, shown, path, &st);
+        if (S_ISDIR(st.st_mode))
+            errno = EISDIR;
+        else if ((index = find_loaded(l, &st)) == UINT32_MAX)
+            index = load_fd(l, fd, shown, path, &st);
     }
     int error = errno;
     close(fd);
@@ -201,7 +205,12 @@ static ssize_t list_directory(const char *path, char ***out) {
     return (ssize_t)n;
 }
 
-typedef struct dir_step { struct dir_step *up; dev_t dev; ino_t ino; int depth; } dir_step;
+typedef struct dir_step {
+    struct dir_step *up;
+    dev_t dev;
+    ino_t ino;
+    int depth;
+} dir_step;
 
 static uint32_t load_directory(loader *l, const char *path, const dir_step *up);
 
@@ -358,7 +367,10 @@ static void follow_imports(loader *l, uint32_t from) {
 
 /* ---- circles ---- */
 
-typedef struct step { uint32_t file; const ast_import *next; } step;
+typedef struct step {
+    uint32_t file;
+    const ast_import *next;
+} step;
 
 static void report_circle(loader *l, const step *path, uint32_t n, const ast_import *closing) {
     uint32_t first = n;
@@ -366,13 +378,15 @@ static void report_circle(loader *l, const step *path, uint32_t n, const ast_imp
     if (first == 0) return;
     const source_file *files = l->p->sources->files;
     pb_str s = {"", 0};
-    for (uint32_t i = first - 1; i < n && s.s; i++) s = pb_printf(l->a, "%.*s%.*s → ", PB_ARG(s), PB_ARG(files[path[i].file].path));
+    for (uint32_t i = first - 1; i < n && s.s; i++)
+        s = pb_printf(l->a, "%.*s%.*s → ", PB_ARG(s), PB_ARG(files[path[i].file].path));
     if (!s.s) {
         fail(l);
         return;
     }
-    diag *d = diag_add(l->diags, DIAG_IMPORT_CYCLE, closing->decl->string_span, "files import each other in a circle: %.*s%.*s",
-                       PB_ARG(s), PB_ARG(files[closing->decl->index].path));
+    diag *d =
+        diag_add(l->diags, DIAG_IMPORT_CYCLE, closing->decl->string_span,
+                 "files import each other in a circle: %.*s%.*s", PB_ARG(s), PB_ARG(files[closing->decl->index].path));
     d->hint = PB_STR("put what they share into a file of its own that both import");
 }
 
@@ -413,7 +427,8 @@ static bool loader_begin(loader *l, pb_arena *a, diag_list *diags) {
 }
 
 static void add_builtins(loader *l, const builtin_source *builtins, size_t n) {
-    for (size_t i = 0; i < n && !l->oom; i++) add_text(l, pb_str_c(builtins[i].path), builtins[i].text, builtins[i].size, true);
+    for (size_t i = 0; i < n && !l->oom; i++)
+        add_text(l, pb_str_c(builtins[i].path), builtins[i].text, builtins[i].size, true);
 }
 
 static ast_program *loader_end(loader *l) {

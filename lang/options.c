@@ -61,7 +61,8 @@ static int wrong(const cli *c, const char *what, const char *arg, const char *ne
 
 static const char *near_option(const cli *c, const cli_command *k, const char *name) {
     for (const cli_option *o = c->options; o->name; o++)
-        if ((!k || lists(o->commands, k->name)) && pb_edit_distance(pb_str_c(o->name), pb_str_c(name), 3) < 3) return o->name;
+        if ((!k || lists(o->commands, k->name)) && pb_edit_distance(pb_str_c(o->name), pb_str_c(name), 3) < 3)
+            return o->name;
     return NULL;
 }
 
@@ -112,8 +113,10 @@ static int take_option(walk *w) {
         if (w->at >= w->argc) return wrong(w->c, "a value is missing behind", arg, NULL);
         value = w->argv[w->at++];
     }
-    if (strcmp(o->name, "help") == 0) w->help = true;
-    else if (!w->c->set(w->c->self, o->name, value, err)) return wrong(w->c, err, value ? value : arg, NULL);
+    if (strcmp(o->name, "help") == 0)
+        w->help = true;
+    else if (!w->c->set(w->c->self, o->name, value, err))
+        return wrong(w->c, err, value ? value : arg, NULL);
     return -1;
 }
 
@@ -132,10 +135,14 @@ int cli_parse(const cli *c, int argc, char **argv, const cli_command **command, 
         const char *arg = argv[w.at];
         bool option = !only_operands && arg[0] == '-' && arg[1];
         int status = -1;
-        if (option && strcmp(arg, "--") == 0) only_operands = true, w.at++;
-        else if (option) status = take_option(&w);
-        else if (!w.command) status = take_command(&w);
-        else argv[w.kept++] = argv[w.at++];
+        if (option && strcmp(arg, "--") == 0)
+            only_operands = true, w.at++;
+        else if (option)
+            status = take_option(&w);
+        else if (!w.command)
+            status = take_command(&w);
+        else
+            argv[w.kept++] = argv[w.at++];
         if (status >= 0) return status;
     }
     *command = w.command;

@@ -32,8 +32,8 @@ typedef struct cli {
     void *self;
 } cli;
 
-/* Looks the command up, sets its options, leaves the operands in argv[0..*n). Returns -1 to go on, else the exit status:
- * 0 after --help, 2 after a message about wrong usage. */
+/* Looks the command up, sets its options, leaves the operands in argv[0..*n). Returns -1 to go on, else the exit
+ * status: 0 after --help, 2 after a message about wrong usage. */
 int cli_parse(const cli *c, int argc, char **argv, const cli_command **command, int *n);
 /* The whole help, or that of one command, to standard output. */
 void cli_help(const cli *c, const cli_command *command);

@@ -2,9 +2,9 @@
  * parse.c - one source file to its tree: the supply of tokens between scanner and grammar, and recovery after an error.
  *
  * One mistake shall give one message, and the next mistake shall be found. For that the supply does two things that the
- * grammar cannot: when a declaration begins (or the file ends) while brackets are open, it says so once and hands out the
- * missing closers; and after a syntax error it skips to the next statement of the same block, or to its end, jumping over
- * whole nested brackets. Errors that begin where the scanner has complained already are dropped.
+ * grammar cannot: when a declaration begins (or the file ends) while brackets are open, it says so once and hands out
+ * the missing closers; and after a syntax error it skips to the next statement of the same block, or to its end,
+ * jumping over whole nested brackets. Errors that begin where the scanner has complained already are dropped.
  */
 #include "lang/scan.h"
 
@@ -65,11 +65,27 @@ static uint32_t block_level(const parse_ctx *c) {
 
 /* ---- where reading goes on ---- */
 
+bool parse_begins_line(const parse_ctx *c, uint32_t at) {
+    while (at > 0 && (c->text.s[at - 1] == ' ' || c->text.s[at - 1] == '\t')) at--;
+    return at == 0 || c->text.s[at - 1] == '\n';
+}
+
 static bool begins_statement(int token) {
     switch (token) {
-    case TOK_LET: case TOK_WHERE: case TOK_DO: case TOK_PARALLEL: case TOK_RECORD: case TOK_STOP: case TOK_FAIL:
-    case TOK_RETURN: case TOK_VERIFY: case TOK_ON: case TOK_APPROVE: case TOK_WAIT: case TOK_AUTHORIZE: case TOK_WHEN:
-        return true;
+    case TOK_LET:
+    case TOK_WHERE:
+    case TOK_DO:
+    case TOK_PARALLEL:
+    case TOK_RECORD:
+    case TOK_STOP:
+    case TOK_FAIL:
+    case TOK_RETURN:
+    case TOK_VERIFY:
+    case TOK_ON:
+    case TOK_APPROVE:
+    case TOK_WAIT:
+    case TOK_AUTHORIZE:
+    case TOK_WHEN: return true;
     default: return false;
     }
 }
@@ -77,15 +93,36 @@ static bool begins_statement(int token) {
 /* In a block also: statements whose word stands inside expressions too, and the clauses of other blocks. */
 static bool begins_item(const parse_ctx *c, int token, pb_span at) {
     switch (token) {
-    case TOK_IF: case TOK_FOR: case TOK_IN_ACCOUNT: case TOK_GIVEN: case TOK_EXPECT: case TOK_AFTER: case TOK_DENY:
-    case TOK_UNLESS: case TOK_DEDUPE: case TOK_LIMIT: case TOK_SCHEMA:
-        return true;
-    case TOK_NAME: { /* a clause at the beginning of a line */
-        uint32_t i = at.start;
-        while (i > 0 && (c->text.s[i - 1] == ' ' || c->text.s[i - 1] == '\t')) i--;
-        return i == 0 || c->text.s[i - 1] == '\n';
-    }
+    case TOK_IF:
+    case TOK_FOR:
+    case TOK_IN_ACCOUNT:
+    case TOK_GIVEN:
+    case TOK_EXPECT:
+    case TOK_AFTER:
+    case TOK_DENY:
+    case TOK_UNLESS:
+    case TOK_DEDUPE:
+    case TOK_LIMIT:
+    case TOK_SCHEMA: return true;
+    case TOK_NAME: return parse_begins_line(c, at.start); /* a clause */
     default: return begins_statement(token);
+    }
+}
+
+static bool begins_declaration(const parse_ctx *c, int token, pb_span at) {
+    switch (token) {
+    case TOK_PLAYBOOK:
+    case TOK_IMPORT:
+    case TOK_FN:
+    case TOK_PARAM:
+    case TOK_TYPE:
+    case TOK_EVENT:
+    case TOK_ACTION:
+    case TOK_EXTERN:
+    case TOK_GUARD:
+    case TOK_TEST:
+    case TOK_SITE: return parse_begins_line(c, at.start) || scan_is_declaration(c, token, at);
+    default: return false;
     }
 }
 
@@ -101,7 +138,7 @@ static bool resumes(parse_ctx *c, int token, pb_span at) {
     uint32_t level = block_level(c);
     if (level == NO_LEVEL) return token == TOK_RBRACE;
     if (!c->nblocks) {
-        if (!scan_is_declaration(c, token, at)) return false;
+        if (!begins_declaration(c, token, at)) return false;
         c->nopen = 0;
         return true;
     }

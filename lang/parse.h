@@ -16,9 +16,9 @@
 #include "lang/load.h"
 
 enum {
-    PARSE_MAX_INTERP = 8,      /* ${ } inside ${ }: nobody can read more, and it bounds the work on an unclosed one */
-    PARSE_STACK_MAX = 16000,   /* bison's stack; PARSE_MAX_DEPTH nested calls in maps in lists need about 3000 */
-    PARSE_SCAN_POOL = 1024     /* flex's own two structures need less than 300 bytes */
+    PARSE_MAX_INTERP = 8,    /* ${ } inside ${ }: nobody can read more, and it bounds the work on an unclosed one */
+    PARSE_STACK_MAX = 16000, /* bison's stack; PARSE_MAX_DEPTH nested calls in maps in lists need about 3000 */
+    PARSE_SCAN_POOL = 1024   /* flex's own two structures need less than 300 bytes */
 };
 
 typedef struct parse_open {
@@ -27,10 +27,18 @@ typedef struct parse_open {
 } parse_open;
 
 /* Lists under construction. */
-typedef struct parse_args { ast_arg *head, *tail; } parse_args;
-typedef struct parse_stmts { ast_stmt *head, *tail; } parse_stmts;
-typedef struct parse_fields { ast_field *head, *tail; } parse_fields;
-typedef struct parse_clauses { ast_clause *head, *tail; } parse_clauses;
+typedef struct parse_args {
+    ast_arg *head, *tail;
+} parse_args;
+typedef struct parse_stmts {
+    ast_stmt *head, *tail;
+} parse_stmts;
+typedef struct parse_fields {
+    ast_field *head, *tail;
+} parse_fields;
+typedef struct parse_clauses {
+    ast_clause *head, *tail;
+} parse_clauses;
 
 typedef struct parse_ctx {
     pb_arena *arena;
@@ -40,34 +48,34 @@ typedef struct parse_ctx {
     pb_str text;
     uint32_t file;
     void *scanner;
-    diag scratch;             /* for messages that are not wanted any more */
+    diag scratch; /* for messages that are not wanted any more */
 
-    uint32_t pos;             /* the scanner's place in text */
-    bool after_dot;           /* the last token was . or ?. : any word is a name now */
+    uint32_t pos;   /* the scanner's place in text */
+    bool after_dot; /* the last token was . or ?. : any word is a name now */
     parse_open open[PARSE_MAX_DEPTH];
     uint32_t nopen;
-    uint32_t inject;          /* closers are handed out until nopen is this; UINT32_MAX: none are due */
-    parse_open misfit;        /* the last opener that was closed by something else; kind 0: none */
-    uint32_t misfit_at;       /* where that closer stands */
-    parse_open askew;         /* first { whose } stands in another column than its line: suspect when a } is missing */
-    bool halted;              /* no more tokens: nested too deeply */
-    bool echo;                /* something unreadable was reported and left out: the next token may not fit for that reason */
+    uint32_t inject;    /* closers are handed out until nopen is this; UINT32_MAX: none are due */
+    parse_open misfit;  /* the last opener that was closed by something else; kind 0: none */
+    uint32_t misfit_at; /* where that closer stands */
+    parse_open askew;   /* first { whose } stands in another column than its line: suspect when a } is missing */
+    bool halted;        /* no more tokens: nested too deeply */
+    bool echo;          /* something unreadable was reported and left out: the next token may not fit for that reason */
     bool quiet_set;
-    pb_span quiet;            /* a mistake already reported: syntax errors that begin in it are its echo */
+    pb_span quiet; /* a mistake already reported: syntax errors that begin in it are its echo */
 
     uint32_t blocks[PARSE_MAX_DEPTH]; /* offsets of the { of the blocks being parsed */
     uint32_t nblocks;
-    int held;                 /* a token that waits until the missing closers have been handed out; SCAN_SKIP: none */
+    int held; /* a token that waits until the missing closers have been handed out; SCAN_SKIP: none */
     ast_name held_name;
     pb_span held_at;
-    uint32_t reported_at;     /* place of the last syntax error: the same one is not reported twice */
-    diag *last_syntax;        /* its message: an unclosed string on that line turns out to be the cause, and replaces it */
-    bool discard;             /* recovery must throw the token at hand away */
-    bool recovering;          /* tokens are skipped up to the next statement or declaration */
-    uint32_t recover_at;      /* place of the last error: recovery must move on from there */
+    uint32_t reported_at; /* place of the last syntax error: the same one is not reported twice */
+    diag *last_syntax;    /* its message: an unclosed string on that line turns out to be the cause, and replaces it */
+    bool discard;         /* recovery must throw the token at hand away */
+    bool recovering;      /* tokens are skipped up to the next statement or declaration */
+    uint32_t recover_at;  /* place of the last error: recovery must move on from there */
     bool deep_reported;
-    bool in_playbook;         /* the declaration being read is a playbook */
-    bool header_broken;       /* an error in a playbook's header: a missing `when` is not another one */
+    bool in_playbook;   /* the declaration being read is a playbook */
+    bool header_broken; /* an error in a playbook's header: a missing `when` is not another one */
 
     uint32_t ncomments_cap;
     size_t pool_used;
@@ -86,6 +94,8 @@ diag *parse_mistake(parse_ctx *c, diag_code code, pb_span span, const char *fmt,
     __attribute__((format(printf, 4, 5)));
 /* True where a syntax error would only repeat what has been said. */
 bool parse_is_quiet(const parse_ctx *c, uint32_t start);
+/* Whether only blanks stand before a place on its line. */
+bool parse_begins_line(const parse_ctx *c, uint32_t at);
 void parse_block_open(parse_ctx *c, uint32_t offset);
 void parse_block_close(parse_ctx *c);
 /* Called where the grammar catches an error: true when the token at hand has to be thrown away. */
@@ -96,21 +106,27 @@ const char *parse_nearest(pb_str w, const char *const *words);
 
 /* ---- parse_report.c ---- */
 typedef enum parse_found {
-    FOUND_END, FOUND_STATEMENT /* a word that begins a statement */, FOUND_WORD, FOUND_ASSIGN, FOUND_EQ, FOUND_STRING,
-    FOUND_STRING_END, FOUND_CLOSER, FOUND_OTHER
+    FOUND_END,
+    FOUND_STATEMENT /* a word that begins a statement */,
+    FOUND_WORD,
+    FOUND_ASSIGN,
+    FOUND_EQ,
+    FOUND_STRING,
+    FOUND_STRING_END,
+    FOUND_CLOSER,
+    FOUND_OTHER
 } parse_found;
-enum { PARSE_EXPECT_MAX = 8 }; /* more alternatives than that are not listed */
+enum { PARSE_EXPECT_MAX = 8 };  /* more alternatives than that are not listed */
 typedef struct parse_expected { /* what could stand where a syntax error is */
     bool statement, declaration, expression, operator, comparison, name, assign, suffix /* of a type */;
-    char closer;                 /* ) ] } or $ for the } of ${, 0 */
+    char closer; /* ) ] } or $ for the } of ${, 0 */
     const char *others[PARSE_EXPECT_MAX];
-    int nothers;                 /* may be larger than the array */
+    int nothers; /* may be larger than the array */
 } parse_expected;
 void parse_report_syntax(parse_ctx *c, pb_span at, parse_found found, const parse_expected *expected);
 void parse_report_deep(parse_ctx *c, pb_span at);
 /* `at` cannot stand inside the bracket that was opened last. */
 void parse_report_unclosed(parse_ctx *c, pb_span at, bool end_of_file);
-
 
 /* ---- parse_node.c ---- */
 ast_expr *parse_expr(parse_ctx *c, ast_expr_kind kind, pb_span span);

@@ -2,9 +2,9 @@
  * parse_node.c - building the tree.
  *
  * Every function takes parts that may be NULL, because an earlier allocation failed, and then gives NULL: the grammar
- * needs no checks of its own, and parse_file asks the arena once at the end. Each node knows the height of what is below
- * it; a node higher than PARSE_MAX_DEPTH is reported once and cut off, so that whoever walks the tree recursively is
- * bounded, however long a chain of operators (which nests without brackets) may be.
+ * needs no checks of its own, and parse_file asks the arena once at the end. Each node knows the height of what is
+ * below it; a node higher than PARSE_MAX_DEPTH is reported once and cut off, so that whoever walks the tree recursively
+ * is bounded, however long a chain of operators (which nests without brackets) may be.
  */
 #include "lang/parse.h"
 
@@ -16,7 +16,8 @@ static uint16_t depth_of(const ast_expr *e) { return e ? e->depth : 0; }
 static bool too_deep(parse_ctx *c, uint16_t depth, pb_span span) {
     if (depth <= PARSE_MAX_DEPTH) return false;
     if (!c->deep_reported) {
-        diag *d = parse_mistake(c, DIAG_NESTED_TOO_DEEP, span, "nested too deeply: more than %d levels", PARSE_MAX_DEPTH);
+        diag *d =
+            parse_mistake(c, DIAG_NESTED_TOO_DEEP, span, "nested too deeply: more than %d levels", PARSE_MAX_DEPTH);
         d->hint = PB_STR("a long chain of operators counts too: use a list, or split it with `let`");
     }
     c->deep_reported = true;
@@ -56,7 +57,8 @@ ast_expr *parse_binary(parse_ctx *c, ast_op op, ast_expr *left, ast_expr *right,
 }
 
 static void refuse_chain(parse_ctx *c, const ast_expr *left, pb_span at) {
-    bool compares = left->kind == EXPR_EXISTS || (left->kind == EXPR_BINARY && left->op >= OP_EQ && left->op <= OP_MATCHES);
+    bool compares =
+        left->kind == EXPR_EXISTS || (left->kind == EXPR_BINARY && left->op >= OP_EQ && left->op <= OP_MATCHES);
     if (!compares || left->paren) return;
     diag *d = parse_mistake(c, DIAG_CHAINED_COMPARISON, at, "comparisons cannot be chained");
     d->hint = PB_STR("write `a < b and b < c`, or put one of them in parentheses");
@@ -191,8 +193,10 @@ parse_args parse_arg(parse_ctx *c, parse_args list, ast_name name, ast_expr *val
     if (!a) return list;
     a->name = name;
     a->value = value;
-    if (list.tail) list.tail->next = a;
-    else list.head = a;
+    if (list.tail)
+        list.tail->next = a;
+    else
+        list.head = a;
     list.tail = a;
     return list;
 }
@@ -354,8 +358,10 @@ parse_fields parse_add_field(parse_ctx *c, parse_fields list, ast_name name, ast
     f->name = name;
     f->type = type;
     f->init = init;
-    if (list.tail) list.tail->next = f;
-    else list.head = f;
+    if (list.tail)
+        list.tail->next = f;
+    else
+        list.head = f;
     list.tail = f;
     return list;
 }
@@ -363,8 +369,8 @@ parse_fields parse_add_field(parse_ctx *c, parse_fields list, ast_name name, ast
 /* A name that becomes a variable: with a colon behind it the scanner lets reserved words through. */
 ast_name parse_declared(parse_ctx *c, ast_name name) {
     if (parse_word_is_reserved(name.text)) {
-        diag *d = parse_mistake(c, DIAG_RESERVED_WORD, name.span, "`%.*s` is a reserved word and cannot name a variable",
-                                PB_ARG(name.text));
+        diag *d = parse_mistake(c, DIAG_RESERVED_WORD, name.span,
+                                "`%.*s` is a reserved word and cannot name a variable", PB_ARG(name.text));
         d->hint = PB_STR("choose another name");
     }
     return name;

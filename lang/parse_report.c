@@ -1,32 +1,46 @@
 /*
  * parse_report.c - what is said about a syntax error.
  *
- * Bison gives the set of all tokens that could stand where the error is (LAC makes it exact). Read out as it is, it would
- * be a list of forty; parser.y puts it into groups (a statement, an expression, a name, ...), and here the likely mistake
- * is looked for first: a bracket that is not closed, a misspelt keyword, a call without `do`, `==` for `=`, a reserved
- * word as a name. Only what is left gets "expected ..., found ...".
+ * Bison gives the set of all tokens that could stand where the error is (LAC makes it exact). Read out as it is, it
+ * would be a list of forty; parser.y puts it into groups (a statement, an expression, a name, ...), and here the likely
+ * mistake is looked for first: a bracket that is not closed, a misspelt keyword, a call without `do`, `==` for `=`, a
+ * reserved word as a name. Only what is left gets "expected ..., found ...".
  */
 #include "lang/parse.h"
 
 enum { SHOWN_MAX = 40, LISTED_MAX = 5 /* more alternatives explain nothing */ };
 
-static const char *const statement_words[] = {
-    "let", "where", "do", "if", "for", "parallel", "record", "stop", "fail", "return", "verify", "on", "approve", "wait",
-    "authorize", NULL};
-static const char *const header_words[] = {
-    "version", "summary", "owner", "tier", "controls", "dedupe", "limit", "concurrency", "timeout", NULL};
-static const char *const declaration_words[] = {
-    "playbook", "import", "param", "type", "event", "fn", "action", "extern", "guard", "test", "site", NULL};
+static const char *const statement_words[] = {"let",     "where", "do",        "if",     "for",    "parallel",
+                                              "record",  "stop",  "fail",      "return", "verify", "on",
+                                              "approve", "wait",  "authorize", NULL};
+static const char *const header_words[] = {"version", "summary", "owner",       "tier",    "controls",
+                                           "dedupe",  "limit",   "concurrency", "timeout", NULL};
+static const char *const declaration_words[] = {"playbook", "import", "param", "type", "event", "fn",
+                                                "action",   "extern", "guard", "test", "site",  NULL};
 
 /* How other languages say it. */
-static const struct { const char *word, *cure; } elsewhere[] = {
-    {"elif", "write `else if`"}, {"elsif", "write `else if`"}, {"elseif", "write `else if`"},
-    {"unless", "write `if not (...)`"}, {"var", "write `let`"}, {"const", "write `let`"}, {"val", "write `let`"},
-    {"def", "write `fn`, outside of playbooks"}, {"function", "write `fn`, outside of playbooks"},
-    {"call", "write `do`"}, {"run", "write `do`"}, {"throw", "write `fail \"message\"`"}, {"raise", "write `fail \"message\"`"},
-    {"assert", "write `verify`, or `where` to end the run"}, {"try", "write `do ... else { }`, or `on failure { }`"},
-    {"catch", "write `do ... else { }`, or `on failure { }`"}, {"foreach", "write `for x in list { }`"},
-    {"while", "every run ends: there is only `for x in list { }`"}, {"exit", "write `stop \"reason\"`"},
+static const struct {
+    const char *word, *cure;
+} elsewhere[] = {
+    {"elif", "write `else if`"},
+    {"elsif", "write `else if`"},
+    {"elseif", "write `else if`"},
+    {"unless", "write `if not (...)`"},
+    {"var", "write `let`"},
+    {"const", "write `let`"},
+    {"val", "write `let`"},
+    {"def", "write `fn`, outside of playbooks"},
+    {"function", "write `fn`, outside of playbooks"},
+    {"call", "write `do`"},
+    {"run", "write `do`"},
+    {"throw", "write `fail \"message\"`"},
+    {"raise", "write `fail \"message\"`"},
+    {"assert", "write `verify`, or `where` to end the run"},
+    {"try", "write `do ... else { }`, or `on failure { }`"},
+    {"catch", "write `do ... else { }`, or `on failure { }`"},
+    {"foreach", "write `for x in list { }`"},
+    {"while", "every run ends: there is only `for x in list { }`"},
+    {"exit", "write `stop \"reason\"`"},
     {"is", "compare with `==`, or ask with `exists`"},
     {"not", "`not` stands before what it denies: `not (x in list)`"},
     {"when", "a playbook has one `when`, before its statements"},
@@ -41,7 +55,7 @@ static const char *cure_of(pb_str w) {
 
 const char *parse_nearest(pb_str w, const char *const *words) {
     const char *best = NULL;
-    if (w.n < 3) return NULL; /* everything is near to it */
+    if (w.n < 3) return NULL;         /* everything is near to it */
     unsigned least = w.n < 4 ? 2 : 3; /* one slip in a short word, two in a longer one */
     for (; *words; words++) {
         unsigned d = pb_edit_distance(w, pb_str_c(*words), least);
@@ -75,7 +89,9 @@ static pb_str found_text(parse_ctx *c, pb_span at, parse_found found) {
 /* ---- brackets ---- */
 
 static const char *closer_of(char kind) { return kind == '(' ? "`)`" : kind == '[' ? "`]`" : "`}`"; }
-static const char *opener_of(char kind) { return kind == '(' ? "`(`" : kind == '[' ? "`[`" : kind == '$' ? "`${`" : "`{`"; }
+static const char *opener_of(char kind) {
+    return kind == '(' ? "`(`" : kind == '[' ? "`[`" : kind == '$' ? "`${`" : "`{`";
+}
 
 static uint32_t line_of(const parse_ctx *c, uint32_t offset) {
     uint32_t line = 1;
@@ -112,11 +128,6 @@ static bool report_bracket(parse_ctx *c, pb_span at, parse_found found, const pa
 
 /* ---- likely mistakes ---- */
 
-static bool begins_line(const parse_ctx *c, uint32_t at) {
-    while (at > 0 && strchr(" \t", c->text.s[at - 1])) at--;
-    return at == 0 || c->text.s[at - 1] == '\n';
-}
-
 static char next_sign(const parse_ctx *c, uint32_t at) {
     while (at < c->text.n && strchr(" \t\r", c->text.s[at])) at++;
     return at < c->text.n ? c->text.s[at] : 0;
@@ -128,7 +139,8 @@ static bool report_statement_word(parse_ctx *c, pb_span at, const parse_expected
     const char *near = parse_nearest(w, statement_words), *header = e->name ? parse_nearest(w, header_words) : NULL;
     char sign = next_sign(c, at.end);
     if (!e->name && c->in_playbook && is_one_of(w, header_words)) {
-        diag *d = parse_mistake(c, DIAG_HEADER_ORDER, at, "the header field `%.*s` stands among the statements", PB_ARG(w));
+        diag *d =
+            parse_mistake(c, DIAG_HEADER_ORDER, at, "the header field `%.*s` stands among the statements", PB_ARG(w));
         d->hint = PB_STR("header fields come first, before `when`");
         return true;
     }
@@ -149,9 +161,12 @@ static bool report_declaration_word(parse_ctx *c, pb_span at) {
     pb_str w = source_text(c, at);
     const char *near = parse_nearest(w, declaration_words);
     diag *d = parse_mistake(c, DIAG_SYNTAX, at, "expected a declaration, found `%.*s`", PB_ARG(w));
-    if (near) d->hint = pb_printf(c->arena, "did you mean `%s`?", near);
-    else if (is_one_of(w, statement_words)) d->hint = PB_STR("statements stand inside `playbook name { ... }`");
-    else d->hint = PB_STR("a file holds: playbook, import, param, type, event, fn, action, guard, test, site");
+    if (near)
+        d->hint = pb_printf(c->arena, "did you mean `%s`?", near);
+    else if (is_one_of(w, statement_words))
+        d->hint = PB_STR("statements stand inside `playbook name { ... }`");
+    else
+        d->hint = PB_STR("a file holds: playbook, import, param, type, event, fn, action, guard, test, site");
     return true;
 }
 
@@ -164,7 +179,8 @@ static bool report_likely(parse_ctx *c, pb_span at, parse_found found, const par
     }
     if (e->statement && word) return report_statement_word(c, at, e);
     if (e->declaration && word) return report_declaration_word(c, at);
-    if (word && e->name && !e->expression && !begins_line(c, at.start) && parse_word_is_reserved(source_text(c, at)) && !e->operator) {
+    if (word && e->name && !e->expression && !parse_begins_line(c, at.start) &&
+        parse_word_is_reserved(source_text(c, at)) && !e->operator) {
         diag *d = parse_mistake(c, DIAG_RESERVED_WORD, at, "expected a name, but `%.*s` is a reserved word",
                                 PB_ARG(source_text(c, at)));
         d->hint = PB_STR("choose another name");
@@ -179,11 +195,13 @@ static pb_str hint_for(parse_ctx *c, pb_str text, parse_found found, const parse
     bool only_string = e->nothers == 1 && strcmp(e->others[0], "a string") == 0;
     if (pb_str_is(text, "`:`") && e->closer == ']') return PB_STR("a part of a text is text.slice(from, to)");
     if (pb_str_is(text, "`:`") && e->expression) return PB_STR("there is no `:` between a field and its value here");
-    if (pb_str_is(text, "`-`") && !e->operator && !e->expression) return PB_STR("names are made of letters, digits and `_`");
-    if (found == FOUND_STRING && e->name && !e->expression && !e->statement) return PB_STR("a name is written without quotes");
+    if (pb_str_is(text, "`-`") && !e->operator&& !e->expression)
+        return PB_STR("names are made of letters, digits and `_`");
+    if (found == FOUND_STRING && e->name && !e->expression && !e->statement)
+        return PB_STR("a name is written without quotes");
     if (found == FOUND_WORD && only_string && !e->expression) return PB_STR("put it in double quotes");
     if (pb_str_is(text, "`if`") && e->expression) {
-        c->discard = !begins_line(c, c->reported_at); /* with its blocks, which belong to the same mistake */
+        c->discard = !parse_begins_line(c, c->reported_at); /* with its blocks, which belong to the same mistake */
         return PB_STR("`if` is a statement and has no value");
     }
     return (pb_str){0};
@@ -191,15 +209,20 @@ static pb_str hint_for(parse_ctx *c, pb_str text, parse_found found, const parse
 
 /* ---- the rest ---- */
 
-typedef struct listing { const char *items[PARSE_EXPECT_MAX + 4]; int n; } listing;
+typedef struct listing {
+    const char *items[PARSE_EXPECT_MAX + 4];
+    int n;
+} listing;
 
 static listing list_expected(const parse_expected *e) {
     listing l = {{0}, 0};
     if (e->declaration) l.items[l.n++] = "a declaration";
     if (e->statement && e->name) l.items[l.n++] = "a header field";
     if (e->statement) l.items[l.n++] = "a statement";
-    if (e->expression) l.items[l.n++] = "an expression";
-    else if (e->name && !e->statement) l.items[l.n++] = "a name";
+    if (e->expression)
+        l.items[l.n++] = "an expression";
+    else if (e->name && !e->statement)
+        l.items[l.n++] = "a name";
     for (int i = 0; i < e->nothers && e->nothers <= LISTED_MAX; i++) l.items[l.n++] = e->others[i];
     return l;
 }
@@ -220,8 +243,10 @@ void parse_report_syntax(parse_ctx *c, pb_span at, parse_found found, const pars
     diag *d;
     if (e->nothers == 1 && strcmp(e->others[0], "`[`") == 0 && !e->expression && !e->operator)
         d = parse_mistake(c, DIAG_SYNTAX, at, "there is no `a ? b : c`: use `??` for a default, or `if`");
-    else if (expected.n) d = parse_mistake(c, DIAG_SYNTAX, at, "expected %.*s, found %.*s", PB_ARG(expected), PB_ARG(text));
-    else d = parse_mistake(c, DIAG_SYNTAX, at, "%.*s cannot stand here", PB_ARG(text));
+    else if (expected.n)
+        d = parse_mistake(c, DIAG_SYNTAX, at, "expected %.*s, found %.*s", PB_ARG(expected), PB_ARG(text));
+    else
+        d = parse_mistake(c, DIAG_SYNTAX, at, "%.*s cannot stand here", PB_ARG(text));
     c->last_syntax = d;
     d->hint = hint_for(c, text, found, e);
 }

@@ -39,8 +39,10 @@ ast_stmt *parse_stmt_done(parse_ctx *c, ast_stmt *s) {
 
 parse_stmts parse_add_stmt(parse_stmts list, ast_stmt *s) {
     if (!s) return list;
-    if (list.tail) list.tail->next = s;
-    else list.head = s;
+    if (list.tail)
+        list.tail->next = s;
+    else
+        list.head = s;
     list.tail = s;
     return list;
 }
@@ -49,7 +51,8 @@ ast_stmt *parse_do(parse_ctx *c, ast_expr *e, pb_span span) {
     if (!e) return NULL;
     if (e->kind != EXPR_CALL || e->paren) {
         diag *d = parse_mistake(c, DIAG_NOT_A_CALL, e->span, "`do` needs a call");
-        if (e->kind == EXPR_FIELD || e->kind == EXPR_NAME) d->hint = PB_STR("the arguments follow in parentheses: do f(x)");
+        if (e->kind == EXPR_FIELD || e->kind == EXPR_NAME)
+            d->hint = PB_STR("the arguments follow in parentheses: do f(x)");
     }
     return parse_stmt(c, STMT_DO, e, span);
 }
@@ -106,8 +109,10 @@ ast_clause *parse_clause(parse_ctx *c, ast_name name, ast_expr *value, ast_expr 
 
 parse_clauses parse_add_clause(parse_clauses list, ast_clause *k) {
     if (!k) return list;
-    if (list.tail) list.tail->next = k;
-    else list.head = k;
+    if (list.tail)
+        list.tail->next = k;
+    else
+        list.head = k;
     list.tail = k;
     return list;
 }
@@ -174,7 +179,8 @@ void parse_effect(parse_ctx *c, ast_decl *d, ast_name effect, pb_span at) {
     }
     diag *m = parse_mistake(c, DIAG_BAD_EFFECT, effect.span, "unknown effect `%.*s`", PB_ARG(effect.text));
     const char *near = parse_nearest(effect.text, names);
-    m->hint = near ? pb_printf(c->arena, "did you mean `%s`?", near) : PB_STR("an effect is pure, read, notify, contain or destroy");
+    m->hint = near ? pb_printf(c->arena, "did you mean `%s`?", near)
+                   : PB_STR("an effect is pure, read, notify, contain or destroy");
 }
 
 void parse_no_when(parse_ctx *c, const ast_decl *playbook) {
@@ -226,8 +232,10 @@ void parse_add_decl(parse_ctx *c, ast_decl *d) {
     c->header_broken = c->in_playbook = false;
     if (!d) return;
     set_doc(c, d);
-    if (c->last_decl) c->last_decl->next = d;
-    else c->out->decls = d;
+    if (c->last_decl)
+        c->last_decl->next = d;
+    else
+        c->out->decls = d;
     c->last_decl = d;
 }
 

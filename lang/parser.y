@@ -69,7 +69,8 @@ void pbyerror(const pb_span *place, parse_ctx *c, const char *message);
 /* Words that are keywords only where they are asked for. */
 %token <name> PARAM "`param`" TYPE "`type`" EVENT "`event`" ACTION "`action`" EXTERN "`extern`" GUARD "`guard`"
 %token <name> TEST "`test`" SITE "`site`"
-%token <name> DEDUPE "`dedupe`" LIMIT "`limit`" TIMEOUT "`timeout`" RETRY "`retry`" WITHIN "`within`" BY "`by`" PER "`per`"
+%token <name> DEDUPE "`dedupe`" LIMIT "`limit`" TIMEOUT "`timeout`" RETRY "`retry`" WITHIN "`within`"
+%token <name> BY "`by`" PER "`per`"
 %token <name> CODE "`code`" FAILURE "`failure`" UNDO "`undo`" DENIED "`denied`" EXPIRED "`expired`" VIA "`via`"
 %token <name> QUORUM "`quorum`" ESCALATE "`escalate`" TO "`to`" AFTER "`after`" REGION "`region`" BECAUSE "`because`"
 %token <name> GIVEN "`given`" EXPECT "`expect`" WITH "`with`" TIMES "`times`" NO "`no`" CRASH "`crash`" FAULT "`fault`"
@@ -496,9 +497,9 @@ path
     ;
 
 word
-    : NAME | PARAM | TYPE | EVENT | ACTION | EXTERN | GUARD | TEST | SITE | DEDUPE | LIMIT | TIMEOUT | RETRY | WITHIN | BY
-    | PER | CODE | FAILURE | UNDO | DENIED | EXPIRED | VIA | QUORUM | ESCALATE | TO | AFTER | REGION | BECAUSE | GIVEN
-    | EXPECT | WITH | TIMES | NO | CRASH | FAULT | DENY | UNLESS | AUTHORIZED | SCHEMA | RESOURCES
+    : NAME | PARAM | TYPE | EVENT | ACTION | EXTERN | GUARD | TEST | SITE | DEDUPE | LIMIT | TIMEOUT | RETRY | WITHIN
+    | BY | PER | CODE | FAILURE | UNDO | DENIED | EXPIRED | VIA | QUORUM | ESCALATE | TO | AFTER | REGION | BECAUSE
+    | GIVEN | EXPECT | WITH | TIMES | NO | CRASH | FAULT | DENY | UNLESS | AUTHORIZED | SCHEMA | RESOURCES
     ;
 
 %%
@@ -525,7 +526,8 @@ static void expect_one(parse_expected *e, yysymbol_kind_t kind) {
 /* Which group already speaks for this token. */
 static bool is_spoken_for(const parse_expected *e, yysymbol_kind_t kind) {
     switch (kind) {
-    case YYSYMBOL_NONE: case YYSYMBOL_TRUE: case YYSYMBOL_FALSE: case YYSYMBOL_ANY: case YYSYMBOL_ALL: case YYSYMBOL_INT:
+    case YYSYMBOL_NONE: case YYSYMBOL_TRUE: case YYSYMBOL_FALSE: case YYSYMBOL_ANY: case YYSYMBOL_ALL:
+    case YYSYMBOL_INT:
     case YYSYMBOL_DURATION: case YYSYMBOL_FLOAT: case YYSYMBOL_NOT: case YYSYMBOL_MINUS: case YYSYMBOL_STRING_TRIPLE:
     case YYSYMBOL_STRING_WHOLE: case YYSYMBOL_NAME: case YYSYMBOL_STRING_TEXT: case YYSYMBOL_STRING_LINE:
         return true;
@@ -533,13 +535,15 @@ static bool is_spoken_for(const parse_expected *e, yysymbol_kind_t kind) {
     case YYSYMBOL_LPAREN: return e->expression || e->operator;
     case YYSYMBOL_LBRACKET: return e->expression || e->operator || e->suffix;
     case YYSYMBOL_DOT: case YYSYMBOL_SAFE_DOT: case YYSYMBOL_QUESTION: return true; /* any name or type may go on */
-    case YYSYMBOL_OR: case YYSYMBOL_AND: case YYSYMBOL_IN: case YYSYMBOL_LIKE: case YYSYMBOL_MATCHES: case YYSYMBOL_EXISTS:
+    case YYSYMBOL_OR: case YYSYMBOL_AND: case YYSYMBOL_IN: case YYSYMBOL_LIKE: case YYSYMBOL_MATCHES:
+    case YYSYMBOL_EXISTS:
     case YYSYMBOL_EQ: case YYSYMBOL_NE: case YYSYMBOL_LT: case YYSYMBOL_LE: case YYSYMBOL_GT: case YYSYMBOL_GE:
     case YYSYMBOL_PLUS: case YYSYMBOL_STAR: case YYSYMBOL_SLASH: case YYSYMBOL_PERCENT: case YYSYMBOL_COALESCE:
     case YYSYMBOL_AS:
         return e->operator;
     case YYSYMBOL_ASSIGN: return e->comparison;
-    case YYSYMBOL_LET: case YYSYMBOL_WHERE: case YYSYMBOL_DO: case YYSYMBOL_IF: case YYSYMBOL_FOR: case YYSYMBOL_PARALLEL:
+    case YYSYMBOL_LET: case YYSYMBOL_WHERE: case YYSYMBOL_DO: case YYSYMBOL_IF: case YYSYMBOL_FOR:
+    case YYSYMBOL_PARALLEL:
     case YYSYMBOL_RECORD: case YYSYMBOL_STOP: case YYSYMBOL_FAIL: case YYSYMBOL_RETURN: case YYSYMBOL_VERIFY:
     case YYSYMBOL_ON: case YYSYMBOL_APPROVE: case YYSYMBOL_WAIT: case YYSYMBOL_AUTHORIZE: case YYSYMBOL_IN_ACCOUNT:
         return e->statement;

@@ -33,7 +33,7 @@ typedef struct pbc {
     const char *out;
     char **operands;
     int noperands;
-    const cli *cli;
+    cli cli;
 } pbc;
 
 /* ---- options ---- */
@@ -148,8 +148,9 @@ static int report(const pbc *p, const compiled *k) {
 static int dump(const pbc *p) {
     compiled k = {.arena = pb_arena_new(MEMORY_LIMIT)};
     k.diags = k.arena ? diag_new(k.arena) : NULL;
-    ast_program *tree = k.diags ? parse_program(k.arena, k.diags, NULL, 0, (const char *const *)p->operands,
-                                                (size_t)p->noperands) : NULL;
+    ast_program *tree =
+        k.diags ? parse_program(k.arena, k.diags, NULL, 0, (const char *const *)p->operands, (size_t)p->noperands)
+                : NULL;
     int status = INTERNAL;
     bool ok = tree && (p->dump == DUMP_TOKENS ? dump_tokens(tree, &k.image) : (dump_tree(tree, &k.image), true));
     if (ok && !k.image.oom) {
@@ -222,8 +223,10 @@ static bool write_whole(const char *path, const pb_buf *b) {
     if (close(fd) != 0) ok = false;
     if (ok && rename(temp, path) != 0) ok = false;
     int error = errno;
-    if (ok) sync_directory(path);
-    else unlink(temp);
+    if (ok)
+        sync_directory(path);
+    else
+        unlink(temp);
     errno = error;
     return ok;
 }
@@ -232,10 +235,14 @@ static int write_image(const char *path, const pb_buf *b) {
     char real[PATH_MAX];
     struct stat st;
     bool exists = stat(path, &st) == 0, ok;
-    if (strcmp(path, "-") == 0) ok = write_all(STDOUT_FILENO, b->data, b->len);
-    else if (strlen(path) >= PATH_MAX) ok = (errno = ENAMETOOLONG, false);
-    else if (exists && !S_ISREG(st.st_mode)) ok = write_through(path, b);
-    else ok = write_whole(exists && realpath(path, real) ? real : path, b);
+    if (strcmp(path, "-") == 0)
+        ok = write_all(STDOUT_FILENO, b->data, b->len);
+    else if (strlen(path) >= PATH_MAX)
+        ok = (errno = ENAMETOOLONG, false);
+    else if (exists && !S_ISREG(st.st_mode))
+        ok = write_through(path, b);
+    else
+        ok = write_whole(exists && realpath(path, real) ? real : path, b);
     if (ok) return DONE;
     fprintf(stderr, "pbc build: cannot write `%s`: %s\n", path, strerror(errno));
     return FINDINGS;
@@ -265,7 +272,7 @@ static char *read_image(const char *path, size_t *size) {
     if (errno) goto cleanup;
     data = malloc((size_t)st.st_size + 1);
     *size = 0;
-    for (ssize_t got = 1; data && got > 0 && *size < (size_t)st.st_size; *size += got > 0 ? (size_t)got : 0) {
+    for (ssize_t got = 1; data && got > 0 && *size<(size_t)st.st_size; *size += got> 0 ? (size_t)got : 0) {
         got = read(fd, data + *size, (size_t)st.st_size - *size);
         if (got >= 0) continue;
         free(data);
@@ -321,7 +328,8 @@ static json_object *row_json(const diag_row *r) {
 }
 
 static void print_json(json_object *o) {
-    puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
+    puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                               JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(o);
 }
 
@@ -330,8 +338,10 @@ static int list_codes(bool json) {
     const diag_row *rows = diag_rows(&n);
     json_object *list = json ? json_object_new_array() : NULL;
     for (size_t i = 0; i < n; i++) {
-        if (json) json_object_array_add(list, row_json(&rows[i]));
-        else printf("PB%04d  %-7s  %s\n", rows[i].number, severity(&rows[i]), rows[i].title);
+        if (json)
+            json_object_array_add(list, row_json(&rows[i]));
+        else
+            printf("PB%04d  %-7s  %s\n", rows[i].number, severity(&rows[i]), rows[i].title);
     }
     if (json) print_json(list);
     return DONE;
@@ -348,8 +358,10 @@ static int run_explain(void *self) {
         fprintf(stderr, "pbc explain: no diagnostic has the code `%s`; `pbc explain` lists them all\n", code);
         return USAGE;
     }
-    if (p->json) print_json(row_json(row));
-    else printf("PB%04d: %s (%s)\n\n%s\n", row->number, row->title, severity(row), row->text);
+    if (p->json)
+        print_json(row_json(row));
+    else
+        printf("PB%04d: %s (%s)\n\n%s\n", row->number, row->title, severity(row), row->text);
     return DONE;
 }
 
@@ -357,10 +369,10 @@ static int run_explain(void *self) {
 
 static int run_help(void *self) {
     const pbc *p = self;
-    const cli_command *k = p->cli->commands;
+    const cli_command *k = p->cli.commands;
     while (p->noperands && k->name && strcmp(k->name, p->operands[0]) != 0) k++;
     if (p->noperands && !k->name) return usage("help", "no such command");
-    cli_help(p->cli, p->noperands ? k : NULL);
+    cli_help(&p->cli, p->noperands ? k : NULL);
     return DONE;
 }
 
@@ -382,12 +394,11 @@ static const cli_command commands[] = {
 };
 
 static int run(pbc *p, int argc, char **argv) {
-    cli c = {"pbc", "The compiler of the playbook language.", commands, options, set_option, p};
+    p->cli = (cli){"pbc", "The compiler of the playbook language.", commands, options, set_option, p};
     const cli_command *command = NULL;
-    int status = cli_parse(&c, argc, argv, &command, &p->noperands);
+    int status = cli_parse(&p->cli, argc, argv, &command, &p->noperands);
     if (status >= 0) return status;
     p->operands = argv;
-    p->cli = &c;
     if (p->version) return puts("pbc " PB_VERSION) < 0 ? INTERNAL : DONE;
     if (!command) {
         fputs("usage: pbc COMMAND [OPTION...] [OPERAND...]\ntry `pbc --help`\n", stderr);

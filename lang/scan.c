@@ -3,9 +3,9 @@
  * belong to other languages.
  *
  * The stack of open things lives in parse_ctx. A closer that does not fit what was opened last is still handed to the
- * parser (which says what is missing), and the stack is cut down to the opener it does fit, so that one wrong bracket is
- * one message. A string without its end is closed by force at the end of its line: `inject` makes parse.c hand out the
- * missing closers, and the parser goes on as if they had been written.
+ * parser (which says what is missing), and the stack is cut down to the opener it does fit, so that one wrong bracket
+ * is one message. A string without its end is closed by force at the end of its line: `inject` makes parse.c hand out
+ * the missing closers, and the parser goes on as if they had been written.
  */
 #include "lang/scan.h"
 
@@ -35,8 +35,10 @@ static int word_find(pb_str w) {
     while (low <= high) {
         int middle = (low + high) / 2, d = word_compare(w, words[middle].text);
         if (d == 0) return middle;
-        if (d < 0) high = middle - 1;
-        else low = middle + 1;
+        if (d < 0)
+            high = middle - 1;
+        else
+            low = middle + 1;
     }
     return -1;
 }
@@ -100,7 +102,10 @@ bool scan_is_declaration(const parse_ctx *c, int token, pb_span at) {
     switch (token) {
     case TOK_PARAM: return sign == ':';
     case TOK_ACTION: return sign == '(';
-    case TOK_TYPE: case TOK_EVENT: case TOK_GUARD: case TOK_SITE: return sign == '{';
+    case TOK_TYPE:
+    case TOK_EVENT:
+    case TOK_GUARD:
+    case TOK_SITE: return sign == '{';
     default: return false;
     }
 }
@@ -138,12 +143,22 @@ static const struct {
     int token;
     int64_t factor;
 } units[] = {
-    {"ms", TOK_DURATION, 1}, {"s", TOK_DURATION, 1000}, {"m", TOK_DURATION, 60000},
-    {"h", TOK_DURATION, 3600000}, {"d", TOK_DURATION, 86400000},
-    {"B", TOK_INT, 1}, {"KB", TOK_INT, 1000}, {"MB", TOK_INT, 1000000}, {"GB", TOK_INT, 1000000000},
-    {"TB", TOK_INT, 1000000000000}, {"PB", TOK_INT, 1000000000000000},
-    {"KiB", TOK_INT, INT64_C(1) << 10}, {"MiB", TOK_INT, INT64_C(1) << 20}, {"GiB", TOK_INT, INT64_C(1) << 30},
-    {"TiB", TOK_INT, INT64_C(1) << 40}, {"PiB", TOK_INT, INT64_C(1) << 50},
+    {"ms", TOK_DURATION, 1},
+    {"s", TOK_DURATION, 1000},
+    {"m", TOK_DURATION, 60000},
+    {"h", TOK_DURATION, 3600000},
+    {"d", TOK_DURATION, 86400000},
+    {"B", TOK_INT, 1},
+    {"KB", TOK_INT, 1000},
+    {"MB", TOK_INT, 1000000},
+    {"GB", TOK_INT, 1000000000},
+    {"TB", TOK_INT, 1000000000000},
+    {"PB", TOK_INT, 1000000000000000},
+    {"KiB", TOK_INT, INT64_C(1) << 10},
+    {"MiB", TOK_INT, INT64_C(1) << 20},
+    {"GiB", TOK_INT, INT64_C(1) << 30},
+    {"TiB", TOK_INT, INT64_C(1) << 40},
+    {"PiB", TOK_INT, INT64_C(1) << 50},
 };
 
 static void unknown_unit(parse_ctx *c, pb_span place, pb_str digits, pb_str unit) {
@@ -167,8 +182,8 @@ int scan_quantity(parse_ctx *c, PBYSTYPE *value, pb_span place, pb_str text) {
             value->integer = INT64_MAX;
             if (!parse_is_quiet(c, place.start))
                 scan_mistake(c, DIAG_BAD_NUMBER, place, "number too large: the largest %s is %lld%s",
-                              units[i].token == TOK_INT ? "size" : "duration",
-                              (long long)(INT64_MAX / units[i].factor), units[i].name);
+                             units[i].token == TOK_INT ? "size" : "duration", (long long)(INT64_MAX / units[i].factor),
+                             units[i].name);
         }
         return units[i].token;
     }
@@ -270,7 +285,8 @@ static bool fits(char opener, char closer) {
 int scan_close(parse_ctx *c, const pb_span *place, char kind, int token) {
     uint32_t i = c->nopen;
     while (i > 0 && !fits(c->open[i - 1].kind, kind)) {
-        if (c->open[i - 1].kind == '"' || c->open[i - 1].kind == '3') break; /* a string is not closed by what it holds */
+        if (c->open[i - 1].kind == '"' || c->open[i - 1].kind == '3')
+            break; /* a string is not closed by what it holds */
         i--;
     }
     if (i == 0 || !fits(c->open[i - 1].kind, kind)) {
@@ -278,7 +294,9 @@ int scan_close(parse_ctx *c, const pb_span *place, char kind, int token) {
         if (c->nopen) return token;
         if (!c->recovering)
             scan_mistake(c, DIAG_STRAY_BRACKET, *place, "`%c` closes nothing: no `%c` is open here", kind,
-                          kind == ')' ? '(' : kind == ']' ? '[' : '{');
+                         kind == ')'   ? '('
+                         : kind == ']' ? '['
+                                       : '{');
         return SCAN_SKIP;
     }
     if (i < c->nopen) {
@@ -331,15 +349,15 @@ void scan_unclosed(parse_ctx *c, const pb_span *place) {
     if (i == c->nopen) return;
     bool triple = c->open[i].kind == '3';
     if (i + 1 < c->nopen) {
-        diag *d = unclosed_message(c, DIAG_UNCLOSED_INTERP, c->open[i + 1].offset, triple
-                                   ? "`${` is not closed before the end of the string"
-                                   : "`${` is not closed before the end of the line");
+        diag *d = unclosed_message(c, DIAG_UNCLOSED_INTERP, c->open[i + 1].offset,
+                                   triple ? "`${` is not closed before the end of the string"
+                                          : "`${` is not closed before the end of the line");
         d->hint = PB_STR("every `${` needs its `}`, every `\"` inside it a second one");
         d->also = parse_span(c, c->open[i].offset, c->open[i].offset + 1);
         d->also_message = PB_STR("the string begins here");
     } else {
-        diag *d = unclosed_message(c, DIAG_UNCLOSED_STRING, c->open[i].offset, triple
-                                   ? "string without its closing `\"\"\"`" : "string without its closing `\"`");
+        diag *d = unclosed_message(c, DIAG_UNCLOSED_STRING, c->open[i].offset,
+                                   triple ? "string without its closing `\"\"\"`" : "string without its closing `\"`");
         if (!triple) d->hint = PB_STR("a string ends on its line; for several lines write \"\"\" ... \"\"\"");
     }
     c->quiet = parse_span(c, c->open[i].offset, end);
@@ -360,8 +378,13 @@ void scan_comment(parse_ctx *c, pb_span place) {
     parse_add_comment(c, place, own_line);
 }
 
+void scan_semicolon(parse_ctx *c, pb_span place) {
+    scan_mistake(c, DIAG_SEMICOLON, place, "`;` is not needed: a statement ends where the next one begins");
+}
+
 void scan_foreign_comment(parse_ctx *c, pb_span place) {
-    scan_mistake(c, DIAG_WRONG_QUOTES, parse_span(c, place.start, place.start + 2), "a comment begins with `#`, not `//`");
+    scan_mistake(c, DIAG_WRONG_QUOTES, parse_span(c, place.start, place.start + 2),
+                 "a comment begins with `#`, not `//`");
 }
 
 void scan_block_comment(parse_ctx *c, pb_span *place) {
@@ -373,7 +396,8 @@ void scan_block_comment(parse_ctx *c, pb_span *place) {
 }
 
 int scan_single_quoted(parse_ctx *c, PBYSTYPE *value, pb_span place, pb_str text) {
-    scan_mistake(c, DIAG_WRONG_QUOTES, place, "a string stands in double quotes: \"%.*s\"", (int)text.n - 2, text.s + 1);
+    scan_mistake(c, DIAG_WRONG_QUOTES, place, "a string stands in double quotes: \"%.*s\"", (int)text.n - 2,
+                 text.s + 1);
     value->str = (pb_str){text.s + 1, text.n - 2};
     return TOK_STRING_WHOLE;
 }
@@ -430,9 +454,10 @@ static uint32_t put_utf8(char *out, uint32_t u) {
     if (u < 0x80) return out[0] = (char)u, 1;
     if (u < 0x800) return out[0] = (char)(0xc0 | u >> 6), out[1] = (char)(0x80 | (u & 63)), 2;
     if (u < 0x10000)
-        return out[0] = (char)(0xe0 | u >> 12), out[1] = (char)(0x80 | (u >> 6 & 63)), out[2] = (char)(0x80 | (u & 63)), 3;
-    return out[0] = (char)(0xf0 | u >> 18), out[1] = (char)(0x80 | (u >> 12 & 63)), out[2] = (char)(0x80 | (u >> 6 & 63)),
-           out[3] = (char)(0x80 | (u & 63)), 4;
+        return out[0] = (char)(0xe0 | u >> 12), out[1] = (char)(0x80 | (u >> 6 & 63)), out[2] = (char)(0x80 | (u & 63)),
+               3;
+    return out[0] = (char)(0xf0 | u >> 18), out[1] = (char)(0x80 | (u >> 12 & 63)),
+           out[2] = (char)(0x80 | (u >> 6 & 63)), out[3] = (char)(0x80 | (u & 63)), 4;
 }
 
 pb_str scan_unicode(parse_ctx *c, pb_span place, pb_str text) {

@@ -32,6 +32,7 @@ int scan_text_end(parse_ctx *c);
 void scan_newline(parse_ctx *c, const pb_span *place);
 void scan_unclosed(parse_ctx *c, const pb_span *place);
 void scan_comment(parse_ctx *c, pb_span place);
+void scan_semicolon(parse_ctx *c, pb_span place);
 void scan_foreign_comment(parse_ctx *c, pb_span place);
 void scan_block_comment(parse_ctx *c, pb_span *place); /* sets c->pos behind it */
 int scan_single_quoted(parse_ctx *c, PBYSTYPE *value, pb_span place, pb_str text);

@@ -1,9 +1,10 @@
 /*
  * source.c - one source file: its text checked, its lines, its hash.
  *
- * Everything behind this file may rely on valid UTF-8 without control characters: whatever else is in a file is reported
- * once, by its first place, and replaced by '?', so that offsets stay what they are and a message can show the line.
- * Characters that change the direction of writing are refused too: they make a playbook look different from what it does.
+ * Everything behind this file may rely on valid UTF-8 without control characters: whatever else is in a file is
+ * reported once, by its first place, and replaced by '?', so that offsets stay what they are and a message can show the
+ * line. Characters that change the direction of writing are refused too: they make a playbook look different from what
+ * it does.
  */
 #include "lang/source.h"
 
@@ -35,7 +36,11 @@ static bool turns_direction(uint32_t u) {
 
 /* ---- bad bytes ---- */
 
-typedef struct bad_byte { size_t at, len; uint32_t u; bool utf8; } bad_byte;
+typedef struct bad_byte {
+    size_t at, len;
+    uint32_t u;
+    bool utf8;
+} bad_byte;
 
 /* Replaces what does not belong into a source; true, with the first such place, when there was something. */
 static bool clean(char *text, size_t n, bad_byte *first) {
@@ -64,14 +69,17 @@ static void report(diag_list *diags, uint32_t file, bool utf16, bad_byte b, size
         d = diag_add(diags, DIAG_NOT_UTF8, span, "the file is UTF-16, not UTF-8");
         d->hint = PB_STR("save it as UTF-8");
     } else if (!b.utf8) {
-        d = diag_add(diags, DIAG_NOT_UTF8, span, "the file is not UTF-8: byte 0x%02x at offset %zu", b.u, b.at + skipped);
+        d = diag_add(diags, DIAG_NOT_UTF8, span, "the file is not UTF-8: byte 0x%02x at offset %zu", b.u,
+                     b.at + skipped);
         d->hint = PB_STR("save it as UTF-8");
     } else if (b.u == 0) {
         d = diag_add(diags, DIAG_BAD_CONTROL, span, "NUL byte at offset %zu", b.at + skipped);
         d->hint = PB_STR("is this a text file?");
     } else {
-        d = diag_add(diags, DIAG_BAD_CONTROL, span, turns_direction(b.u)
-                     ? "character U+%04X changes the direction of writing" : "control character U+%04X", b.u);
+        d = diag_add(diags, DIAG_BAD_CONTROL, span,
+                     turns_direction(b.u) ? "character U+%04X changes the direction of writing"
+                                          : "control character U+%04X",
+                     b.u);
         d->hint = PB_STR("remove it; inside a string it can be written as \\u{...}");
     }
 }
@@ -113,7 +121,7 @@ uint32_t source_add(source_set *s, diag_list *diags, pb_str path, const char *te
     f->text = (pb_str){copy, (uint32_t)(size - skip)};
     f->builtin = builtin;
     f->bom = skip != 0;
-    bad_byte bad;
+    bad_byte bad = {0};
     bool utf16 = is_utf16(copy, f->text.n);
     f->broken = clean(copy, f->text.n, &bad);
     if (!find_lines(s->arena, f)) return UINT32_MAX;
@@ -136,8 +144,10 @@ static uint32_t line_index(const source_file *f, uint32_t offset) {
     uint32_t low = 0, high = f->nlines;
     while (low + 1 < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (f->lines[middle] <= offset) low = middle;
-        else high = middle;
+        if (f->lines[middle] <= offset)
+            low = middle;
+        else
+            high = middle;
     }
     return low;
 }

@@ -7,13 +7,13 @@
 #include "lang/diag.h"
 
 typedef struct source_file {
-    pb_str path;      /* as shown to the user; "<stdlib>/ec2.pb" for built-in ones */
-    pb_str text;      /* NUL-terminated, valid UTF-8 */
-    uint32_t *lines;  /* byte offset of each line's start */
+    pb_str path;     /* as shown to the user; "<stdlib>/ec2.pb" for built-in ones */
+    pb_str text;     /* NUL-terminated, valid UTF-8 */
+    uint32_t *lines; /* byte offset of each line's start */
     uint32_t nlines;
-    bool builtin;     /* part of the standard library: may declare extern actions */
-    bool bom;         /* began with a byte order mark, which `text` leaves out */
-    bool broken;      /* not UTF-8 or with control characters: reported, bad bytes replaced by '?', not parsed */
+    bool builtin;       /* part of the standard library: may declare extern actions */
+    bool bom;           /* began with a byte order mark, which `text` leaves out */
+    bool broken;        /* not UTF-8 or with control characters: reported, bad bytes replaced by '?', not parsed */
     uint8_t sha256[32]; /* filled by source_hash */
 } source_file;
 

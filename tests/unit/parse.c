@@ -1,7 +1,7 @@
 /*
- * parse.c - the front of the compiler under hostile conditions: memory that runs out at every single allocation, files cut
- * off at every byte, bytes changed at random. Nothing may crash or hang (the suite runs this under the sanitizers), and
- * what is wrong must be said. Also the parts of the tree that no dump shows: spans, comments, heights.
+ * parse.c - the front of the compiler under hostile conditions: memory that runs out at every single allocation, files
+ * cut off at every byte, bytes changed at random. Nothing may crash or hang (the suite runs this under the sanitizers),
+ * and what is wrong must be said. Also the parts of the tree that no dump shows: spans, comments, heights.
  */
 #include "lang/compile.h"
 #include "tests/lib/check.h"
@@ -57,7 +57,8 @@ static result parse(pb_arena *a, const char *text, size_t size, bool render) {
     r.errors = diag_count(d, DIAG_ERROR);
     r.oom = diag_oom(d) || pb_arena_failed(a);
     pb_buf out = {0};
-    for (int f = DIAG_TEXT; render && r.program && f <= DIAG_GITHUB; f++) diag_render(d, r.program->sources, (diag_format)f, true, &out);
+    for (int f = DIAG_TEXT; render && r.program && f <= DIAG_GITHUB; f++)
+        diag_render(d, r.program->sources, (diag_format)f, true, &out);
     if (render && r.program) dump_tree(r.program, &out);
     pb_buf_free(&out);
     return r;
@@ -121,12 +122,15 @@ static uint32_t random_next(uint32_t *state) {
 
 /* Changes that make the scanner and recovery work: its own signs rather than any byte. */
 static void mutate(char *text, size_t n, uint32_t *seed) {
-    static const char signs[] = "{}[]()\"$\\#.,:;='\n\r\t \0?*+-&|!<>/\xc3\xa9\xff" "0aZ_";
+    static const char signs[] = "{}[]()\"$\\#.,:;='\n\r\t \0?*+-&|!<>/\xc3\xa9\xff"
+                                "0aZ_";
     uint32_t changes = 1 + random_next(seed) % 6;
     while (changes--) {
         size_t at = random_next(seed) % n, to = random_next(seed) % n, len = random_next(seed) % 40;
-        if (random_next(seed) % 3 == 0 && at + len < n && to + len < n) memmove(text + to, text + at, len);
-        else text[at] = signs[random_next(seed) % (sizeof signs - 1)];
+        if (random_next(seed) % 3 == 0 && at + len < n && to + len < n)
+            memmove(text + to, text + at, len);
+        else
+            text[at] = signs[random_next(seed) % (sizeof signs - 1)];
     }
 }
 
@@ -161,7 +165,8 @@ static bool covers(const ast_program *p, pb_span s, const char *text) {
 }
 
 static void spans(void) {
-    static const char text[] = "# c1\nfn f(a: int): bool =\n  (a + 1) * 2 == g(a, \"x${a}\") # c2\n\nplaybook p { when a.b as e stop \"é\" }";
+    static const char text[] =
+        "# c1\nfn f(a: int): bool =\n  (a + 1) * 2 == g(a, \"x${a}\") # c2\n\nplaybook p { when a.b as e stop \"é\" }";
     CASE("spans cover exactly what was written") {
         pb_arena *a = pb_arena_new(0);
         result r = parse(a, text, sizeof text - 1, false);
@@ -197,8 +202,9 @@ static void places(void) {
         source_set set = {.arena = a};
         uint32_t line, column;
         uint32_t i = source_add(&set, d, PB_STR("x"), "é1\r\nab\n\n", 9, false);
-        static const struct { uint32_t offset, line, column; } wanted[] = {
-            {0, 1, 1}, {2, 1, 2}, {5, 2, 1}, {6, 2, 2}, {8, 3, 1}, {9, 3, 2}, {99, 3, 2}};
+        static const struct {
+            uint32_t offset, line, column;
+        } wanted[] = {{0, 1, 1}, {2, 1, 2}, {5, 2, 1}, {6, 2, 2}, {8, 3, 1}, {9, 3, 2}, {99, 3, 2}};
         for (size_t k = 0; k < sizeof wanted / sizeof *wanted; k++) {
             source_place(&set.files[i], wanted[k].offset, &line, &column);
             CHECK(line == wanted[k].line && column == wanted[k].column);
@@ -213,7 +219,10 @@ static void places(void) {
         diag_list *d = diag_new(a);
         source_set set = {.arena = a};
         static const uint8_t abc[4] = {0xba, 0x78, 0x16, 0xbf}, bom[4] = {0x1c, 0x28, 0xdc, 0x3f};
-        uint32_t i = source_add(&set, d, PB_STR("x"), "abc", 3, false), j = source_add(&set, d, PB_STR("y"), "\xef\xbb\xbf" "abc", 6, false);
+        uint32_t i = source_add(&set, d, PB_STR("x"), "abc", 3, false), j = source_add(&set, d, PB_STR("y"),
+                                                                                       "\xef\xbb\xbf"
+                                                                                       "abc",
+                                                                                       6, false);
         CHECK(source_hash(&set.files[i]) && memcmp(set.files[i].sha256, abc, 4) == 0);
         CHECK(source_hash(&set.files[j]) && memcmp(set.files[j].sha256, bom, 4) == 0);
         pb_arena_free(a);

@@ -7,7 +7,7 @@ test "a" for b {
   when 3 # expect: PB0100 expected `after`, `given`, `expect` or `}`, found `when`
 }
 guard g {
-  on ec2.* where x.y denied "z" # expect: PB0100 expected `on`, `where`, `deny`, `unless` or `}`, found `denied`
+  on ec2.* where x.y denied "z" # expect: PB0100 expected `where`, `on`, `deny`, `unless` or `}`, found `denied`
   unless "x" # expect: PB0100 expected `authorized`, found a string
 }
 site {
