@@ -311,7 +311,7 @@ class Tables:
         self.ops.add(self.text(name), number, self.effects.of(service, name), METHODS[http["method"]], self.text(http["requestUri"]),
                      source, target, self.text(op.get("endpoint", {}).get("hostPrefix")), self.text(checksum.get("requestAlgorithmMember")),
                      self.text(wrapper), self.text(op.get("name", name)), first_error, len(errors), http.get("responseCode", 0), flags,
-                     AUTH[auth], 0, 0)
+                     AUTH.get(auth, 0), 0, 0)
 
     # -- endpoints --
 

@@ -4,10 +4,10 @@
  *
  * The table is one block of read-only data: a header of (offset, count) pairs and under it sections of records of fixed
  * size. Records name each other by number, counted from 1; number 0 is a zeroed record and stands for "none", so a
- * chain of look-ups needs no checks on the way. Numbers that come from outside (aws_op, aws_shape, aws_service) are checked
- * against the count and give that zeroed record when out of range. Texts are offsets into one pool in which every text
- * occurs once: equal texts have equal offsets. Built for the machine that runs it, so little-endian is asserted, not
- * converted.
+ * chain of look-ups needs no checks on the way. Numbers that come from outside (aws_op, aws_shape, aws_service) are
+ * checked against the count and give that zeroed record when out of range. Texts are offsets into one pool in which
+ * every text occurs once: equal texts have equal offsets. Built for the machine that runs it, so little-endian is
+ * asserted, not converted.
  */
 #ifndef PB_AWS_TABLE_H
 #define PB_AWS_TABLE_H
@@ -65,7 +65,7 @@ enum {
 
 typedef struct tab_shape {
     tab_text name;
-    uint32_t first;   /* STRUCT: first member; LIST: item; MAP: key, value behind it (TAB_REFS); STRING: first of TAB_ENUMS */
+    uint32_t first;   /* STRUCT: first member; LIST: item; MAP: key, then value; STRING: first of TAB_ENUMS */
     uint32_t detail;  /* STRUCT: TAB_ERRORS; else TAB_LIMITS */
     uint16_t n;       /* members, enum values */
     uint16_t payload; /* STRUCT: the member that is the body, counted from 1 */

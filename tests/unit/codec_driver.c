@@ -334,22 +334,82 @@ static void odd_answers(pb_arena *a) {
     }
 }
 
-static void out_of_memory(pb_arena *unused) {
-    static const char input[] = "{\"Filters\":[{\"Name\":\"vpc-id\",\"Values\":[\"v-1\",\"v-2\"]}],\"DryRun\":true}";
-    (void)unused;
+/* For what has no error to fill in. */
+static bool codec_said(aws_error *e) {
+    e->message = PB_STR("out of memory");
+    return false;
+}
+
+/* One step under failing memory: true when it went well; what failed must be memory, and said so. */
+typedef bool (*step)(pb_arena *a, aws_error *e);
+
+static bool step_write(pb_arena *a, aws_error *e) {
+    pb_value v = parse(a, "{\"Filters\":[{\"Name\":\"vpc-id\",\"Values\":[\"v-1\",\"v-2\"]}],\"DryRun\":true}");
+    aws_request r;
+    if (v.kind != PB_MAP) return codec_said(e);
+    return aws_request_write(a, aws_model_get(), find_op("ec2", "DescribeVpcs"), v, &r, e);
+}
+
+static bool step_write_rest(pb_arena *a, aws_error *e) {
+    pb_value v = parse(
+        a,
+        "{\"Bucket\":\"b\",\"Key\":\"k\",\"Body\":\"x\",\"Metadata\":{\"a\":\"b\"},\"ChecksumAlgorithm\":\"SHA256\"}");
+    aws_request r;
+    if (v.kind != PB_MAP) return codec_said(e);
+    return aws_request_write(a, aws_model_get(), find_op("s3", "PutObject"), v, &r, e);
+}
+
+static bool step_read_xml(pb_arena *a, aws_error *e) {
+    static const char body[] =
+        "<R><vpcSet><item><vpcId>v-1</vpcId><tagSet><item><key>k</key></item></tagSet></item></vpcSet></R>";
+    pb_value out;
+    pb_str id;
+    return aws_response_read(a, aws_model_get(), find_op("ec2", "DescribeVpcs"), 200, NULL, 0, pb_str_c(body), &out,
+                             &id, e);
+}
+
+static bool step_read_json(pb_arena *a, aws_error *e) {
+    static const char body[] = "{\"Parameter\":{\"Name\":\"n\",\"Version\":3,\"LastModifiedDate\":1.5}}";
+    pb_value out;
+    pb_str id;
+    return aws_response_read(a, aws_model_get(), find_op("ssm", "GetParameter"), 200, NULL, 0, pb_str_c(body), &out,
+                             &id, e);
+}
+
+static bool step_read_request(pb_arena *a, aws_error *e) {
+    aws_incoming in = {.method = PB_STR("POST"),
+                       .path = PB_STR("/"),
+                       .body = PB_STR("Action=CreateTags&ResourceId.1=i-1&Tag.1.Key=k")};
+    aws_op op;
+    pb_value v;
+    return aws_request_read(a, aws_model_get(), aws_service_find(aws_model_get(), PB_STR("ec2")), &in, &op, &v, e);
+}
+
+static bool step_answer(pb_arena *a, aws_error *e) {
+    pb_value v = parse(a, "{\"Vpcs\":[{\"VpcId\":\"v-1\"}]}");
+    aws_op op = find_op("ec2", "DescribeVpcs");
+    aws_response r;
+    bool ok = v.kind == PB_MAP &&
+              aws_response_write(a, aws_model_get(), aws_op_service(aws_model_get(), op), op, v, NULL, PB_STR("r"), &r);
+    return ok || codec_said(e);
+}
+
+static void out_of_memory(void) {
+    static const step steps[] = {step_write,     step_write_rest,   step_read_xml,
+                                 step_read_json, step_read_request, step_answer};
     CASE("codec: every allocation may fail") {
-        bool done = false;
-        for (size_t n = 1; n < 400 && !done; n++) {
-            pb_arena *a = pb_arena_new(0);
-            pb_value v = parse(a, input);
-            aws_request r;
-            aws_error e;
-            pb_arena_fail_after(a, n);
-            done = aws_request_write(a, aws_model_get(), find_op("ec2", "DescribeVpcs"), v, &r, &e);
-            if (!done) CHECK_STR(e.message.s, "out of memory");
-            pb_arena_free(a);
+        for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+            bool done = false;
+            for (size_t n = 1; n < 1000 && !done; n++) {
+                pb_arena *a = pb_arena_new(0);
+                aws_error e = {0};
+                pb_arena_fail_after(a, n);
+                done = steps[i](a, &e);
+                if (!done) CHECK_STR(e.message.s, "out of memory");
+                pb_arena_free(a);
+            }
+            CHECK(done);
         }
-        CHECK(done);
     }
 }
 
@@ -358,7 +418,7 @@ int main(int argc, char **argv) {
     pb_arena *a = pb_arena_new(0);
     refused_inputs(a);
     odd_answers(a);
-    out_of_memory(a);
+    out_of_memory();
     pb_arena_free(a);
     return check_done();
 }
