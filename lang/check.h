@@ -219,6 +219,7 @@ bool regex_refuses(pb_str pattern, pb_str text); /* certainly no match */
 /* ---- check_call.c ---- */
 pb_type *check_call(checker *c, ast_expr *e, bool is_do);
 pb_type *check_builtin(checker *c, ast_expr *e, ast_expr *receiver, pb_type *of, ast_name name); /* check_builtin.c */
+bool check_is_method(pb_str name); /* some type has a built-in method of that name */
 
 /* ---- narrow.c ---- */
 bool narrow_path_of(const ast_expr *e, narrow_path *out);

@@ -113,7 +113,9 @@ static const char *other_receiver(pb_str name) {
     return NULL;
 }
 
-static void say_unknown_method(checker *c, const ast_expr *receiver, pb_type *of, ast_name name) {
+bool check_is_method(pb_str name) { return other_receiver(name) != NULL; }
+
+static void say_unknown_method(checker *c, pb_type *of, ast_name name) {
     nearest n = nearest_to(name.text);
     for (size_t i = 0; i < ROWS; i++)
         if (*rows[i].receiver && suits(c, &rows[i], of)) nearest_offer(&n, pb_str_c(rows[i].name));
@@ -130,7 +132,6 @@ static void say_unknown_method(checker *c, const ast_expr *receiver, pb_type *of
         check_hint(c, d, "settle the type of the json first: `(... as string).%.*s(...)`", PB_ARG(name.text));
     else if (other)
         check_hint(c, d, "it belongs to %s", other);
-    (void)receiver;
 }
 
 /* ---- arguments ---- */
@@ -219,7 +220,7 @@ static bool sortable(const pb_type *t) {
 pb_type *check_builtin(checker *c, ast_expr *e, ast_expr *receiver, pb_type *of, ast_name name) {
     const builtin_row *row = find_row(c, name.text, of);
     if (!row) {
-        say_unknown_method(c, receiver, of, name);
+        if (of) say_unknown_method(c, of, name);
         for (ast_arg *a = e->u.call.args; a; a = a->next) check_expr(c, a->value, NULL);
         return c->poison;
     }
@@ -228,11 +229,11 @@ pb_type *check_builtin(checker *c, ast_expr *e, ast_expr *receiver, pb_type *of,
     e->u.call.kind = CALL_BUILTIN;
     e->u.call.builtin = (uint32_t)(row - rows);
     check_builtin_arguments(c, e, receiver, row, &s);
-    if (strcmp(row->id, "SORT") == 0 && !sortable(type_base(of)->elem)) {
+    if (of && strcmp(row->id, "SORT") == 0 && !sortable(type_base(of)->elem)) {
         pb_str type = check_type_text(c, type_base(of)->elem);
         diag_add(c->diags, DIAG_BAD_OPERAND, e->span, "values of type %.*s have no order to sort them by",
                  PB_ARG(type));
     }
-    if (!receiver) return check_made(c, e, row, s.result);
+    if (!of) return check_made(c, e, row, s.result);
     return of->optional ? type_opt(c->types, s.result) : s.result;
 }

@@ -121,19 +121,6 @@ static const ast_expr *callable_root(checker *c, const ast_expr *e) {
     return pb_str_is(name, "aws") || resolve_is_namespace(c, c->b->file, name) ? e : NULL;
 }
 
-static bool is_method(pb_str name) {
-    static const struct {
-        const char *name, *receiver;
-    } rows[] = {
-#define BUILTIN(id, name, receiver, params, result, text) {name, receiver},
-#include "lang/builtins.def"
-#undef BUILTIN
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (*rows[i].receiver && pb_str_is(name, rows[i].name)) return true;
-    return false;
-}
-
 static void say_unknown_field(checker *c, const ast_expr *e, pb_type *of) {
     const ast_name *field = &e->u.field.name;
     nearest n = nearest_to(field->text);
@@ -146,7 +133,7 @@ static void say_unknown_field(checker *c, const ast_expr *e, pb_type *of) {
         nearest_hint(c, d, &n);
     else if (of->kind == TYPE_MAP)
         check_hint(c, d, "the value of a key is read with [\"%.*s\"]", PB_ARG(field->text));
-    else if (is_method(field->text))
+    else if (check_is_method(field->text))
         check_hint(c, d, "`%.*s` is a method: write `.%.*s()`", PB_ARG(field->text), PB_ARG(field->text));
     else if (of->kind == TYPE_LIST)
         check_hint(c, d, "take one item first, with `.first()` or `[0]`, or go over them with a comprehension");

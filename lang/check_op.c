@@ -248,12 +248,8 @@ static void check_constants(checker *c, const ast_expr *e) {
 }
 
 static pb_type *check_arithmetic(checker *c, ast_expr *e) {
-    enum { ROOM = 48 };
-    char what[ROOM];
-    size_t n = strlen(op_names[e->op]);
-    memcpy(what, "`", 1);
-    memcpy(what + 1, op_names[e->op], n);
-    memcpy(what + 1 + n, "` needs a value", sizeof "` needs a value");
+    pb_str text = pb_printf(c->arena, "`%s` needs a value", op_names[e->op]);
+    const char *what = text.s ? text.s : "a value is needed";
     pb_type *a = check_settled(c, e->u.binary.left, NULL, what);
     pb_type *b = check_settled(c, e->u.binary.right, NULL, what);
     if (poisoned(a, b) || refuse_side(c, e->u.binary.left, a) || refuse_side(c, e->u.binary.right, b)) return c->poison;

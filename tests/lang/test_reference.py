@@ -6,6 +6,7 @@ functions is that of lang/builtins.def.
 
 Blocks: pb (a file), pb-body (statements of a playbook), pb-bad CODE and pb-body-bad CODE (refused with just that).
 """
+import glob
 import os
 import re
 import sys
@@ -89,6 +90,16 @@ def _():
     known = re.findall(r"^D\((9\d\d),", read(os.path.join(ROOT, "lang/diagnostics.def")), re.M)
     part = read(REFERENCE).split("## Not in this version")[1].split("\n## ")[0]
     eq([c for c in known if "PB0" + c not in part], [])
+
+
+@case("every code of the checker has a file in bad/ that gives it")
+def _():
+    known = set(re.findall(r"^D\(([2-46-9]\d\d),", read(os.path.join(ROOT, "lang/diagnostics.def")), re.M))
+    tested = set()
+    for path in glob.glob(os.path.join(ROOT, "tests/lang/bad/*.pb")):
+        with open(path, encoding="utf-8", errors="replace") as f:
+            tested |= set(re.findall(r"# expect(?:-at \d+)?: PB0(\d{3})", f.read()))
+    eq(sorted(known - tested), [])
 
 
 if "--write" in sys.argv:
