@@ -68,13 +68,14 @@ static bool check_none(checker *c, const ast_expr *e) {
 }
 
 /* f.state == "runing": AWS never sends that. */
-static void check_never(checker *c, const ast_expr *field, const pb_type *t, const ast_expr *literal, bool negated) {
+static void check_never(checker *c, const ast_expr *field, const pb_type *t, const ast_expr *literal,
+                        const char *outcome) {
     if (literal->kind != EXPR_STRING) return;
     nearest n = nearest_to(literal->u.string);
     if (check_is_enum_value(c, t, literal->u.string, &n)) return;
     pb_str text = check_source(c, field->span, "the value");
-    diag *d = diag_add(c->diags, DIAG_NEVER_HOLDS, literal->span, "%.*s is never \"%.*s\", so this %s", PB_ARG(text),
-                       PB_ARG(literal->u.string), negated ? "always holds" : "can never hold");
+    diag *d = diag_add(c->diags, DIAG_NEVER_HOLDS, literal->span, "%.*s is never \"%.*s\", so %s", PB_ARG(text),
+                       PB_ARG(literal->u.string), outcome);
     nearest_hint(c, d, &n);
 }
 
@@ -87,8 +88,9 @@ static pb_type *check_equal(checker *c, ast_expr *e) {
         diag_add(c->diags, DIAG_NOT_COMPARABLE, e->span, "%.*s and %.*s are never equal", PB_ARG(left), PB_ARG(right));
         return boolean(c);
     }
-    check_never(c, l, a, r, e->op == OP_NE);
-    check_never(c, r, b, l, e->op == OP_NE);
+    const char *outcome = e->op == OP_NE ? "this always holds" : "this can never hold";
+    check_never(c, l, a, r, outcome);
+    check_never(c, r, b, l, outcome);
     return boolean(c);
 }
 
@@ -121,7 +123,7 @@ static void check_in_list(checker *c, ast_expr *e, pb_type *a, pb_type *list) {
         pb_str left = check_type_text(c, type_base(a)), right = check_type_text(c, list);
         diag_add(c->diags, DIAG_NOT_COMPARABLE, e->span, "%.*s is never an item of %.*s", PB_ARG(left), PB_ARG(right));
     } else if (r->kind == EXPR_LIST) {
-        for (const ast_arg *i = r->u.list; i; i = i->next) check_never(c, l, a, i->value, false);
+        for (const ast_arg *i = r->u.list; i; i = i->next) check_never(c, l, a, i->value, "this item is never it");
     }
 }
 
