@@ -332,34 +332,21 @@ static bool count_call(passage *p) {
                        p->call.changed && !p->call.failed, p->call.failed);
 }
 
-static pb_value transact(passage *p, const aws_incoming *as_sent, sigv4_problem problem) {
-    sim_state *s = p->sim->state;
-    if (!state_begin(s)) return sim_fail(&p->call, 500, "InternalError", "the state could not be opened for writing");
-    p->request_id = sim_uuid(&p->call, "request");
-    pb_value out = in_transaction(p, as_sent, problem);
-    if (pb_arena_failed(p->call.arena))
-        sim_fail(&p->call, 500, "InternalError", "the request needs more memory than is allowed");
-    if (p->call.failed) {
-        state_rollback(s);
-        state_begin(s);
-        p->request_id = sim_uuid(&p->call, "failed-request");
-    }
-    if (!count_call(p) || !state_commit(s)) {
-        state_rollback(s);
-        sim_fail(&p->call, 500, "InternalError", "the state could not be written");
-    }
-    return out;
-}
-
 /* ---- the answer ---- */
 
 static void plain_answer(sim_answer *out, int status, const char *text) {
     *out = (sim_answer){.status = status, .body = pb_str_c(text)};
 }
 
+static bool write_answer(passage *p, pb_value output) {
+    const sim_call *c = &p->call;
+    return aws_response_write(c->arena, p->sim->model, p->number, p->op, output, c->failed ? &c->err : NULL,
+                              p->request_id, &p->response);
+}
+
+/* An output that can't be written makes the call a failed one. */
 static void answer(passage *p, pb_value output, sim_answer *out) {
     sim_call *c = &p->call;
-    aws_response *r = &p->response;
     if (p->fault && pb_str_is(p->fault->code, "Close")) {
         plain_answer(out, 0, "");
         return;
@@ -369,17 +356,37 @@ static void answer(passage *p, pb_value output, sim_answer *out) {
         return;
     }
     if (!p->number) service_set(p, by_name(p, "sts")); /* an unknown service is refused in the commonest protocol */
-    bool ok = aws_response_write(c->arena, p->sim->model, p->number, p->op, output, c->failed ? &c->err : NULL,
-                                 p->request_id, r);
+    bool ok = write_answer(p, output);
     if (!ok && !c->failed) {
         sim_fail(c, 500, "InternalError", "the answer does not fit the operation's output");
-        ok = aws_response_write(c->arena, p->sim->model, p->number, p->op, PB_NONE_VALUE, &c->err, p->request_id, r);
+        ok = write_answer(p, PB_NONE_VALUE);
     }
-    if (!ok) {
-        plain_answer(out, 500, "internal error\n");
+    const aws_response *r = &p->response;
+    *out = (sim_answer){.status = r->status, .headers = r->headers, .nheaders = r->nheaders, .body = r->body};
+    if (!ok) plain_answer(out, 500, "internal error\n");
+}
+
+/* The answer is written before the state is: what can't be answered has not happened. */
+static void transact(passage *p, const aws_incoming *as_sent, sigv4_problem problem, sim_answer *out) {
+    static const char unwritten[] = "the state could not be written\n";
+    sim_state *s = p->sim->state;
+    if (!state_begin(s)) {
+        plain_answer(out, 500, unwritten);
         return;
     }
-    *out = (sim_answer){.status = r->status, .headers = r->headers, .nheaders = r->nheaders, .body = r->body};
+    p->request_id = sim_uuid(&p->call, "request");
+    pb_value output = in_transaction(p, as_sent, problem);
+    if (pb_arena_failed(p->call.arena))
+        sim_fail(&p->call, 500, "InternalError", "the request needs more memory than is allowed");
+    answer(p, output, out);
+    if (p->call.failed) {
+        state_rollback(s);
+        if (!state_begin(s)) return;
+        state_next(s, PB_STR("id/request")); /* the id has been given out */
+    }
+    if (count_call(p) && state_commit(s)) return;
+    state_rollback(s);
+    if (!p->call.failed) plain_answer(out, 500, unwritten);
 }
 
 static void log_call(const passage *p, const sim_answer *out) {
@@ -409,11 +416,9 @@ void sim_answer_request(sim *s, pb_arena *a, const aws_incoming *in, sim_answer 
         service_by_signature(&p);
     else
         service_by_looks(&p);
-    pb_value output = PB_NONE_VALUE;
     if (pb_str_is(p.info.name, "s3") && !s3_route(a, &p.in))
-        sim_fail(&p.call, 400, "InvalidURI", "Couldn't parse the specified URI.");
+        plain_answer(out, 500, "internal error\n");
     else
-        output = transact(&p, in, problem);
-    answer(&p, output, out);
+        transact(&p, in, problem, out);
     log_call(&p, out);
 }
