@@ -44,6 +44,8 @@ pb_value s3_put_object(sim_call *c) {
     if (key.n > KEY_MAX) sim_fail(c, 400, "KeyTooLongError", "Your key is too long");
     pb_value acl = c->failed ? PB_NONE_VALUE : s3_acl_given(c, b);
     if (c->failed) return PB_NONE_VALUE;
+    if (pb_str_is(get_text(c->in, "ContentEncoding"), "aws-chunked")) /* how it was sent, not what it is */
+        c->in = sim_with(c, c->in, "ContentEncoding", PB_NONE_VALUE);
     pb_str bytes = is_set(body) ? pb_text(body) : PB_STR("");
     pb_value tag = etag(c, bytes), sse = or_else(pb_get_c(c->in, "ServerSideEncryption"), pb_string_c("AES256"));
     pb_value v =

@@ -1,8 +1,10 @@
 """Signatures and requests that are wrong: the simulated account refuses each as AWS does, and stays up."""
 # runs: sanitized
+import base64
 import datetime
 import random
 import socket
+import zlib
 
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -199,6 +201,29 @@ def _():
     error_of(answer, "ETag", 200)
     eq(s3.get_object(Bucket="in-the-host", Key="a key")["Body"].read(), b"by host")
     has(signed("s3", b"", "GET", "/?list-type=2", {}, host="in-the-host.localhost"), "<Key>a key</Key>")
+
+
+@case("a body in chunks with its checksum behind it, as newer clients send")
+def _():
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="chunks")
+    headers = {"X-Amz-Content-SHA256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "Content-Encoding": "aws-chunked", "X-Amz-Trailer": "x-amz-checksum-crc32", "X-Amz-Decoded-Content-Length": "11"}
+    trailer = "x-amz-checksum-crc32:" + base64.b64encode(zlib.crc32(b"hello world").to_bytes(4, "big")).decode()
+    body = b"6\r\nhello \r\n5;x=y\r\nworld\r\n0\r\n%s\r\n\r\n"
+
+    def put(data):
+        r = AWSRequest("PUT", account.url + "/chunks/k", data=data, headers=dict(headers))
+        auth = S3SigV4Auth(Credentials(KEY, SECRET), "s3", "us-east-1")
+        auth._should_sha256_sign_payload = lambda _: False
+        auth.payload = lambda _: headers["X-Amz-Content-SHA256"]
+        auth.add_auth(r)
+        return request("PUT", "/chunks/k", dict(r.headers.items()), data)
+    error_of(put(body % trailer.encode()), "ETag", 200)
+    got = s3.get_object(Bucket="chunks", Key="k")
+    eq((got["Body"].read(), got.get("ContentEncoding")), (b"hello world", None))
+    error_of(put(body % b"x-amz-checksum-crc32:AAAAAA=="), "BadDigest", 400)
+    for broken in (b"", b"6\r\nhello", b"zz\r\n", b"ffffffff\r\nx\r\n0\r\n\r\n", b"5\r\nhello0\r\n\r\n", b"0\r\nno colon\r\n\r\n", b"0"):
+        error_of(put(broken), "IncompleteBody", 400)
 
 
 @case("an unknown region and an unknown service in the scope")
