@@ -27,13 +27,15 @@ void cg_limit(cg *g, diag_code code, pb_span span, const char *fmt, ...) {
     if (text.s) diag_add(g->diags, code, span, "%.*s", PB_ARG(text));
 }
 
-/* The line only: source_place counts characters for the column, which on one long line would be too slow for every node. */
+/* The line only: source_place counts characters for the column, which on one long line would be too slow for every
+ * node. */
 uint32_t cg_line(cg *g, pb_span span) {
     const source_file *f = &g->program->sources->files[span.file];
     uint32_t low = 0, high = f->nlines; /* the line is in [low, high) */
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        if (f->lines[middle] <= span.start) low = middle;
+        if (f->lines[middle] <= span.start)
+            low = middle;
         else
             high = middle;
     }
@@ -53,7 +55,8 @@ uint32_t cg_source(cg *g, uint32_t file) {
     source_file *f = &g->program->sources->files[file];
     char sha[2 * sizeof f->sha256];
     if (g->nsources >= CG_MAX_SOURCES) {
-        cg_limit(g, DIAG_LIMIT_TABLE, (pb_span){file, 0, 0}, "the program uses more than %d source files", CG_MAX_SOURCES);
+        cg_limit(g, DIAG_LIMIT_TABLE, (pb_span){file, 0, 0}, "the program uses more than %d source files",
+                 CG_MAX_SOURCES);
         return 0;
     }
     if (!source_hash(f)) {
@@ -267,7 +270,9 @@ static bool default_const(cg *g, const ast_expr *e, cg_param *out) {
     case EXPR_BOOL: *out = (cg_param){.kind = CONST_BOOL, .value = v->u.boolean}; return true;
     case EXPR_INT: *out = (cg_param){.kind = CONST_INT, .value = integer}; return true;
     case EXPR_DURATION: *out = (cg_param){.kind = CONST_DURATION, .value = integer}; return true;
-    case EXPR_FLOAT: *out = (cg_param){.kind = CONST_FLOAT, .value = float_bits(minus ? -v->u.number : v->u.number)}; return true;
+    case EXPR_FLOAT:
+        *out = (cg_param){.kind = CONST_FLOAT, .value = float_bits(minus ? -v->u.number : v->u.number)};
+        return true;
     case EXPR_STRING: *out = (cg_param){.kind = CONST_STRING, .value = iw_string(g->w, v->u.string)}; return true;
     default: return false;
     }
@@ -276,8 +281,8 @@ static bool default_const(cg *g, const ast_expr *e, cg_param *out) {
 /* Files of their own that declare the same parameter alike share it: the same name, type and default. */
 static uint32_t add_param(cg *g, const cg_param *p) {
     for (const cg_param *q = g->made_params; q; q = q->next)
-        if (pb_str_eq(q->name, p->name) && q->type == p->type && q->has_default == p->has_default && q->kind == p->kind &&
-            q->value == p->value)
+        if (pb_str_eq(q->name, p->name) && q->type == p->type && q->has_default == p->has_default &&
+            q->kind == p->kind && q->value == p->value)
             return q->index;
     cg_param *made = pb_alloc(g->arena, sizeof *made);
     if (!made) {
@@ -322,8 +327,8 @@ static uint32_t function_begin(cg *g, const ast_decl *d, pb_str name, enum image
     g->overflow = false;
     uint32_t index = iw_function_begin(g->w, name, kind, effect, n);
     if (n > IMAGE_MAX_PARAMS)
-        cg_limit(g, DIAG_LIMIT_PARAMS, d->params->name.span, "%.*s has %u parameters, at most %d are possible", PB_ARG(name),
-                 n, IMAGE_MAX_PARAMS);
+        cg_limit(g, DIAG_LIMIT_PARAMS, d->params->name.span, "%.*s has %u parameters, at most %d are possible",
+                 PB_ARG(name), n, IMAGE_MAX_PARAMS);
     else
         cg_alloc(g, n, d->span);
     n = 0;
@@ -420,7 +425,8 @@ static bool gen_all(cg *g) {
     }
     for (uint32_t i = 0; i < g->nevents; i++) gen_event(g, g->events[i]);
     for (uint32_t i = 0; i < g->nparams; i++) gen_param(g, g->params[i]);
-    for (uint32_t i = 0; i < g->nnodes && iw_fault_of(g->w) == IW_OK; i++) gen_function(g, ((cg_node *)g->nodes[i])->decl);
+    for (uint32_t i = 0; i < g->nnodes && iw_fault_of(g->w) == IW_OK; i++)
+        gen_function(g, ((cg_node *)g->nodes[i])->decl);
     gen_playbooks(g);
     for (const cg_host *h = g->hosts; h; h = h->next) iw_manifest(g->w, h->name, h->effect);
     return !g->failed;
@@ -432,7 +438,8 @@ bool codegen_program(ast_program *p, diag_list *diags, pb_buf *image) {
     g.source_of = pb_alloc_array(p->arena, (size_t)p->sources->count + 1, sizeof *g.source_of);
     if (!g.w || !g.source_of) return false;
     for (ast_file *f = p->files; f; f = f->next)
-        for (ast_decl *d = f->decls; d; d = d->next) d->reachable = false; /* the tree may have been through here before */
+        for (ast_decl *d = f->decls; d; d = d->next)
+            d->reachable = false; /* the tree may have been through here before */
     if (!gen_all(&g)) return false;
     iw_fault fault = iw_finish(g.w, image);
     if (fault == IW_TOO_LARGE)

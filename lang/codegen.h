@@ -53,7 +53,7 @@ typedef struct cg {
     diag_list *diags;
     pb_arena *arena;
     /* reached */
-    void **nodes, **events, **params; /* cg_node, ast_decl, ast_decl: in order of discovery, which is that in the image */
+    void **nodes, **events, **params; /* cg_node, ast_decl, ast_decl: in order of discovery, as in the image */
     uint32_t nnodes, nevents, nparams, nodes_cap, events_cap, params_cap;
     cg_host *hosts;
     uint32_t nhosts;

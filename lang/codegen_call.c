@@ -28,7 +28,8 @@ static void gen_default(cg *g, const ast_expr *e, uint32_t reg) {
 
 /* Argument i of a call into a register; left out without a default it is none. */
 static void gen_arg(cg *g, const ast_expr *e, const ast_field *p, uint32_t reg) {
-    if (!e) cg_emit(g, OPCODE_LOADNONE, reg, 0, 0);
+    if (!e)
+        cg_emit(g, OPCODE_LOADNONE, reg, 0, 0);
     else if (p && p->init == e)
         gen_default(g, e, reg);
     else
@@ -68,7 +69,8 @@ static void gen_builtin(cg *g, const ast_expr *e, uint32_t dst) {
 
 static uint32_t add_site(cg *g, const ast_expr *e, const cg_step *step, iw_site_info s) {
     if (g->nsites > CG_MAX_INDEX) {
-        cg_limit(g, DIAG_LIMIT_TABLE, e->span, "the program has more than %d calls of actions and hosts", CG_MAX_INDEX + 1);
+        cg_limit(g, DIAG_LIMIT_TABLE, e->span, "the program has more than %d calls of actions and hosts",
+                 CG_MAX_INDEX + 1);
         return 0;
     }
     s.effect = e->u.call.effect;

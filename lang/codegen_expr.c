@@ -61,16 +61,15 @@ uint32_t cg_const(cg *g, enum image_const kind, uint64_t value, pb_span span) {
     return 0;
 }
 
-uint32_t cg_const_text(cg *g, pb_str s, pb_span span) {
-    return cg_const(g, CONST_STRING, iw_string(g->w, s), span);
-}
+uint32_t cg_const_text(cg *g, pb_str s, pb_span span) { return cg_const(g, CONST_STRING, iw_string(g->w, s), span); }
 
 void cg_load_text(cg *g, uint32_t reg, pb_str s, pb_span span) {
     cg_emit_x(g, OPCODE_LOADK, reg, cg_const_text(g, s, span));
 }
 
 void cg_load_int(cg *g, uint32_t reg, int64_t i, pb_span span) {
-    if (i >= INT16_MIN && i <= INT16_MAX) iw_emit(g->w, op_asbx(OPCODE_LOADI, reg, (int32_t)i));
+    if (i >= INT16_MIN && i <= INT16_MAX)
+        iw_emit(g->w, op_asbx(OPCODE_LOADI, reg, (int32_t)i));
     else
         cg_emit_x(g, OPCODE_LOADK, reg, cg_const(g, CONST_INT, (uint64_t)i, span));
 }
@@ -189,9 +188,7 @@ void cg_map(cg *g, const ast_arg *entries, uint32_t dst, pb_span span) {
 
 /* ---- operators ---- */
 
-bool cg_is_comparison(const ast_expr *e) {
-    return e->kind == EXPR_BINARY && e->op >= OP_EQ && e->op <= OP_MATCHES;
-}
+bool cg_is_comparison(const ast_expr *e) { return e->kind == EXPR_BINARY && e->op >= OP_EQ && e->op <= OP_MATCHES; }
 
 static bool is_cidr(const pb_type *t) {
     if (!t) return false;
@@ -200,9 +197,12 @@ static bool is_cidr(const pb_type *t) {
 }
 
 void cg_compare(cg *g, const ast_expr *e, uint32_t dst, uint32_t left, uint32_t right) {
-    static const struct { uint8_t op; bool swap; } how[] = {
-        [OP_EQ] = {OPCODE_EQ, false}, [OP_NE] = {OPCODE_NE, false}, [OP_LT] = {OPCODE_LT, false},
-        [OP_LE] = {OPCODE_LE, false}, [OP_GT] = {OPCODE_LT, true}, [OP_GE] = {OPCODE_LE, true},
+    static const struct {
+        uint8_t op;
+        bool swap;
+    } how[] = {
+        [OP_EQ] = {OPCODE_EQ, false}, [OP_NE] = {OPCODE_NE, false},     [OP_LT] = {OPCODE_LT, false},
+        [OP_LE] = {OPCODE_LE, false}, [OP_GT] = {OPCODE_LT, true},      [OP_GE] = {OPCODE_LE, true},
         [OP_IN] = {OPCODE_IN, false}, [OP_LIKE] = {OPCODE_LIKE, false}, [OP_MATCHES] = {OPCODE_MATCHES, false},
     };
     opcode op = (opcode)how[e->op].op;
@@ -214,7 +214,8 @@ void cg_compare(cg *g, const ast_expr *e, uint32_t dst, uint32_t left, uint32_t 
 
 static void gen_arithmetic(cg *g, const ast_expr *e, uint32_t dst, uint32_t left, uint32_t right) {
     static const uint8_t ops[] = {
-        [OP_ADD] = OPCODE_ADD, [OP_SUB] = OPCODE_SUB, [OP_MUL] = OPCODE_MUL, [OP_DIV] = OPCODE_DIV, [OP_MOD] = OPCODE_MOD,
+        [OP_ADD] = OPCODE_ADD, [OP_SUB] = OPCODE_SUB, [OP_MUL] = OPCODE_MUL,
+        [OP_DIV] = OPCODE_DIV, [OP_MOD] = OPCODE_MOD,
     };
     cg_place(g, e->span);
     cg_emit(g, (opcode)ops[e->op], dst, left, right);
@@ -238,7 +239,8 @@ static void gen_binary(cg *g, const ast_expr *e, uint32_t dst) {
     uint32_t top = g->top;
     uint32_t left = cg_operand(g, e->u.binary.left, dst);
     uint32_t right = cg_value(g, e->u.binary.right);
-    if (cg_is_comparison(e)) cg_compare(g, e, dst, left, right);
+    if (cg_is_comparison(e))
+        cg_compare(g, e, dst, left, right);
     else
         gen_arithmetic(g, e, dst, left, right);
     g->top = top;
@@ -263,7 +265,8 @@ static void gen_unary(cg *g, const ast_expr *e, uint32_t dst) {
 /* A minus in front of a number is part of the constant; everything else is computed. */
 static void gen_neg(cg *g, const ast_expr *e, uint32_t dst) {
     const ast_expr *of = e->u.unary;
-    if (of->kind == EXPR_INT && of->u.integer != INT64_MIN) cg_load_int(g, dst, -of->u.integer, e->span);
+    if (of->kind == EXPR_INT && of->u.integer != INT64_MIN)
+        cg_load_int(g, dst, -of->u.integer, e->span);
     else if (of->kind == EXPR_DURATION && of->u.integer != INT64_MIN)
         load_duration(g, dst, -of->u.integer, e->span);
     else if (of->kind == EXPR_FLOAT)

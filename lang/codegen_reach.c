@@ -109,7 +109,8 @@ static void walk_call(walk *k, const ast_expr *e) {
     case CALL_UNRESOLVED:
     case CALL_BUILTIN: break;
     }
-    if (e->u.call.kind == CALL_AWS) walk_args(k, e->u.call.args);
+    if (e->u.call.kind == CALL_AWS)
+        walk_args(k, e->u.call.args);
     else
         for (uint32_t i = 0; i < e->u.call.nresolved; i++) walk_expr(k, e->u.call.resolved[i]);
 }
@@ -123,8 +124,7 @@ static void walk_comp(walk *k, const ast_expr *e) {
 static void walk_inner(walk *k, const ast_expr *e) {
     switch (e->kind) {
     case EXPR_NAME:
-        if (e->name_kind == NAME_PARAM)
-            reach_decl(k->g, e->param, &k->g->params, &k->g->nparams, &k->g->params_cap);
+        if (e->name_kind == NAME_PARAM) reach_decl(k->g, e->param, &k->g->params, &k->g->nparams, &k->g->params_cap);
         break;
     case EXPR_FIELD: walk_expr(k, e->u.field.of); break;
     case EXPR_INDEX:

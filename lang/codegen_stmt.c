@@ -132,7 +132,8 @@ static cg_step step_of(const ast_stmt *s) {
 
 static void gen_do_call(cg *g, const ast_stmt *s, uint32_t dst) {
     cg_step step = step_of(s);
-    if (s->expr->kind == EXPR_CALL) cg_call(g, s->expr, &step, dst);
+    if (s->expr->kind == EXPR_CALL)
+        cg_call(g, s->expr, &step, dst);
     else
         cg_expr(g, s->expr, dst);
 }
@@ -225,7 +226,8 @@ static void gen_parallel(cg *g, const ast_stmt *s) {
 
 static void gen_return(cg *g, const ast_stmt *s) {
     uint32_t r = cg_alloc(g, 1, s->span);
-    if (s->expr) cg_expr(g, s->expr, r);
+    if (s->expr)
+        cg_expr(g, s->expr, r);
     else
         cg_emit(g, OPCODE_LOADNONE, r, 0, 0);
     for (uint32_t i = 0; i < g->tries; i++) cg_emit(g, OPCODE_ENDTRY, 0, 0, 0);
@@ -234,7 +236,8 @@ static void gen_return(cg *g, const ast_stmt *s) {
 
 static void gen_fail(cg *g, const ast_stmt *s) {
     uint32_t message = cg_value(g, s->expr), code = cg_alloc(g, 1, s->span);
-    if (s->expr2) cg_expr(g, s->expr2, code);
+    if (s->expr2)
+        cg_expr(g, s->expr2, code);
     else
         cg_emit(g, OPCODE_LOADNONE, code, 0, 0);
     cg_place(g, s->span);
@@ -244,11 +247,13 @@ static void gen_fail(cg *g, const ast_stmt *s) {
 /* The condition is evaluated anew each time VERIFY jumps back; limit and message once. */
 static void gen_verify(cg *g, const ast_stmt *s) {
     uint32_t base = cg_alloc(g, 4, s->span);
-    if (s->timeout) cg_expr(g, s->timeout, base + 1);
+    if (s->timeout)
+        cg_expr(g, s->timeout, base + 1);
     else
         cg_emit_x(g, OPCODE_LOADK, base + 1, cg_const(g, CONST_DURATION, CG_VERIFY_MS, s->span));
     cg_emit(g, OPCODE_LOADNONE, base + 2, 0, 0);
-    if (s->expr2) cg_expr(g, s->expr2, base + 3);
+    if (s->expr2)
+        cg_expr(g, s->expr2, base + 3);
     else
         cg_load_text(g, base + 3, cg_source_text(g, s->expr->span, CG_TITLE_MAX), s->span);
     uint32_t dry = cg_jump(g, OPCODE_DRY, 0);

@@ -16,8 +16,8 @@
 #include <stdio.h>
 
 enum {
-    TEXT_MAX = 100,      /* bytes of a text shown */
-    TYPE_LEVELS = 3,     /* of a type shown */
+    TEXT_MAX = 100,  /* bytes of a text shown */
+    TYPE_LEVELS = 3, /* of a type shown */
     TYPE_FIELDS = 8,
     LINE_BITS = 20
 };
@@ -38,12 +38,14 @@ static const char *const builtin_names[] = {
 };
 enum { BUILTINS = sizeof builtin_names / sizeof *builtin_names };
 
-static const char *const type_names[] = {"any",  "bool", "int", "float", "string", "bytes", "duration", "time",
-                                         "ip",   "cidr", "arn", "secret", "list",  "map",   "record"};
+static const char *const type_names[] = {"any", "bool", "int", "float",  "string", "bytes", "duration", "time",
+                                         "ip",  "cidr", "arn", "secret", "list",   "map",   "record"};
 static const char *const function_kinds[] = {"fn", "action", "match", "body"};
 static const char *const tier_names[] = {"auto", "approve", "manual"};
 
-static uint32_t field(const dis *d, enum image_section s, uint32_t index, uint32_t f) { return image_field(d->v, s, index, f); }
+static uint32_t field(const dis *d, enum image_section s, uint32_t index, uint32_t f) {
+    return image_field(d->v, s, index, f);
+}
 
 /* ---- texts ---- */
 
@@ -63,7 +65,8 @@ static void put_quoted(dis *d, uint32_t string) {
     pb_buf_putc(d->out, '"');
     for (i = 0; i < n && (i < TEXT_MAX || ((uint8_t)s[i] & 0xc0) == 0x80); i++) {
         char c = s[i];
-        if (c == '"' || c == '\\') pb_buf_printf(d->out, "\\%c", c);
+        if (c == '"' || c == '\\')
+            pb_buf_printf(d->out, "\\%c", c);
         else if (c == '\n')
             pb_buf_puts(d->out, "\\n");
         else if ((uint8_t)c < ' ' || c == 127)
@@ -75,8 +78,10 @@ static void put_quoted(dis *d, uint32_t string) {
 }
 
 static void put_duration(dis *d, int64_t ms) {
-    static const struct { int64_t ms; const char *unit; } units[] = {
-        {86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
+    static const struct {
+        int64_t ms;
+        const char *unit;
+    } units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (ms % units[i].ms == 0 && (ms || units[i].ms == 1000)) {
             pb_buf_printf(d->out, "%" PRId64 "%s", ms / units[i].ms, units[i].unit);
@@ -120,7 +125,8 @@ static void put_record_type(dis *d, uint32_t type, int levels) {
 
 static void put_type(dis *d, uint32_t type, int levels) {
     uint32_t kind = field(d, SECTION_TYPES, type, TYPES_kind), name = field(d, SECTION_TYPES, type, TYPES_name);
-    if (name != IMAGE_NIL) put_plain(d, name);
+    if (name != IMAGE_NIL)
+        put_plain(d, name);
     else if (levels == 0)
         pb_buf_puts(d->out, "…");
     else if (kind == IMAGE_TYPE_RECORD)
@@ -171,7 +177,8 @@ static bool find_labels(dis *d) {
 static void put_index(dis *d, const char *what, uint32_t n) { pb_buf_printf(d->out, "%s %u?", what, n); }
 
 static void put_function_name(dis *d, uint32_t f) {
-    if (f >= d->v->count[SECTION_FUNCTIONS]) put_index(d, "function", f);
+    if (f >= d->v->count[SECTION_FUNCTIONS])
+        put_index(d, "function", f);
     else
         put_plain(d, field(d, SECTION_FUNCTIONS, f, FUNCTIONS_name));
 }
@@ -186,7 +193,8 @@ static void put_site_name(dis *d, uint32_t s) {
 }
 
 static void put_param_name(dis *d, uint32_t p) {
-    if (p >= d->v->count[SECTION_PARAMS]) put_index(d, "param", p);
+    if (p >= d->v->count[SECTION_PARAMS])
+        put_index(d, "param", p);
     else
         put_plain(d, field(d, SECTION_PARAMS, p, PARAMS_name));
 }
@@ -198,7 +206,8 @@ static void put_operand(dis *d, op_kind kind, uint32_t n, uint32_t pc, uint32_t 
     case OPERAND_R:
     case OPERAND_RW: pb_buf_printf(d->out, "r%u", n); break;
     case OPERAND_K:
-        if (n < d->nconsts) put_const(d, d->consts + n);
+        if (n < d->nconsts)
+            put_const(d, d->consts + n);
         else
             put_index(d, "constant", n);
         break;
@@ -206,17 +215,20 @@ static void put_operand(dis *d, op_kind kind, uint32_t n, uint32_t pc, uint32_t 
     case OPERAND_S: put_site_name(d, n); break;
     case OPERAND_P: put_param_name(d, n); break;
     case OPERAND_T:
-        if (n < d->v->count[SECTION_TYPES]) put_type(d, n, TYPE_LEVELS);
+        if (n < d->v->count[SECTION_TYPES])
+            put_type(d, n, TYPE_LEVELS);
         else
             put_index(d, "type", n);
         break;
     case OPERAND_U:
-        if (n < BUILTINS) pb_buf_puts(d->out, builtin_names[n]);
+        if (n < BUILTINS)
+            pb_buf_puts(d->out, builtin_names[n]);
         else
             put_index(d, "built-in", n);
         break;
     case OPERAND_J:
-        if (jump_target(d, pc, word, &target)) pb_buf_printf(d->out, "L%u", d->labels[target]);
+        if (jump_target(d, pc, word, &target))
+            pb_buf_printf(d->out, "L%u", d->labels[target]);
         else
             pb_buf_printf(d->out, "%+d?", op_sbx(word));
         break;
@@ -264,7 +276,8 @@ static void put_code(dis *d) {
 }
 
 static bool put_function(dis *d, uint32_t f) {
-    uint32_t kind = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_kind), nparams = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_nparams);
+    uint32_t kind = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_kind),
+             nparams = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_nparams);
     d->code = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_code);
     d->ncode = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_ncode);
     d->consts = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_consts);
@@ -315,7 +328,8 @@ static void put_playbook(dis *d, uint32_t i) {
     put_strings(d, "controls", f[PLAYBOOKS_controls], NULL);
     put_line(d, "event", field(d, SECTION_EVENTS, f[PLAYBOOKS_event], EVENTS_name));
     put_line(d, "source", field(d, SECTION_SOURCES, f[PLAYBOOKS_source], SOURCES_path));
-    pb_buf_printf(d->out, "  %-12s function %u\n  %-12s function %u\n", "match", f[PLAYBOOKS_match], "body", f[PLAYBOOKS_body]);
+    pb_buf_printf(d->out, "  %-12s function %u\n  %-12s function %u\n", "match", f[PLAYBOOKS_match], "body",
+                  f[PLAYBOOKS_body]);
 }
 
 static void put_event(dis *d, uint32_t i) {
@@ -337,14 +351,16 @@ static void put_param(dis *d, uint32_t i) {
     pb_buf_puts(d->out, ": ");
     put_type(d, field(d, SECTION_PARAMS, i, PARAMS_type), TYPE_LEVELS);
     pb_buf_puts(d->out, field(d, SECTION_PARAMS, i, PARAMS_has_default) ? " = " : "   must be set");
-    if (field(d, SECTION_PARAMS, i, PARAMS_has_default)) put_const(d, field(d, SECTION_PARAMS, i, PARAMS_default_const));
+    if (field(d, SECTION_PARAMS, i, PARAMS_has_default))
+        put_const(d, field(d, SECTION_PARAMS, i, PARAMS_default_const));
     pb_buf_putc(d->out, '\n');
 }
 
 static void put_site(dis *d, uint32_t i) {
     uint32_t f[SITES_FIELDS];
     for (uint32_t k = 0; k < SITES_FIELDS; k++) f[k] = field(d, SECTION_SITES, i, k);
-    pb_buf_printf(d->out, "  #%-3u %-7s %s", i, pb_effect_name((pb_effect)f[SITES_effect]), f[SITES_flags] & SITE_IS_DO ? "do " : "");
+    pb_buf_printf(d->out, "  #%-3u %-7s %s", i, pb_effect_name((pb_effect)f[SITES_effect]),
+                  f[SITES_flags] & SITE_IS_DO ? "do " : "");
     put_plain(d, f[SITES_title]);
     if (f[SITES_alias] != IMAGE_NIL) {
         pb_buf_puts(d->out, " as ");
@@ -356,7 +372,8 @@ static void put_site(dis *d, uint32_t i) {
     }
     if (f[SITES_retry]) pb_buf_printf(d->out, " retry %u", f[SITES_retry]);
     pb_buf_puts(d->out, f[SITES_kind] == SITE_HOST ? "\n               host " : "\n               action ");
-    put_plain(d, f[SITES_kind] == SITE_HOST ? f[SITES_target] : field(d, SECTION_FUNCTIONS, f[SITES_target], FUNCTIONS_name));
+    put_plain(d, f[SITES_kind] == SITE_HOST ? f[SITES_target]
+                                            : field(d, SECTION_FUNCTIONS, f[SITES_target], FUNCTIONS_name));
     pb_buf_puts(d->out, ", ");
     put_place(d, f[SITES_source], f[SITES_line]);
     pb_buf_putc(d->out, '\n');
@@ -385,7 +402,8 @@ static void put_table(dis *d, enum image_section s, const char *title, void (*pu
 static bool put_program(dis *d) {
     const uint32_t *n = d->v->count;
     pb_buf_printf(d->out, "program image, format %d, %u bytes: %u playbooks, %u functions, %u instructions, %u sites\n",
-                  IMAGE_VERSION, d->v->size, n[SECTION_PLAYBOOKS], n[SECTION_FUNCTIONS], n[SECTION_CODE], n[SECTION_SITES]);
+                  IMAGE_VERSION, d->v->size, n[SECTION_PLAYBOOKS], n[SECTION_FUNCTIONS], n[SECTION_CODE],
+                  n[SECTION_SITES]);
     put_table(d, SECTION_PLAYBOOKS, NULL, put_playbook);
     put_table(d, SECTION_EVENTS, NULL, put_event);
     put_table(d, SECTION_PARAMS, "parameters", put_param);

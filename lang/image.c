@@ -58,20 +58,11 @@ AGREE(MANIFEST);
  * What depends on several fields is checked by check_* below.
  */
 static const char *const field_rules[SECTION_COUNT] = {
-    [SECTION_BYTES] = "#",
-    [SECTION_STRINGS] = "##",
-    [SECTION_CONSTS] = "0##",
-    [SECTION_LISTS] = "#",
-    [SECTION_FUNCTIONS] = "s1x######",
-    [SECTION_CODE] = "#",
-    [SECTION_LINES] = "#",
-    [SECTION_SITES] = "2#sSx####p#s",
-    [SECTION_TYPES] = "3bTrS",
-    [SECTION_EVENTS] = "sllsSSSS",
-    [SECTION_PARAMS] = "stbc",
-    [SECTION_PLAYBOOKS] = "sSSS4leffxp",
-    [SECTION_SOURCES] = "ss",
-    [SECTION_MANIFEST] = "sx",
+    [SECTION_BYTES] = "#",         [SECTION_STRINGS] = "##",          [SECTION_CONSTS] = "0##",
+    [SECTION_LISTS] = "#",         [SECTION_FUNCTIONS] = "s1x######", [SECTION_CODE] = "#",
+    [SECTION_LINES] = "#",         [SECTION_SITES] = "2#sSx####p#s",  [SECTION_TYPES] = "3bTrS",
+    [SECTION_EVENTS] = "sllsSSSS", [SECTION_PARAMS] = "stbc",         [SECTION_PLAYBOOKS] = "sSSS4leffxp",
+    [SECTION_SOURCES] = "ss",      [SECTION_MANIFEST] = "sx",
 };
 static const uint32_t enum_limits[] = {CONST_DURATION, FUNCTION_BODY, SITE_ACTION, IMAGE_TYPE_RECORD, TIER_MANUAL};
 
@@ -231,12 +222,14 @@ static bool check_functions(const image_view *v, char *err) {
 
 static bool check_sites(const image_view *v, char *err) {
     for (uint32_t i = 0; i < v->count[SECTION_SITES]; i++) {
-        uint32_t kind = image_field(v, SECTION_SITES, i, SITES_kind), target = image_field(v, SECTION_SITES, i, SITES_target);
+        uint32_t kind = image_field(v, SECTION_SITES, i, SITES_kind),
+                 target = image_field(v, SECTION_SITES, i, SITES_target);
         uint32_t nargs = image_field(v, SECTION_SITES, i, SITES_nargs);
-        bool fits = kind == SITE_HOST ? target < v->count[SECTION_STRINGS] && nargs == 1
-                                      : target < v->count[SECTION_FUNCTIONS] &&
-                                            image_field(v, SECTION_FUNCTIONS, target, FUNCTIONS_kind) == FUNCTION_ACTION &&
-                                            image_field(v, SECTION_FUNCTIONS, target, FUNCTIONS_nparams) == nargs;
+        bool fits = kind == SITE_HOST
+                        ? target < v->count[SECTION_STRINGS] && nargs == 1
+                        : target < v->count[SECTION_FUNCTIONS] &&
+                              image_field(v, SECTION_FUNCTIONS, target, FUNCTIONS_kind) == FUNCTION_ACTION &&
+                              image_field(v, SECTION_FUNCTIONS, target, FUNCTIONS_nparams) == nargs;
         if (!fits) return complain(err, "the image is damaged: site %u calls nothing that exists", i);
     }
     return true;
@@ -247,7 +240,8 @@ static bool check_types(const image_view *v, char *err) {
         uint32_t kind = image_field(v, SECTION_TYPES, i, TYPES_kind);
         bool has_elem = image_field(v, SECTION_TYPES, i, TYPES_elem) != IMAGE_NIL;
         bool has_fields = image_field(v, SECTION_TYPES, i, TYPES_fields) != IMAGE_NIL;
-        if (has_elem != (kind == IMAGE_TYPE_LIST || kind == IMAGE_TYPE_MAP) || has_fields != (kind == IMAGE_TYPE_RECORD))
+        if (has_elem != (kind == IMAGE_TYPE_LIST || kind == IMAGE_TYPE_MAP) ||
+            has_fields != (kind == IMAGE_TYPE_RECORD))
             return complain(err, "the image is damaged: type %u has the wrong parts", i);
     }
     return true;

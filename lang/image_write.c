@@ -12,12 +12,7 @@
 
 #include <zlib.h>
 
-enum {
-    TABLE_MIN = 64,
-    PLACE_LINE_BITS = 20,
-    JUMP_MIN = -32768,
-    JUMP_MAX = 32767
-};
+enum { TABLE_MIN = 64, PLACE_LINE_BITS = 20, JUMP_MIN = -32768, JUMP_MAX = 32767 };
 
 typedef struct words { /* a section under construction; BYTES is counted in bytes, see bytes_add */
     uint32_t *data;

@@ -65,7 +65,7 @@ typedef struct iw_site_info {
 } iw_site_info;
 uint32_t iw_site(iw *w, const iw_site_info *s);
 
-/* elem: IMAGE_NIL unless list/map; fields: IMAGE_NIL unless a record, then from iw_list of (name string, type) pairs. */
+/* elem: IMAGE_NIL unless list/map; fields: IMAGE_NIL unless a record, then an iw_list of (name string, type) pairs. */
 uint32_t iw_type(iw *w, enum image_type kind, bool optional, uint32_t elem, uint32_t fields, pb_str name);
 
 typedef struct iw_event_info {
