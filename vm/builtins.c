@@ -90,7 +90,9 @@ bool vm_builtin_call(vm_env *e, uint32_t builtin, const pb_value *args, uint32_t
     *out = PB_NONE_VALUE;
     if (b->receiver[0] && args[0].kind == PB_NONE) return true;
     for (uint32_t i = 0; i < n; i++) {
-        if (!pb_has_unknown(args[i])) continue;
+        bool maybe = args[i].kind == PB_UNKNOWN;
+        if (e->dry && !env_holds(e, args[i], PB_UNKNOWN, &maybe)) return false;
+        if (!maybe) continue;
         *out = pb_unknown();
         return true;
     }
@@ -505,7 +507,7 @@ static bool builtin_TO_STRING(vm_env *e, const pb_value *args, uint32_t n, pb_va
 
 static bool builtin_JSON_TEXT(vm_env *e, const pb_value *args, uint32_t n, pb_value *out) {
     (void)n;
-    if (pb_has_secret(args[0])) return env_fail(e, "secret", "a secret must not go into JSON");
+    if (!env_no_secret(e, args[0], "go into JSON")) return false;
     pb_str s = pb_json_text(e->arena, args[0]);
     if (!s.s)
         return pb_arena_failed(e->arena) ? env_no_memory(e)

@@ -60,6 +60,23 @@ bool env_string(vm_env *e, const char *s, size_t n, pb_value *out) {
     return true;
 }
 
+bool env_holds(vm_env *e, pb_value v, pb_kind kind, bool *yes) {
+    int64_t work = e->fuel < INT64_MAX ? (int64_t)e->fuel : INT64_MAX, before = work;
+    *yes = v.kind == kind;
+    if (v.kind != PB_LIST && v.kind != PB_MAP) return true;
+    pb_truth t = pb_holds_within(v, kind, &work);
+    *yes = t == PB_YES;
+    if (t == PB_COSTLY && work >= 0)
+        return env_fail(e, "too_deep", "a value is nested more than %d levels deep", VALUE_MAX_DEPTH);
+    return env_charge(e, work < 0 ? (uint64_t)before : (uint64_t)(before - work));
+}
+
+bool env_no_secret(vm_env *e, pb_value v, const char *what) {
+    bool yes;
+    if (!env_holds(e, v, PB_SECRET, &yes)) return false;
+    return !yes || env_fail(e, "secret", "a secret must not %s", what);
+}
+
 const char *vm_a_kind(pb_value v) {
     static const char *const names[] = {"none",       "a bool", "an int", "a float", "a string", "bytes",
                                         "a duration", "a time", "a list", "a map",   "a secret", "an unknown value"};

@@ -24,6 +24,7 @@ typedef struct vm_env {
     size_t memory;      /* bytes that may come on top */
     uint64_t limit;     /* instructions, for the message */
     uint64_t fuel;      /* of them left */
+    bool dry;           /* unknown values may be about */
     vm_error error;
 } vm_env;
 
@@ -36,6 +37,10 @@ bool env_charge(vm_env *e, uint64_t units);
 void *env_alloc(vm_env *e, size_t n); /* zeroed; NULL: error set */
 void *env_alloc_array(vm_env *e, size_t count, size_t size);
 bool env_string(vm_env *e, const char *s, size_t n, pb_value *out); /* a copy */
+/* Is there a value of this kind anywhere in v? Charged. False: the budget is used up, or it cannot be told. */
+bool env_holds(vm_env *e, pb_value v, pb_kind kind, bool *yes);
+/* False: there is a secret in v ("a secret must not <what>"), or it cannot be told. */
+bool env_no_secret(vm_env *e, pb_value v, const char *what);
 /* "a string", "an int", "none": for messages. */
 const char *vm_a_kind(pb_value v);
 

@@ -335,7 +335,7 @@ static outcome exec_RECORD(exec *x) {
     pb_value v = A;
     if (v.kind == PB_UNKNOWN) return GO;
     if (v.kind != PB_MAP) return done(env_fail(x->env, "type", "record needs a map, found %s", vm_a_kind(v)));
-    if (pb_has_secret(v)) return done(env_fail(x->env, "secret", "a secret must not be recorded"));
+    if (!env_no_secret(x->env, v, "be recorded")) return RAISE;
     for (uint32_t i = 0; i < v.n; i++) pb_map_add(&x->r->record, v.u.entries[i].key, v.u.entries[i].value);
     return done(!x->r->record.oom || env_no_memory(x->env));
 }

@@ -52,6 +52,11 @@ static frame *first_frame(const fiber *f) {
 
 fiber *fiber_new(vm_run *r) {
     fiber *f = r->spare_fibers;
+    if (r->nfibers >= RUN_MAX_FIBERS) {
+        env_fail(&r->env, "budget_branches", "the run needs more than %d branches at once", RUN_MAX_FIBERS);
+        r->env.error.fatal = true; /* nobody could catch it: others of its group may be under way */
+        return NULL;
+    }
     if (f)
         r->spare_fibers = f->next;
     else
@@ -63,6 +68,7 @@ fiber *fiber_new(vm_run *r) {
     else
         r->fibers = f;
     r->last_fiber = f;
+    r->nfibers++;
     return f;
 }
 
@@ -73,6 +79,7 @@ void fiber_release(vm_run *r, fiber *f) {
     if (r->last_fiber == f) r->last_fiber = before;
     f->next = r->spare_fibers;
     r->spare_fibers = f;
+    r->nfibers--;
 }
 
 void run_fail(vm_run *r, const vm_error *e, uint32_t place) {

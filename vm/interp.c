@@ -66,6 +66,7 @@ vm_run *vm_run_new(const vm_program *p, uint32_t function, pb_value event, const
     if (!r) return NULL;
     set_up(r, p, params, context, limits, a);
     r->hooks = hooks;
+    r->env.dry = hooks->dry;
     return begin(r, function, event) ? r : NULL;
 }
 

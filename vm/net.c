@@ -24,7 +24,9 @@ bool op_incidr(vm_env *e, pb_value b, pb_value c, pb_value *out) {
     text_address a;
     *out = pb_bool(false);
     if (b.kind == PB_NONE || c.kind == PB_NONE) return true;
-    if (b.kind == PB_UNKNOWN || pb_has_unknown(c)) {
+    bool maybe = b.kind == PB_UNKNOWN;
+    if (!maybe && e->dry && !env_holds(e, c, PB_UNKNOWN, &maybe)) return false;
+    if (maybe) {
         *out = pb_unknown();
         return true;
     }

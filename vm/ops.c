@@ -249,7 +249,7 @@ bool op_matches(vm_env *e, pb_value b, pb_value c, pb_value *out) {
     if (b.kind == PB_NONE || c.kind == PB_NONE || unknown(b, c, out)) return true;
     if (!both(b, c, PB_STRING)) return mismatch(e, "use `matches` with", b, c);
     regex_result r = vm_regex_search(e->program->patterns, pb_text(c), pb_text(b), &work, message);
-    if (!env_charge(e, work / 16)) return false;
+    if (!env_charge(e, work / 4)) return false;
     switch (r) {
     case REGEX_NO:
     case REGEX_YES: *out = pb_bool(r == REGEX_YES); return true;
@@ -314,11 +314,13 @@ bool op_concat(vm_env *e, const pb_value *items, uint32_t n, pb_value *out) {
     pb_str parts[256];
     size_t size = 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (pb_has_unknown(items[i])) {
+        bool maybe = false;
+        if (e->dry && !env_holds(e, items[i], PB_UNKNOWN, &maybe)) return false;
+        if (maybe) {
             *out = pb_unknown();
             return true;
         }
-        if (pb_has_secret(items[i])) return env_fail(e, "secret", "a secret must not go into a text");
+        if (!env_no_secret(e, items[i], "go into a text")) return false;
         parts[i] = pb_display(e->arena, items[i]);
         if (!parts[i].s) return env_no_memory(e);
         size += parts[i].n;

@@ -21,6 +21,7 @@ enum {
     VERIFY_FIRST_MS = 250, /* how long VERIFY waits at first; doubled each time */
     VERIFY_MAX_MS = 4000,  /* AWS's own waiters poll every 5 to 15 seconds; most changes show within one */
     VERIFY_FUEL = 1000,    /* instructions a wait counts as, so that even a hostile program stops polling */
+    RUN_MAX_FIBERS = 4096, /* branches that run at once: 64 in each of 64, more than a network would bear */
     FRAME_STEP = 16,       /* frames have room for a multiple of this many registers */
     FRAME_SIZES = 256 / FRAME_STEP
 };
@@ -90,6 +91,7 @@ struct vm_run {
     pb_value context;
     int64_t deadline_ms;
     fiber *fibers, *last_fiber, *spare_fibers;
+    uint32_t nfibers;
     frame *spare[FRAME_SIZES];
     vm_step *steps, *last_step;
     uint32_t nsteps;

@@ -18,7 +18,7 @@
 enum {
     SMALL_MAP = 16,
     EQUAL_WORK = 1 << 22, /* values one comparison outside a program may look at: more than 4 MB of JSON can hold */
-    SEARCH_WORK = 1 << 20 /* the same for the search for an unknown or a secret */
+    SEARCH_WORK = 1 << 20 /* the same for the search for an unknown in a call's arguments */
 };
 
 const char *pb_kind_name(pb_kind k) {
@@ -209,25 +209,21 @@ bool pb_equal(pb_value a, pb_value b) {
     return equal(a, b, &work, 0) == PB_YES;
 }
 
-static bool holds(pb_value v, pb_kind kind, int64_t *work, int depth) {
-    if (v.kind == kind || --*work < 0 || depth > VALUE_MAX_DEPTH) return true;
-    if (v.kind == PB_LIST)
-        for (uint32_t i = 0; i < v.n; i++)
-            if (holds(v.u.items[i], kind, work, depth + 1)) return true;
-    if (v.kind == PB_MAP)
-        for (uint32_t i = 0; i < v.n; i++)
-            if (holds(v.u.entries[i].value, kind, work, depth + 1)) return true;
-    return false;
+static pb_truth holds(pb_value v, pb_kind kind, int64_t *work, int depth) {
+    if (v.kind == kind) return PB_YES;
+    if (--*work < 0 || depth > VALUE_MAX_DEPTH) return PB_COSTLY;
+    if (v.kind != PB_LIST && v.kind != PB_MAP) return PB_NO;
+    pb_truth t = PB_NO;
+    for (uint32_t i = 0; t == PB_NO && i < v.n; i++)
+        t = holds(v.kind == PB_LIST ? v.u.items[i] : v.u.entries[i].value, kind, work, depth + 1);
+    return t;
 }
+
+pb_truth pb_holds_within(pb_value v, pb_kind kind, int64_t *work) { return holds(v, kind, work, 0); }
 
 bool pb_has_unknown(pb_value v) {
     int64_t work = SEARCH_WORK;
-    return holds(v, PB_UNKNOWN, &work, 0);
-}
-
-bool pb_has_secret(pb_value v) {
-    int64_t work = SEARCH_WORK;
-    return holds(v, PB_SECRET, &work, 0);
+    return holds(v, PB_UNKNOWN, &work, 0) != PB_NO;
 }
 
 /* ---- UTF-8 ---- */

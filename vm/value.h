@@ -73,8 +73,8 @@ bool pb_equal(pb_value a, pb_value b);            /* deep; none equals nothing; 
 typedef enum pb_truth { PB_NO, PB_YES, PB_MAYBE, PB_COSTLY } pb_truth;
 pb_truth pb_equal_within(pb_value a, pb_value b, int64_t *work);
 int pb_number_cmp(pb_value a, pb_value b);        /* INT and FLOAT in any mix, exact: <0, 0, >0 */
-bool pb_has_unknown(pb_value v);                  /* anywhere inside; also when it is too deep or too large to tell */
-bool pb_has_secret(pb_value v);                   /* the same for secrets */
+pb_truth pb_holds_within(pb_value v, pb_kind kind, int64_t *work); /* is there a value of this kind anywhere inside? */
+bool pb_has_unknown(pb_value v);                  /* for dry runs: yes also when it is too deep or too large to tell */
 bool pb_utf8_valid(const char *s, size_t n);      /* no overlong forms, surrogates or code points above U+10FFFF */
 pb_str pb_display(pb_arena *a, pb_value v);       /* as interpolation writes it; a secret is "***" */
 

@@ -32,6 +32,7 @@ static const char *operate(opcode o, pb_value b, pb_value c) {
 static const char *call_builtin(uint32_t builtin, uint32_t n, pb_value a, pb_value b, pb_value c) {
     universe wd;
     world_new(&wd);
+    wd.dry = pb_has_unknown(a) || pb_has_unknown(b); /* nowhere else are there unknowns */
     iw *w = start();
     body(w);
     load_operands(w);

@@ -607,6 +607,58 @@ static void test_budgets(void) {
     pb_buf_free(&wd.trace);
 }
 
+/* Each of 8 levels forks 64 branches that go on to the next: more than anybody has room for. */
+static void test_fork_bomb(void) {
+    universe wd;
+    world_new(&wd);
+    iw *w = start();
+    uint32_t slow = host_site(w, "slow", 0, 0), before = 0;
+    for (uint32_t level = 0; level < 4; level++) {
+        uint32_t f = iw_function_begin(w, PB_STR("bomb"), FUNCTION_ACTION, PB_CONTAIN, 0);
+        for (uint32_t i = 0; i < IMAGE_MAX_FORKS; i++) {
+            uint32_t fork = EMITJ(FORK, i, 0);
+            args_int(w, 1, "v", 1);
+            if (level)
+                EMITX(CALL, 1, before);
+            else
+                EMITX(INVOKE, 1, slow);
+            EMIT(ENDFORK, 0, 0, 0);
+            iw_jump(w, fork, iw_pc(w));
+        }
+        EMIT(JOIN, 0, 0, 0);
+        EMIT(RETURN, 0, 0, 0);
+        iw_function_end(w, REGS);
+        before = f;
+    }
+    body(w);
+    uint32_t t = EMITJ(TRY, 2, 0);
+    EMITX(CALL, 1, before);
+    EMIT(ENDTRY, 0, 0, 0);
+    iw_jump(w, t, iw_pc(w));
+    EMIT(RETURN, 0, 0, 0);
+    CHECK_STR(finish_text(w, &wd), "!budget_branches");
+    pb_buf_free(&wd.trace);
+}
+
+/* A list too long to be looked through for unknowns is joined all the same when no unknown can be in it. */
+static void test_long_list(void) {
+    enum { LONG = 1500000 };
+    universe wd;
+    world_new(&wd);
+    iw *w = start();
+    body(w);
+    EMIT(MOVE, 1, 0, 0);
+    EMITX(LOADK, 2, KS(""));
+    EMIT(BUILTIN, 1, BUILTIN_JOIN, 2);
+    EMIT(BUILTIN, 1, BUILTIN_SIZE_S, 1);
+    record(w, "size", 1);
+    EMIT(RETURN, 0, 0, 0);
+    pb_value *items, list = pb_list_new(arena, LONG, &items);
+    for (int i = 0; i < LONG; i++) items[i] = pb_string_c("x");
+    CHECK_STR(told(finish(w, &wd, list, NULL)), "{\"size\":1500000}");
+    pb_buf_free(&wd.trace);
+}
+
 static void test_no_memory(void) {
     /* A program that does a bit of everything, with each allocation failing in turn. */
     iw *w = start();
@@ -715,6 +767,8 @@ int main(void) {
     CASE("frames are used again") test_reuse();
     CASE("unknown values in a dry run") test_dry();
     CASE("budgets end a run and are not caught") test_budgets();
+    CASE("branches that fork branches") test_fork_bomb();
+    CASE("a very long list") test_long_list();
     CASE("each allocation fails in turn") test_no_memory();
     CASE("match functions") test_match();
     pb_arena_free(arena);
