@@ -437,9 +437,7 @@ bool codegen_program(ast_program *p, diag_list *diags, pb_buf *image) {
     g.w = iw_new(p->arena);
     g.source_of = pb_alloc_array(p->arena, (size_t)p->sources->count + 1, sizeof *g.source_of);
     if (!g.w || !g.source_of) return false;
-    for (ast_file *f = p->files; f; f = f->next)
-        for (ast_decl *d = f->decls; d; d = d->next)
-            d->reachable = false; /* the tree may have been through here before */
+    cg_forget(p);
     if (!gen_all(&g)) return false;
     iw_fault fault = iw_finish(g.w, image);
     if (fault == IW_TOO_LARGE)

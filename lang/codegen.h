@@ -16,6 +16,7 @@
 #include "lang/ast.h"
 #include "lang/compile.h"
 #include "lang/image_write.h"
+#include "lang/reach.h"
 #include "lang/types.h"
 
 enum {
@@ -57,6 +58,9 @@ typedef struct cg {
     uint32_t nnodes, nevents, nparams, nodes_cap, events_cap, params_cap;
     cg_host *hosts;
     uint32_t nhosts;
+    reach_use *aws, **aws_end;       /* the calls behind the aws.* hosts, as they were found */
+    pb_str only;                      /* walk from this playbook alone; .s NULL: from all */
+    uint32_t playbooks;               /* walked */
     /* tables */
     uint32_t *source_of;           /* by file index: index in SOURCES + 1, 0: not used yet */
     uint32_t nsources;
@@ -89,6 +93,7 @@ pb_str cg_source_text(cg *g, pb_span span, uint32_t max); /* as written, white s
 pb_str cg_path_text(cg *g, const ast_path *p);          /* "ns.name" */
 
 /* ---- codegen_reach.c ---- */
+void cg_forget(ast_program *p); /* the tree may have been through here before */
 void cg_reach(cg *g); /* fills nodes, hosts, events, params and the declarations' reachable and index */
 
 /* ---- emitting, codegen_expr.c ---- */

@@ -11,6 +11,7 @@
 
 typedef struct walk {
     cg *g;
+    const ast_decl *in;
     cg_edge **calls;
 } walk;
 
@@ -85,6 +86,19 @@ static void reach_host(cg *g, pb_str name, pb_effect effect) {
     g->nhosts++;
 }
 
+static void reach_aws_call(walk *k, const ast_expr *e) {
+    cg *g = k->g;
+    reach_use *c = pb_alloc(g->arena, sizeof *c);
+    reach_host(g, pb_printf(g->arena, "aws.%.*s", PB_ARG(e->u.call.aws)), e->u.call.effect);
+    if (!c) {
+        no_memory(g);
+        return;
+    }
+    *c = (reach_use){NULL, e, k->in, g->program->sources->files[k->in->file].builtin};
+    *(g->aws_end ? g->aws_end : &g->aws) = c;
+    g->aws_end = &c->next;
+}
+
 /* Numbers a parameter or event on its first use. */
 static void reach_decl(cg *g, ast_decl *d, void ***list, uint32_t *n, uint32_t *cap) {
     if (d->reachable) return;
@@ -105,7 +119,7 @@ static void walk_call(walk *k, const ast_expr *e) {
     case CALL_FN:
     case CALL_ACTION: reach_call(k, e->u.call.decl, e->span); break;
     case CALL_HOST: reach_host(k->g, cg_path_text(k->g, &e->u.call.decl->name), e->u.call.effect); break;
-    case CALL_AWS: reach_host(k->g, pb_printf(k->g->arena, "aws.%.*s", PB_ARG(e->u.call.aws)), e->u.call.effect); break;
+    case CALL_AWS: reach_aws_call(k, e); break;
     case CALL_UNRESOLVED:
     case CALL_BUILTIN: break;
     }
@@ -166,7 +180,7 @@ static void walk_stmts(walk *k, const ast_stmt *s) {
 }
 
 static void walk_body(cg *g, const ast_decl *d, cg_edge **calls) {
-    walk k = {g, calls};
+    walk k = {g, d, calls};
     walk_stmts(&k, d->body);
     walk_expr(&k, d->kind == DECL_FN ? d->expr : NULL);
 }
@@ -210,8 +224,25 @@ static void reach_playbook(cg *g, ast_decl *d) {
     if (!g->failed) check_depth(g, d, calls);
 }
 
+void cg_forget(ast_program *p) {
+    for (ast_file *f = p->files; f; f = f->next)
+        for (ast_decl *d = f->decls; d; d = d->next) d->reachable = false;
+}
+
 void cg_reach(cg *g) {
     for (ast_file *f = g->program->files; f; f = f->next)
         for (ast_decl *d = f->decls; d && !g->failed; d = d->next)
-            if (d->kind == DECL_PLAYBOOK) reach_playbook(g, d);
+            if (d->kind == DECL_PLAYBOOK && (!g->only.s || pb_str_eq(g->only, d->name.parts[0].text))) {
+                g->playbooks++;
+                reach_playbook(g, d);
+            }
+}
+
+bool reach_aws(ast_program *p, diag_list *diags, pb_str playbook, const reach_use **calls, uint32_t *playbooks) {
+    cg g = {.program = p, .diags = diags, .arena = p->arena, .only = playbook};
+    cg_forget(p);
+    cg_reach(&g);
+    *calls = g.aws;
+    *playbooks = g.playbooks;
+    return !g.failed && !pb_arena_failed(p->arena);
 }
