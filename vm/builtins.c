@@ -9,9 +9,9 @@
  */
 #include "vm/builtins.h"
 
+#include "vm/digest.h"
 #include "vm/ops.h"
 
-#include <openssl/evp.h>
 #include <time.h>
 
 typedef bool builtin_fn(vm_env *e, const pb_value *args, uint32_t n, pb_value *out);
@@ -582,17 +582,11 @@ static bool builtin_URL_DECODE(vm_env *e, const pb_value *args, uint32_t n, pb_v
 }
 
 static bool builtin_SHA256(vm_env *e, const pb_value *args, uint32_t n, pb_value *out) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    char text[64];
+    const pb_str text = pb_text(args[0]);
+    char hexadecimal[DIGEST_HEX + 1];
     (void)n;
-    if (EVP_Digest(args[0].n ? args[0].u.s : "", args[0].n, digest, &size, EVP_sha256(), NULL) != 1)
-        return env_no_memory(e);
-    for (unsigned i = 0; i < 32; i++) {
-        text[2 * i] = "0123456789abcdef"[digest[i] >> 4];
-        text[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
-    }
-    return env_charge(e, args[0].n / 64) && env_string(e, text, sizeof text, out);
+    if (!digest_sha256_hex(&text, 1, hexadecimal)) return env_no_memory(e);
+    return env_charge(e, text.n / 64) && env_string(e, hexadecimal, DIGEST_HEX, out);
 }
 
 static bool builtin_TEXT(vm_env *e, const pb_value *args, uint32_t n, pb_value *out) {

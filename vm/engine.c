@@ -11,7 +11,8 @@
  */
 #include "vm/engine_own.h"
 
-#include <openssl/evp.h>
+#include "vm/digest.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -56,14 +57,9 @@ pb_str engine_run_id(pb_arena *a, int64_t wall_ms) {
 }
 
 pb_str engine_incident_id(pb_arena *a, pb_str source, pb_str alert_id) {
-    uint8_t hash[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-    EVP_MD_CTX *c = EVP_MD_CTX_new();
-    bool ok = c && EVP_DigestInit_ex(c, EVP_sha256(), NULL) && EVP_DigestUpdate(c, source.s, source.n) &&
-              EVP_DigestUpdate(c, "", 1) && EVP_DigestUpdate(c, alert_id.s, alert_id.n) &&
-              EVP_DigestFinal_ex(c, hash, &n);
-    EVP_MD_CTX_free(c);
-    if (!ok || n < 6) return (pb_str){0};
+    const pb_str parts[] = {source, {"", 1}, alert_id}; /* a NUL between them */
+    uint8_t hash[DIGEST_SIZE];
+    if (!digest_sha256(parts, 3, hash)) return (pb_str){0};
     return pb_printf(a, "INC-%02X%02X%02X%02X%02X%02X", hash[0], hash[1], hash[2], hash[3], hash[4], hash[5]);
 }
 

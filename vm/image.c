@@ -11,13 +11,13 @@
  */
 #include "vm/program.h"
 
+#include "vm/digest.h"
 #include "vm/regex.h"
 #include "vm/verify.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <openssl/evp.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -194,13 +194,7 @@ pb_value vm_const(const vm_program *p, uint32_t index) {
 }
 
 const char *vm_program_sha256(vm_program *p) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-    if (p->sha256[0]) return p->sha256;
-    if (EVP_Digest(p->view.base, p->view.size, digest, &n, EVP_sha256(), NULL) != 1) return "";
-    for (unsigned i = 0; i < 32; i++) {
-        p->sha256[2 * i] = "0123456789abcdef"[digest[i] >> 4];
-        p->sha256[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
-    }
+    const pb_str image = {(const char *)p->view.base, p->view.size};
+    if (!p->sha256[0]) digest_sha256_hex(&image, 1, p->sha256);
     return p->sha256;
 }
