@@ -377,6 +377,13 @@ static void test_regex_bounded(void) {
         longer[REGEX_MAX_TEXT + 1] = 0;
         OPS(MATCHES, S(longer), S("a"), "!text_too_long");
     }
+    char pattern[REGEX_MAX_PATTERN + 2];
+    memset(pattern, 'a', sizeof pattern);
+    pattern[REGEX_MAX_PATTERN] = 0;
+    OPS(MATCHES, S(text), S(pattern), "true");
+    pattern[REGEX_MAX_PATTERN] = 'a';
+    pattern[REGEX_MAX_PATTERN + 1] = 0;
+    OPS(MATCHES, S(text), S(pattern), "!bad_pattern");
     /* A glob that would be exponential if each star could go back. */
     pb_value stars = S("*a*a*a*a*a*a*a*a*a*a*a*b");
     OPS(LIKE, S(text), stars, "false");

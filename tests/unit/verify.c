@@ -181,6 +181,27 @@ static void test_many_tries(void) {
     }
 }
 
+/* FORK in a branch in a branch ... each with its ENDFORK and JOIN. */
+static const char *forks_deep(uint32_t depth) {
+    iw *w = base();
+    uint32_t forks[IMAGE_MAX_FORK_DEPTH + 1];
+    iw_function_begin(w, PB_STR("t"), FUNCTION_BODY, PB_PURE, 0);
+    for (uint32_t i = 0; i < depth; i++) forks[i] = EMITJ(FORK, 0, 0);
+    for (uint32_t i = depth; i-- > 0;) {
+        EMIT(ENDFORK, 0, 0, 0);
+        iw_jump(w, forks[i], iw_pc(w));
+        EMIT(JOIN, 0, 0, 0);
+    }
+    EMIT(RETURN, 0, 0, 0);
+    iw_function_end(w, 1);
+    return load(w);
+}
+
+static void test_fork_depth(void) {
+    CHECK_STR(forks_deep(IMAGE_MAX_FORK_DEPTH), "good");
+    CHECK_STR(forks_deep(IMAGE_MAX_FORK_DEPTH + 1), "function t, pc 8: more than 8 parallels inside one another");
+}
+
 /* Functions that call one another in a row: 64 deep is good, 65 is not; so is a ring. */
 static const char *chain(uint32_t depth, bool ring) {
     iw *w = start();
@@ -539,6 +560,7 @@ int main(void) {
     arena = pb_arena_new(0);
     CASE("each rule of the verifier") test_rules();
     CASE("too many TRYs") test_many_tries();
+    CASE("parallels too deep") test_fork_depth();
     CASE("calls too deep and recursion") test_call_depth();
     CASE("content of an image") test_content();
     CASE("image files") test_files();
