@@ -26,8 +26,11 @@ CFLAGS  ?= -g
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(CI),-Werror)
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(BUILD) -DPB_VERSION='"$(VERSION)"' $(OPT) $(WARN) \
               -fvisibility=hidden -fstack-protector-strong -D_FORTIFY_SOURCE=2 -MMD -MP $(CFLAGS)
-# libcurl and libmicrohttpd are opened on first use (vm/loop.c, stdlib/sim/): linking them costs more than a decision.
-LDLIBS  := -ljson-c -lcrypto -lexpat -lpcre2-8 -lsqlite3 -lz -ldl -lm
+# A process is started for every event, and loading shared libraries would be half of its time: the libraries that only compute are
+# linked in (STATIC= for shared ones), libcurl and libmicrohttpd are opened on first use (vm/lazylib.h).
+STATIC  ?= $(if $(SAN),,1)
+LIBNAMES := json-c crypto expat pcre2-8 sqlite3 z
+LDLIBS  := $(if $(STATIC),$(LIBNAMES:%=-l:lib%.a),$(LIBNAMES:%=-l%)) -ldl -lm
 LDFLAGS := $(OPT) -Wl,-z,relro -Wl,--as-needed
 
 LANG_SRC   := $(filter-out lang/pbc.c,$(wildcard lang/*.c))
