@@ -42,7 +42,7 @@ UNIT_SRC   := $(wildcard tests/unit/*.c)
 GEN_OBJ    := $(BUILD)/lang/lexer.o $(BUILD)/lang/parser.o
 LANG_OBJ   := $(LANG_SRC:%.c=$(BUILD)/%.o) $(GEN_OBJ)
 VM_OBJ     := $(VM_SRC:%.c=$(BUILD)/%.o)
-STDLIB_OBJ := $(STDLIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/stdlib_sources.o $(BUILD)/aws_model.o
+STDLIB_OBJ := $(STDLIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/stdlib_sources.o $(BUILD)/aws_model.o $(BUILD)/aws_permissions.o
 UNIT_BIN   := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 
 all: $(BUILD)/pbc $(BUILD)/pbrun
@@ -87,6 +87,10 @@ $(LANG_OBJ): | $(BUILD)/lang/parser.h
 $(BUILD)/stdlib_sources.c: stdlib/gen_sources.py $(STDLIB_PB)
 	@mkdir -p $(@D)
 	$(PY) $< $@ $(STDLIB_PB)
+
+$(BUILD)/aws_permissions.c: stdlib/aws/gen_permissions.py stdlib/aws/permissions.tsv
+	@mkdir -p $(@D)
+	$(PY) $^ $@
 
 # The AWS tables: one for the client, one (documentation) for the compiler; linked in by .incbin, so mapped and never parsed.
 # Shared by all build directories: they do not depend on compiler flags.

@@ -1,5 +1,5 @@
 /*
- * pbc.c - the compiler's program: check, build, dis, explain.
+ * pbc.c - the compiler's program: check, build, dis, iam, explain.
  *
  * Results go to standard output; diagnostics for people to standard error, those for programs (JSON, SARIF, GitHub) to
  * standard output, because they are the result. A .pbx is written beside its place and renamed into it, so it is there
@@ -9,6 +9,7 @@
 #include "lang/image.h"
 #include "lang/options.h"
 #include "stdlib/aws/model.h"
+#include "stdlib/aws/policy.h"
 #include "stdlib/stdlib.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@ typedef struct pbc {
     dump_kind dump;
     bool deny_warnings, json, version;
     const char *out;
+    const char *account, *region, *partition, *playbook; /* iam; NULL: not said */
     char **operands;
     int noperands;
     cli cli;
@@ -40,10 +42,14 @@ typedef struct pbc {
 
 static const cli_option options[] = {
     {"check", 0, "format", "FORMAT", "how findings are written: text (default), json, sarif, github"},
-    {"check explain", 0, "json", NULL, "for programs; check: the same as --format json"},
+    {"check explain iam", 0, "json", NULL, "for programs; check: the same as --format json; iam: always so"},
     {"check build", 0, "deny", "warnings", "warnings count as errors"},
     {"check", 0, "dump", "WHAT", "print tokens or ast instead of checking"},
     {"build", 'o', "output", "FILE", "where the program is written (required)"},
+    {"iam", 0, "account", "ID", "the account that the policy is for (default: any)"},
+    {"iam", 0, "region", "REGION", "the region that the policy is for (default: any)"},
+    {"iam", 0, "partition", "NAME", "aws, aws-cn, aws-us-gov ... (default: the region's, or aws)"},
+    {"iam", 0, "playbook", "NAME", "what this playbook needs (default: all playbooks)"},
     {"*", 'h', "help", NULL, "this text"},
     {"*", 0, "version", NULL, "the version"},
     {0},
@@ -65,6 +71,10 @@ static bool set_option(void *self, const char *name, const char *value, char err
     if (strcmp(name, "deny") == 0) return p->deny_warnings = true, strcmp(value, "warnings") == 0;
     if (strcmp(name, "version") == 0) return p->version = true;
     if (strcmp(name, "output") == 0) return p->out = value, value[0] != 0;
+    if (strcmp(name, "account") == 0) return p->account = value, value[0] != 0;
+    if (strcmp(name, "region") == 0) return p->region = value, value[0] != 0;
+    if (strcmp(name, "partition") == 0) return p->partition = value, value[0] != 0;
+    if (strcmp(name, "playbook") == 0) return p->playbook = value, value[0] != 0;
     p->dump = strcmp(value, "tokens") == 0 ? DUMP_TOKENS : strcmp(value, "ast") == 0 ? DUMP_AST : DUMP_NOTHING;
     return p->dump != DUMP_NOTHING;
 }
@@ -311,6 +321,61 @@ static int run_dis(void *self) {
     return status;
 }
 
+/* ---- iam ---- */
+
+/* Parses and checks, without making a program. NULL: see the messages. */
+static ast_program *checked_tree(const pbc *p, compiled *k) {
+    size_t n;
+    const builtin_source *builtins = stdlib_sources(&n);
+    ast_program *tree =
+        parse_program(k->arena, k->diags, builtins, n, (const char *const *)p->operands, (size_t)p->noperands);
+    if (!tree) return NULL;
+    k->sources = tree->sources;
+    k->ok = diag_count(k->diags, DIAG_ERROR) == 0 && check_program(tree, aws_schema(), k->diags);
+    return k->ok ? tree : NULL;
+}
+
+static int print_policy(const pbc *p, compiled *k, const aws_policy_place *place) {
+    pb_str json, err;
+    size_t calls = 0;
+    ast_program *tree = checked_tree(p, k);
+    if (!k->sources || diag_oom(k->diags)) return out_of_memory();
+    bool made = tree && aws_policy_program(k->arena, tree, k->diags, pb_str_c(p->playbook), place, &calls, &json, &err);
+    if (tree && !made && err.s) {
+        fprintf(stderr, "pbc iam: %.*s\n", PB_ARG(err));
+        return FINDINGS;
+    }
+    if (pb_arena_failed(k->arena)) return out_of_memory();
+    int status = report(p, k);
+    if (!made || status != DONE) return status == DONE ? INTERNAL : status;
+    if (!calls) fputs("pbc iam: nothing here calls AWS: the policy allows what needs no permission\n", stderr);
+    printf("%.*s\n", PB_ARG(json));
+    return DONE;
+}
+
+static int run_iam(void *self) {
+    pbc *p = self;
+    compiled k = {.arena = pb_arena_new(MEMORY_LIMIT)};
+    aws_policy_place place;
+    pb_str err = {NULL, 0};
+    int status;
+    if (p->noperands == 0) {
+        compiled_free(&k);
+        return usage("iam", "which files or directories?");
+    }
+    p->format = DIAG_TEXT; /* messages are for people, whatever --json says of the result */
+    k.diags = k.arena ? diag_new(k.arena) : NULL;
+    if (!k.diags)
+        status = out_of_memory();
+    else if (!aws_policy_place_of(k.arena, pb_str_c(p->partition), pb_str_c(p->account), pb_str_c(p->region), &place,
+                                  &err))
+        status = err.s ? usage("iam", err.s) : out_of_memory();
+    else
+        status = print_policy(p, &k, &place);
+    compiled_free(&k);
+    return status;
+}
+
 /* ---- explain ---- */
 
 static const char *severity(const diag_row *r) { return r->severity == DIAG_ERROR ? "error" : "warning"; }
@@ -380,11 +445,11 @@ static const cli_command commands[] = {
     {"check", "PATH...", "find mistakes in playbooks: files, directories, - for standard input", run_check},
     {"build", "PATH...", "compile playbooks into one program (.pbx)", run_build},
     {"dis", "FILE.pbx", "show a program's code", run_dis},
+    {"iam", "PATH...", "the IAM policy that playbooks need, and no more (JSON)", run_iam},
     {"explain", "[CODE]", "what a diagnostic means, with its cure; without CODE: list them", run_explain},
     {"help", "[COMMAND]", "this text, or a command's", run_help},
     {"test", "PATH...", NULL, NULL},
     {"fmt", "PATH...", NULL, NULL},
-    {"iam", "PATH...", NULL, NULL},
     {"events", "PATH...", NULL, NULL},
     {"graph", "PATH...", NULL, NULL},
     {"doc", "PATH...", NULL, NULL},
