@@ -8,7 +8,8 @@ records of fixed size, little-endian, referring to each other by number and to t
 strings, so nothing is relocated, parsed or allocated when a program starts. stdlib/aws/table.h describes the same records
 in C; the two files change together, and a new layout gets a new magic.
 
-For every service the newest API version is taken. Traits of a member (location, name on the wire, time format, ...) are
+For every service the newest API version is taken, with its paginators and waiters (their expressions are checked here and read by
+jmespath.c at run time). Traits of a member (location, name on the wire, time format, ...) are
 merged here over those of its shape, as botocore does, so that the readers look in one place only. The output depends on
 nothing but the input: no times, no addresses, no hash order.
 """
@@ -23,7 +24,7 @@ import re
 import struct
 import sys
 
-MAGIC = b"PBAWSM1\n"
+MAGIC = b"PBAWSM2\n"
 DOCS_MAGIC = b"PBAWSD1\n"
 DOC_LENGTH = 140  # a hover's line
 
@@ -47,6 +48,8 @@ O_DEPRECATED, O_CHECKSUM, O_MD5, O_ACCOUNT, O_DISCOVERY, O_STREAM_IN = (1 << i f
 # flags of a service
 V_QUERY_COMPATIBLE, V_GLOBAL = 1, 2
 L_MIN, L_MAX = 1, 2
+MATCHERS = {"path": 0, "pathAll": 1, "pathAny": 2, "status": 3, "error": 4}
+STATES = {"success": 0, "retry": 1, "failure": 2}
 
 
 class Pool:
@@ -136,6 +139,109 @@ class Effects:
                 print("%s:%d: no operation of %s is named %s" % (self.path, rule[5], rule[1], rule[2]), file=sys.stderr)
 
 
+class Query:
+    """Is an expression one that jmespath.c knows? The same grammar: names, .  [n]  []  .*  [?...]  ||  &&  !  == != < <= > >=  (...),
+    literals in back quotes and the functions below. An expression that it does not know stops the build, by its name."""
+
+    TOKEN = re.compile(r"\s*(?:(\[\]|\[\?|\|\||&&|==|!=|<=|>=|[.*\[\]()!<>,])|([A-Za-z_][A-Za-z0-9_]*)|(-?[0-9]+)|(`[^`\\\\]*`|'[^'\\\\]*'))")
+    FUNCTIONS = {"length": 1, "contains": 2}
+    COMPARE = {"==", "!=", "<", "<=", ">", ">="}
+
+    def __init__(self, text):
+        self.tokens, at = [], 0
+        text = text.rstrip()
+        while at < len(text):
+            m = self.TOKEN.match(text, at)
+            if not m:
+                raise ValueError("at %r" % text[at:])
+            self.tokens.append((m.lastindex, m.group(m.lastindex)))
+            at = m.end()
+        self.at = 0
+        self.either()
+        if self.at != len(self.tokens):
+            raise ValueError("at %r" % self.tokens[self.at][1])
+
+    def take(self, *texts):
+        if self.at < len(self.tokens) and self.tokens[self.at][0] == 1 and self.tokens[self.at][1] in texts:
+            self.at += 1
+            return True
+        return False
+
+    def want(self, text):
+        if not self.take(text):
+            raise ValueError("%s is missing" % text)
+
+    def kind(self, kind):
+        if self.at < len(self.tokens) and self.tokens[self.at][0] == kind:
+            self.at += 1
+            return self.tokens[self.at - 1][1]
+        return None
+
+    def either(self):
+        self.both()
+        while self.take("||"):
+            self.both()
+
+    def both(self):
+        self.compare()
+        while self.take("&&"):
+            self.compare()
+
+    def compare(self):
+        self.negated()
+        if self.take(*self.COMPARE):
+            self.negated()
+
+    def negated(self):
+        if self.take("!"):
+            self.negated()
+        else:
+            self.chain()
+
+    def chain(self):
+        name = self.kind(2)
+        if name and self.take("("):
+            if name not in self.FUNCTIONS:
+                raise ValueError("the function %s is not known" % name)
+            for i in range(self.FUNCTIONS[name]):
+                if i:
+                    self.want(",")
+                self.either()
+            self.want(")")
+        elif name or self.kind(4):
+            pass
+        elif self.take("("):
+            self.either()
+            self.want(")")
+        else:
+            raise ValueError("a name is missing")
+        while True:
+            if self.take("."):
+                if not self.take("*") and not self.kind(2):
+                    raise ValueError("a name is missing behind a dot")
+            elif self.take("["):
+                if not self.kind(3):
+                    raise ValueError("a number is missing in [ ]")
+                self.want("]")
+            elif self.take("[?"):
+                self.either()
+                self.want("]")
+            elif not self.take("[]"):
+                return
+
+
+def query(text, where):
+    try:
+        Query(text)
+    except ValueError as e:
+        sys.exit("gen_model.py: %s: the expression %s is not one that stdlib/aws/jmespath.c knows: %s" % (where, text, e))
+    return text
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value] if value else []
+
+
 TAG = re.compile(r"<[^>]*>")
 SPACE = re.compile(r"\s+")
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z<(])")
@@ -159,8 +265,8 @@ class Tables:
     def __init__(self, effects):
         self.effects = effects
         self.text = Pool()
-        self.services = Rows("11I I I I I BB H")
-        self.ops = Rows("I H BB I I I I I I I I HH BB BB")
+        self.services = Rows("11I I I I I BB H I")
+        self.ops = Rows("I H BB I I I I I I I I HH BB H")
         self.shapes = Rows("I I I HH H BB")
         self.refs = Rows("I I I H BB H 2x")
         self.extras = Rows("III")
@@ -172,6 +278,10 @@ class Tables:
         self.prefixes = Rows("I")
         self.hosts = Rows("HH I I I I II I")
         self.endpoints = Rows("III")
+        self.pagers = Rows("I I I HH")
+        self.waiters = Rows("I I I HH I")
+        self.acceptors = Rows("I I I BB BB")
+        self.texts = Rows("I")
         self.extras_none = 0
         self.doc_text = Pool()
         self.op_docs = [2]
@@ -179,7 +289,7 @@ class Tables:
 
     # -- shapes --
 
-    def service(self, name, model):
+    def service(self, name, model, pagination, waiting):
         meta = model["metadata"]
         protocol = meta["protocol"]
         if protocol not in PROTOCOLS:
@@ -197,8 +307,12 @@ class Tables:
         first_op = len(self.ops)
         number = len(self.services)
         operations = sorted(model["operations"].items())
+        self.op_number = {op_name: first_op + i for i, (op_name, _) in enumerate(operations)}
         for op_name, op in operations:
-            self.operation(name, number, op_name, op, model["metadata"])
+            self.operation(name, number, op_name, op, self.pager(name, op_name, pagination.get(op_name)))
+        first_waiter = len(self.waiters)
+        for waiter_name, w in sorted(waiting.items()):
+            self.waiter(name, waiter_name, w)
         text = self.text
         prefix = meta["endpointPrefix"]
         flags = (V_QUERY_COMPATIBLE if "awsQueryCompatible" in meta else 0) | (V_GLOBAL if prefix in self.global_prefixes else 0)
@@ -207,7 +321,7 @@ class Tables:
             text(name), text(meta["apiVersion"]), text(prefix), text(meta.get("signingName", prefix)), text(meta.get("targetPrefix")),
             text(meta.get("jsonVersion")), text(meta.get("serviceId")), text(ns if isinstance(ns, str) else ns.get("uri", "")),
             text(meta.get("signatureVersion")), text(meta.get("serviceFullName")), text(meta.get("globalEndpoint")),
-            first_op, len(operations), first_shape, len(self.names), PROTOCOLS[protocol], flags, 0)
+            first_op, len(operations), first_shape, len(self.names), PROTOCOLS[protocol], flags, len(self.waiters) - first_waiter, first_waiter)
 
     def shape(self, name, s):
         kind = KINDS.get(s["type"])
@@ -279,7 +393,42 @@ class Tables:
         return self.refs.add(self.text(name), self.text(merged.get("locationName")), self.number[ref["shape"]], flags,
                              LOCATIONS[merged.get("location")], TIMES[stamp and stamp.lower()], extra)
 
-    def operation(self, service, number, name, op, meta):
+    def pager(self, service, name, p):
+        """How an operation goes on to its next page; 0: it has no pages."""
+        if not p:
+            return 0
+        where = "pages of %s.%s" % (service, name)
+        ins, outs, results = listed(p["input_token"]), listed(p["output_token"]), listed(p["result_key"])
+        if len(ins) != len(outs) or not ins or not results:
+            sys.exit("gen_model.py: %s: tokens and results do not fit together" % where)
+        for key in results:
+            if not re.fullmatch(r"[A-Za-z_0-9]+(\.[A-Za-z_0-9]+)*", key):
+                sys.exit("gen_model.py: %s: the result key %s is no dotted path" % (where, key))
+        first = len(self.texts)
+        for t in ins + [query(o, where) for o in outs] + results:
+            self.texts.add(self.text(t))
+        more = p.get("more_results")
+        return self.pagers.add(self.text(p.get("limit_key")), self.text(more and query(more, where)), first, len(ins), len(results))
+
+    def waiter(self, service, name, w):
+        where = "waiter %s.%s" % (service, name)
+        if w["operation"] not in self.op_number or w["delay"] < 1 or w["maxAttempts"] < 1:
+            sys.exit("gen_model.py: %s: an unknown operation, or no time to wait" % where)
+        first = len(self.acceptors)
+        for a in w["acceptors"]:
+            if a["matcher"] not in MATCHERS or a["state"] not in STATES or type(a["expected"]) not in (str, int, bool):
+                sys.exit("gen_model.py: %s: an acceptor of an unknown kind" % where)
+            expected, kind = a["expected"], 0
+            if isinstance(expected, bool):
+                kind, expected = 2, "true" if expected else ""
+            elif isinstance(expected, int):
+                kind, expected = 1, str(expected)
+            argument = query(a["argument"], where) if a["matcher"].startswith("path") else ""
+            self.acceptors.add(self.text(argument), self.text(expected), int(expected) if kind == 1 else 0, MATCHERS[a["matcher"]],
+                               STATES[a["state"]], kind, 0)
+        self.waiters.add(self.text(name), self.op_number[w["operation"]], first, len(w["acceptors"]), w["maxAttempts"], w["delay"])
+
+    def operation(self, service, number, name, op, pager):
         http = op["http"]
         flags = 0
         if op.get("deprecated"):
@@ -311,7 +460,7 @@ class Tables:
         self.ops.add(self.text(name), number, self.effects.of(service, name), METHODS[http["method"]], self.text(http["requestUri"]),
                      source, target, self.text(op.get("endpoint", {}).get("hostPrefix")), self.text(checksum.get("requestAlgorithmMember")),
                      self.text(wrapper), self.text(op.get("name", name)), first_error, len(errors), http.get("responseCode", 0), flags,
-                     AUTH.get(auth, 0), 0, 0)
+                     AUTH.get(auth, 0), pager)
 
     # -- endpoints --
 
@@ -354,7 +503,7 @@ class Tables:
 
     def model_bytes(self):
         sections = [self.services, self.ops, self.shapes, self.refs, self.extras, self.limits, self.errors, self.enums, self.op_errors,
-                    self.partitions, self.prefixes, self.hosts, self.endpoints]
+                    self.partitions, self.prefixes, self.hosts, self.endpoints, self.pagers, self.waiters, self.acceptors, self.texts]
         parts = [(b"".join(rows.rows), len(rows)) for rows in sections] + [(bytes(self.text.data), len(self.text.data))]
         header, body = bytearray(MAGIC), bytearray()
         start = (len(header) + 8 * len(parts) + 15) // 16 * 16
@@ -387,10 +536,12 @@ def region_prefixes(regex):
     return found
 
 
-def load(path):
+def load(path, default=None):
     if os.path.exists(path):
         with open(path, "rb") as f:
             return json.loads(f.read())
+    if default is not None and not os.path.exists(path + ".gz"):
+        return default
     with gzip.open(path + ".gz") as f:
         return json.loads(f.read())
 
@@ -403,7 +554,8 @@ def models(root):
         for version in sorted(os.listdir(folder), reverse=True):
             path = os.path.join(folder, version, "service-2.json")
             if os.path.exists(path) or os.path.exists(path + ".gz"):
-                yield name.replace("-", "_"), load(path)
+                pages, waits = (os.path.join(folder, version, f) for f in ("paginators-1.json", "waiters-2.json"))
+                yield name.replace("-", "_"), load(path), load(pages, {}).get("pagination", {}), load(waits, {}).get("waiters", {})
                 break
 
 
@@ -419,8 +571,8 @@ def main():
     tables = Tables(Effects(o.effects))
     tables.endpoints_json(load(os.path.join(o.models, "endpoints.json")))
     names = []
-    for name, model in models(o.models):
-        tables.service(name, model)
+    for name, model, pagination, waiting in models(o.models):
+        tables.service(name, model, pagination, waiting)
         names.append(name)
     if not names:
         sys.exit("gen_model.py: no service models in %s" % o.models)

@@ -124,6 +124,74 @@ pb_effect aws_op_effect(const aws_model *m, aws_op op) {
 
 aws_auth aws_op_auth(const aws_model *m, aws_op op) { return (aws_auth)tab_op_at(m, op)->auth; }
 
+/* ---- pages and waiters ---- */
+
+static pb_str listed_text(const aws_model *m, uint32_t i) {
+    const tab_text *t = tab_at(m, TAB_TEXTS, i, sizeof *t);
+    return tab_str(m, *t);
+}
+
+bool aws_pager_get(const aws_model *m, aws_op op, aws_pager *out) {
+    uint32_t i = tab_op_at(m, op)->pager;
+    const tab_pager *p = tab_at(m, TAB_PAGERS, i, sizeof *p);
+    *out = (aws_pager){tab_str(m, p->limit), tab_str(m, p->more), p->ntokens, p->nresults, p->first};
+    return i != 0;
+}
+
+pb_str aws_pager_input(const aws_model *m, const aws_pager *p, uint32_t i) { return listed_text(m, p->first + i); }
+pb_str aws_pager_output(const aws_model *m, const aws_pager *p, uint32_t i) {
+    return listed_text(m, p->first + p->ntokens + i);
+}
+pb_str aws_pager_result(const aws_model *m, const aws_pager *p, uint32_t i) {
+    return listed_text(m, p->first + 2 * p->ntokens + i);
+}
+
+uint32_t aws_waiter_count(const aws_model *m, aws_service s) { return tab_service_at(m, s)->nwaiters; }
+aws_waiter aws_waiter_at(const aws_model *m, aws_service s, uint32_t i) {
+    const tab_service *t = tab_service_at(m, s);
+    return i < t->nwaiters ? t->first_waiter + i : 0;
+}
+aws_waiter aws_waiter_find(const aws_model *m, aws_service s, pb_str name) {
+    const tab_service *t = tab_service_at(m, s);
+    return find_named(m, TAB_WAITERS, sizeof(tab_waiter), t->first_waiter, t->nwaiters, name);
+}
+
+void aws_waiter_get(const aws_model *m, aws_waiter w, aws_waiter_info *out) {
+    const tab_waiter *t = tab_at(m, TAB_WAITERS, w, sizeof *t);
+    *out = (aws_waiter_info){tab_str(m, t->name), t->op, t->delay_s, t->attempts, t->nacceptors, t->first};
+}
+
+void aws_waiter_acceptor(const aws_model *m, const aws_waiter_info *w, uint32_t i, aws_acceptor *out) {
+    const tab_acceptor *t = tab_at(m, TAB_ACCEPTORS, w->first + i, sizeof *t);
+    pb_str text = tab_str(m, t->expected);
+    *out = (aws_acceptor){.matcher = (aws_matcher)t->matcher,
+                          .state = (aws_state)t->state,
+                          .argument = tab_str(m, t->argument),
+                          .text = text,
+                          .is_number = t->kind == 1,
+                          .is_bool = t->kind == 2,
+                          .yes = text.n != 0,
+                          .number = t->number};
+}
+
+/* "aws.ec2.wait.InstanceStopped" → "ec2", "wait.InstanceStopped" */
+aws_op aws_host_op(const aws_model *m, pb_str host, aws_waiter *waiter) {
+    enum { AWS_DOT = 4, WAIT_DOT = 5 };
+    *waiter = 0;
+    if (host.n < AWS_DOT || memcmp(host.s, "aws.", AWS_DOT) != 0) return 0;
+    pb_str rest = {host.s + AWS_DOT, host.n - AWS_DOT};
+    const char *dot = memchr(rest.s, '.', rest.n);
+    if (!dot) return 0;
+    pb_str service = {rest.s, (uint32_t)(dot - rest.s)}, name = {dot + 1, rest.n - service.n - 1};
+    aws_service s = aws_service_find(m, service);
+    if (!s) return 0;
+    if (name.n < WAIT_DOT || memcmp(name.s, "wait.", WAIT_DOT) != 0) return aws_op_find(m, s, name);
+    aws_waiter_info w;
+    *waiter = aws_waiter_find(m, s, (pb_str){name.s + WAIT_DOT, name.n - WAIT_DOT});
+    aws_waiter_get(m, *waiter, &w);
+    return w.op;
+}
+
 /* ---- partitions and endpoints ---- */
 
 static bool word_char(char c) {

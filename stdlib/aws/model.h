@@ -40,6 +40,45 @@ pb_effect aws_op_effect(const aws_model *m, aws_op op);
 typedef enum aws_auth { AWS_AUTH_V4, AWS_AUTH_NONE, AWS_AUTH_UNSIGNED_BODY, AWS_AUTH_BEARER } aws_auth;
 aws_auth aws_op_auth(const aws_model *m, aws_op op);
 
+/* How an operation that answers in pages goes on. Expressions are JMESPath (jmespath.h). */
+typedef struct aws_pager {
+    pb_str limit;               /* input member: items a page; empty: none */
+    pb_str more;                /* expression: are there more; empty: the tokens say so */
+    uint32_t ntokens, nresults;
+    uint32_t first;             /* the table's own */
+} aws_pager;
+bool aws_pager_get(const aws_model *m, aws_op op, aws_pager *out); /* false: it answers whole */
+pb_str aws_pager_input(const aws_model *m, const aws_pager *p, uint32_t i);  /* input member of token i */
+pb_str aws_pager_output(const aws_model *m, const aws_pager *p, uint32_t i); /* expression: token i of the next page */
+pb_str aws_pager_result(const aws_model *m, const aws_pager *p, uint32_t i); /* dotted path of what is joined */
+
+typedef uint32_t aws_waiter; /* 0: none */
+typedef enum aws_matcher { AWS_MATCH_PATH, AWS_MATCH_ALL, AWS_MATCH_ANY, AWS_MATCH_STATUS, AWS_MATCH_ERROR } aws_matcher;
+typedef enum aws_state { AWS_SUCCESS, AWS_RETRY, AWS_FAILURE } aws_state;
+typedef struct aws_waiter_info {
+    pb_str name;
+    aws_op op;
+    uint32_t delay_s, attempts, nacceptors;
+    uint32_t first; /* the table's own */
+} aws_waiter_info;
+typedef struct aws_acceptor {
+    aws_matcher matcher;
+    aws_state state;
+    pb_str argument; /* path matchers: an expression */
+    pb_str text;     /* what it is to be: text, or a number, or a bool */
+    bool is_number, is_bool, yes;
+    uint32_t number;
+} aws_acceptor;
+uint32_t aws_waiter_count(const aws_model *m, aws_service s);
+aws_waiter aws_waiter_at(const aws_model *m, aws_service s, uint32_t i); /* 0: out of range */
+aws_waiter aws_waiter_find(const aws_model *m, aws_service s, pb_str name);
+void aws_waiter_get(const aws_model *m, aws_waiter w, aws_waiter_info *out);
+void aws_waiter_acceptor(const aws_model *m, const aws_waiter_info *w, uint32_t i, aws_acceptor *out);
+
+/* What a host's name means: "aws.ec2.StopInstances", "aws.ec2.wait.InstanceStopped" (*waiter is set; the result is the
+ * operation that it polls). 0: neither. */
+aws_op aws_host_op(const aws_model *m, pb_str host, aws_waiter *waiter);
+
 /* Host and region to sign for of a service in a region, by the partitions' rules; false: no such region or service there.
  * host is without scheme: "ec2.eu-west-1.amazonaws.com". */
 bool aws_endpoint(const aws_model *m, aws_service s, pb_str region, pb_arena *a, pb_str *host, pb_str *signing_region);

@@ -7,7 +7,8 @@
  */
 #include "stdlib/aws/provider.h"
 
-#include "stdlib/aws/client.h"
+#include "stdlib/aws/pages.h"
+#include "stdlib/aws/waiter.h"
 
 static void finished(void *ctx, const aws_outcome *o) {
     vm_call *c = ctx;
@@ -19,11 +20,11 @@ static void finished(void *ctx, const aws_outcome *o) {
         vm_raise(c, o->code, o->message);
 }
 
-static void provider_call(const pb_host *h, vm_call *c, pb_loop *loop) {
+static aws_call_spec spec_of(const pb_host *h, vm_call *c) {
     pb_value context = pb_call_context(c), region = pb_get_c(context, "region"), id = pb_get_c(context, "id");
     pb_arena *a = vm_run_arena(c->run);
-    aws_call_spec spec = {
-        .op = (aws_op)h->number,
+    return (aws_call_spec){
+        .op = (aws_op)h->number, /* a wait's is its waiter: it knows the operation */
         .input = c->args,
         .region = region.kind == PB_STRING ? pb_text(region) : (pb_str){"", 0},
         .token_seed = pb_printf(a, "%.*s/%u", id.kind == PB_STRING ? (int)id.n : 0, id.kind == PB_STRING ? id.u.s : "",
@@ -31,28 +32,44 @@ static void provider_call(const pb_host *h, vm_call *c, pb_loop *loop) {
         .deadline_ms = pb_loop_mono_ms() + pb_call_time_left(c),
         .arena = a,
     };
-    aws_call *call = aws_client_start(h->state, loop, &spec, finished, c);
-    if (call) c->host_data = call; /* NULL: answered already, and c may be gone */
+}
+
+/* NULL from a start: answered already, and c may be gone. */
+static void provider_call(const pb_host *h, vm_call *c, pb_loop *loop) {
+    aws_call_spec spec = spec_of(h, c);
+    aws_pages *call = aws_pages_start(h->state, loop, &spec, finished, c);
+    if (call) c->host_data = call;
+}
+
+static void provider_wait(const pb_host *h, vm_call *c, pb_loop *loop) {
+    aws_call_spec spec = spec_of(h, c);
+    aws_wait *wait = aws_wait_start(h->state, loop, (aws_waiter)h->number, &spec, finished, c);
+    if (wait) c->host_data = wait;
 }
 
 static void provider_cancel(const pb_host *h, vm_call *c) {
     (void)h;
-    aws_client_cancel(c->host_data, c->step ? &c->step->meta : NULL);
+    aws_pages_cancel(c->host_data, c->step ? &c->step->meta : NULL);
     c->host_data = NULL;
 }
 
-/* "aws.ec2.DescribeInstances" */
+static void provider_cancel_wait(const pb_host *h, vm_call *c) {
+    (void)h;
+    aws_wait_cancel(c->host_data, c->step ? &c->step->meta : NULL);
+    c->host_data = NULL;
+}
+
 bool aws_provider_resolve(void *state, pb_str name, pb_host *out) {
     const aws_model *m = aws_model_get();
-    if (name.n < 4 || memcmp(name.s, "aws.", 4) != 0) return false;
-    name = (pb_str){name.s + 4, name.n - 4};
-    const char *dot = memchr(name.s, '.', name.n);
-    if (!dot) return false;
-    pb_str service = {name.s, (uint32_t)(dot - name.s)}, operation = {dot + 1, name.n - service.n - 1};
-    aws_service s = aws_service_find(m, service);
-    aws_op op = s ? aws_op_find(m, s, operation) : 0;
+    aws_waiter waiter;
+    aws_op op = aws_host_op(m, name, &waiter);
     if (!op) return false;
     *out = (pb_host){
         .effect = aws_op_effect(m, op), .fn = provider_call, .cancel = provider_cancel, .number = op, .state = state};
+    if (waiter) {
+        out->fn = provider_wait;
+        out->cancel = provider_cancel_wait;
+        out->number = waiter;
+    }
     return true;
 }

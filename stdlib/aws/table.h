@@ -20,7 +20,7 @@ typedef uint32_t tab_text; /* offset into the pool */
 
 typedef enum tab_section {
     TAB_SERVICES, TAB_OPS, TAB_SHAPES, TAB_REFS, TAB_EXTRAS, TAB_LIMITS, TAB_ERRORS, TAB_ENUMS, TAB_OP_ERRORS,
-    TAB_PARTITIONS, TAB_PREFIXES, TAB_HOSTS, TAB_ENDPOINTS, TAB_TEXT, TAB_SECTIONS
+    TAB_PARTITIONS, TAB_PREFIXES, TAB_HOSTS, TAB_ENDPOINTS, TAB_PAGERS, TAB_WAITERS, TAB_ACCEPTORS, TAB_TEXTS, TAB_TEXT, TAB_SECTIONS
 } tab_section;
 
 struct aws_model {
@@ -35,7 +35,8 @@ typedef struct tab_service {
     uint32_t first_shape, nshapes; /* by name */
     uint8_t protocol;              /* aws_protocol */
     uint8_t flags;                 /* TAB_V_* */
-    uint16_t pad;
+    uint16_t nwaiters;
+    uint32_t first_waiter; /* by name */
 } tab_service;
 
 enum { TAB_V_QUERY_COMPATIBLE = 1, TAB_V_GLOBAL = 2 };
@@ -55,7 +56,8 @@ typedef struct tab_op {
     tab_text wire_name;       /* the model's own "name"; differs for cloudfront only */
     uint32_t first_error;     /* into TAB_OP_ERRORS: shapes */
     uint16_t nerrors, status; /* status: responseCode, 0: not said */
-    uint8_t flags, auth /* aws_auth */, pad[2];
+    uint8_t flags, auth /* aws_auth */;
+    uint16_t pager; /* into TAB_PAGERS, 0: none */
 } tab_op;
 
 enum {
@@ -111,6 +113,20 @@ typedef struct tab_host {
     tab_text scope;
 } tab_host;
 typedef struct tab_endpoint { tab_text region, hostname, scope; } tab_endpoint;
+/* In TAB_TEXTS from `first`: ntokens input members, as many expressions for the next tokens, nresults dotted paths. */
+typedef struct tab_pager { tab_text limit, more; uint32_t first; uint16_t ntokens, nresults; } tab_pager;
+typedef struct tab_waiter {
+    tab_text name;
+    uint32_t op, first; /* first: into TAB_ACCEPTORS */
+    uint16_t nacceptors, attempts;
+    uint32_t delay_s;
+} tab_waiter;
+typedef struct tab_acceptor {
+    tab_text argument, expected;
+    uint32_t number;              /* the same of kind 1 */
+    uint8_t matcher, state, kind; /* aws_matcher, aws_state; kind: 0 text, 1 number, 2 bool (empty: false) */
+    uint8_t pad;
+} tab_acceptor;
 
 static inline const void *tab_at(const aws_model *m, tab_section s, uint32_t i, size_t size) {
     if (i >= m->section[s].count) i = 0;

@@ -6,7 +6,9 @@
 #include "stdlib/aws/client.h"
 #include "stdlib/aws/credentials.h"
 #include "stdlib/aws/endpoint.h"
+#include "stdlib/aws/pages.h"
 #include "stdlib/aws/retry.h"
+#include "stdlib/aws/waiter.h"
 #include "stdlib/hosts.h"
 #include "stdlib/slack.h"
 #include "stdlib/stdlib.h"
@@ -58,18 +60,23 @@ static void serve_aws(aws_client *client, pb_loop *loop, pb_value q, answer *w) 
                           .token_seed = text(q, "seed"),
                           .deadline_ms = deadline(q),
                           .arena = w->arena};
-    if (!spec.op) {
+    aws_waiter waiter = aws_waiter_find(m, s, text(q, "waiter"));
+    if (waiter)
+        aws_wait_start(client, loop, waiter, &spec, aws_done, w);
+    else if (!spec.op)
         put_outcome(w, false, PB_NONE_VALUE, PB_STR("test"), PB_STR("no such operation"), PB_NONE_VALUE);
-        return;
-    }
-    aws_client_start(client, loop, &spec, aws_done, w);
+    else if (pb_get_c(q, "pages").kind == PB_BOOL)
+        aws_pages_start(client, loop, &spec, aws_done, w);
+    else
+        aws_client_start(client, loop, &spec, aws_done, w);
 }
 
 static void serve_address(pb_value q, answer *w) {
     const aws_model *m = aws_model_get();
     pb_map_builder b = {.arena = w->arena};
     aws_request r = {.method = "GET", .host_prefix = text(q, "prefix"), .path = text(q, "path")};
-    aws_target t = {aws_service_find(m, text(q, "service")), text(q, "region"), text(q, "bucket"), &r};
+    aws_target t = {aws_settings_read(w->arena), aws_service_find(m, text(q, "service")), text(q, "region"),
+                    text(q, "bucket"), &r};
     aws_address out = {0};
     aws_service_info info;
     pb_str code = {"", 0}, message = {"", 0};
@@ -130,7 +137,8 @@ typedef struct place {
 static void check_place(pb_arena *a, const place *p) {
     const aws_model *m = aws_model_get();
     aws_request q = {.method = "GET", .host_prefix = pb_str_c(p->prefix), .path = pb_str_c(p->path)};
-    aws_target t = {aws_service_find(m, pb_str_c(p->service)), pb_str_c(p->region), pb_str_c(p->bucket), &q};
+    aws_target t = {aws_settings_read(a), aws_service_find(m, pb_str_c(p->service)), pb_str_c(p->region),
+                    pb_str_c(p->bucket), &q};
     aws_address out = {0};
     pb_str code = {NULL, 0}, message = {NULL, 0};
     bool ok = aws_address_of(a, m, &t, &out, &code, &message);
@@ -142,7 +150,8 @@ static void check_refused(pb_arena *a, const char *service, const char *region, 
                           const char *code_want) {
     const aws_model *m = aws_model_get();
     aws_request q = {.method = "GET", .path = PB_STR("/")};
-    aws_target t = {aws_service_find(m, pb_str_c(service)), pb_str_c(region), pb_str_c(bucket), &q};
+    aws_target t = {aws_settings_read(a), aws_service_find(m, pb_str_c(service)), pb_str_c(region), pb_str_c(bucket),
+                    &q};
     aws_address out = {0};
     pb_str code = {"", 0}, message = {NULL, 0};
     CHECK(!aws_address_of(a, m, &t, &out, &code, &message));
@@ -283,20 +292,29 @@ static void test_partial(pb_arena *a) {
 
 /* ---- credentials ---- */
 
+static pb_str why_not(aws_credentials *x) {
+    sigv4_credentials c;
+    pb_str why = {"", 0};
+    CHECK(aws_credentials_get(x, &c, &why) == AWS_KEYS_FAILED);
+    return why;
+}
+
 static void test_credentials(void) {
     CASE("missing or mangled credentials are named, never shown") {
         sigv4_credentials c;
-        const char *why = NULL;
+        pb_str why;
         unsetenv("AWS_ACCESS_KEY_ID");
         unsetenv("AWS_SECRET_ACCESS_KEY");
-        aws_credentials *x = aws_credentials_new();
-        CHECK(!aws_credentials_get(x, &c, &why) && strstr(why, "AWS_ACCESS_KEY_ID"));
+        aws_credentials *x = aws_credentials_new(NULL);
+        CHECK(aws_credentials_get(x, &c, &why) == AWS_KEYS_LATER);
         setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE", 1);
-        CHECK(!aws_credentials_get(x, &c, &why) && strstr(why, "AWS_SECRET_ACCESS_KEY is not"));
+        CHECK(strstr(why_not(x).s, "AWS_SECRET_ACCESS_KEY is not"));
         setenv("AWS_SECRET_ACCESS_KEY", "geheim\n", 1);
-        CHECK(!aws_credentials_get(x, &c, &why) && strstr(why, "white space") && !strstr(why, "geheim"));
+        CHECK(strstr(why_not(x).s, "white space") && !strstr(why_not(x).s, "geheim"));
         setenv("AWS_SECRET_ACCESS_KEY", "geheim", 1);
-        CHECK(aws_credentials_get(x, &c, &why) && pb_str_is(c.secret_key, "geheim") && c.session_token.n == 0);
+        CHECK(aws_credentials_get(x, &c, &why) == AWS_KEYS_READY);
+        CHECK(pb_str_is(c.secret_key, "geheim") && c.session_token.n == 0);
+        CHECK(!aws_credentials_expired(x, PB_STR("AKIAEXAMPLE")));
         aws_credentials_free(x);
         unsetenv("AWS_ACCESS_KEY_ID");
         unsetenv("AWS_SECRET_ACCESS_KEY");
