@@ -52,7 +52,8 @@ def in_item(item, ch):
     return re.match({sc.CATEGORY_DIGIT: r"\d", sc.CATEGORY_WORD: r"\w", sc.CATEGORY_SPACE: r"\s"}.get(av, r"\S"), ch) is not None
 
 
-def from_tree(tree, rng):
+def from_tree(tree, rng, more=0):
+    """A text that a parsed pattern takes; more: repeat what may be repeated more often."""
     out = []
     for op, av in tree:
         if op is sc.LITERAL:
@@ -64,13 +65,13 @@ def from_tree(tree, rng):
         elif op is sc.IN:
             out.append(pick_in(av, rng))
         elif op is sc.BRANCH:
-            out.append(from_tree(rng.choice(av[1]), rng))
+            out.append(from_tree(rng.choice(av[1]), rng, more))
         elif op is sc.SUBPATTERN:
-            out.append(from_tree(av[3], rng))
-        elif op in (sc.MAX_REPEAT, sc.MIN_REPEAT):
+            out.append(from_tree(av[3], rng, more))
+        elif op in (sc.MAX_REPEAT, sc.MIN_REPEAT, sc.POSSESSIVE_REPEAT):
             lo, hi, sub = av
-            hi = min(int(hi) if hi is not sc.MAXREPEAT else lo + 3, lo + 3)
-            out.append("".join(from_tree(sub, rng) for _ in range(rng.randint(lo, max(lo, hi)))))
+            hi = min(int(hi) if hi is not sc.MAXREPEAT else lo + 3 + more * more, lo + 3 + more * more)
+            out.append("".join(from_tree(sub, rng, more) for _ in range(rng.randint(lo, max(lo, hi)))))
         elif op is sc.AT or op is sc.ASSERT_NOT or op is sc.ASSERT:
             continue
         else:
@@ -78,12 +79,88 @@ def from_tree(tree, rng):
     return "".join(out)
 
 
-class Maker:
-    """Random values for shapes. fit: keep to lengths, ranges and patterns. plain: only characters that every place takes."""
+PROPERTY = {"L": "a-zA-Z", "M": "", "S": "+", "N": "0-9", "P": "_-", "Z": " ", "Print": "!-~", "Graph": "!-~", "Alpha": "a-zA-Z", "Alnum": "a-zA-Z0-9", "Digit": "0-9",
+            "Punct": "_-", "Space": " ", "ASCII": "!-~", "Lu": "A-Z", "Ll": "a-z", "IsLetter": "a-zA-Z", "IsDigit": "0-9", "C": "", "Nd": "0-9", "Zs": " ",
+            "XDigit": "0-9a-f", "Upper": "A-Z", "Lower": "a-z", "Sc": "$", "Blank": " "}
+POSIX = {"alpha": "a-zA-Z", "alnum": "a-zA-Z0-9", "digit": "0-9", "upper": "A-Z", "lower": "a-z", "space": " ", "punct": "_-", "print": "!-~", "graph": "!-~",
+         "word": "a-zA-Z0-9_", "xdigit": "0-9a-f", "cntrl": "", "blank": " "}
 
-    def __init__(self, rng, fit=True):
-        self.rng, self.fit = rng, fit
-        self.trees = {}
+
+def for_python(pattern):
+    """A Java pattern with some of its dialect said as Python's re knows it: it may take less than the original, never more."""
+    out, i, inside = [], 0, False
+    while i < len(pattern):
+        m = re.compile(r"\\[pP]\{?(?:Is)?(\w+)\}?").match(pattern, i) or re.compile(r"\[:(\w+):\]").match(pattern, i)
+        if m and (pattern[i] == "\\" or inside):
+            known = (PROPERTY if pattern[i] == "\\" else POSIX).get(m.group(1), "a-z")
+            known = "0-9" if pattern[i:i + 2] == "\\P" and "a-z" in known else "a-z" if pattern[i:i + 2] == "\\P" else known
+            known = known.replace("-", "\\-") if known == "_-" else known
+            out.append(known if inside else "[%s]" % (known or "a"))
+            i = m.end()
+            continue
+        if pattern[i] == "\\":
+            out.append(pattern[i:i + 2])
+            i += 2
+            continue
+        if inside and pattern[i] == "[":
+            out.append("\\[")
+        else:
+            out.append(pattern[i])
+        if pattern[i] == "[" and not inside:
+            inside = True
+            if pattern[i + 1:i + 2] == "^":
+                out.append("^")
+                i += 1
+            if pattern[i + 1:i + 2] == "]":
+                out.append("\\]")
+                i += 1
+        elif pattern[i] == "]" and inside:
+            inside = False
+        i += 1
+    text = "".join(out)
+    text = re.sub(r"\\u[dD][89a-fA-F]\w\w(-\\u[dD][89a-fA-F]\w\w)?|\\uDBFF|\\x\{\w+\}-\\x\{\w+\}", "", text).replace("\\u0020-\\uE000-", "\\u0020-~\\uE000-").replace("\\u0020-\\uFFFD", " -\\uFFFD")
+    return text.replace("\\Z", "$").replace("\\z", "$").replace("+{1,256}", "{1,256}").replace("*+", "*").replace("++", "+").replace("?+", "?")
+
+
+# Texts for the few patterns that are beyond the generator, by how the pattern begins.
+BY_HAND = {
+    r"^[\w-.+]+@": "a.b@example.com", r"^arn:(?=[^:]+:fsx:": "arn:aws:fsx:us-east-1:123456789012:file-system/fs-0123456789abcdef0",
+    r"^arn:aws:gamesparks:": "arn:aws:gamesparks:us-east-1:123456789012:game/a", r"(?!(?i)(arn|aws):)": "name", r"[^\p{C}]+": "abc",
+    r"^((`[\w\- ]+`)": "abc", r"^arn:aws(-[a-z]{1,3}){0,2}:rbin:": "arn:aws:rbin:us-east-1:123456789012:rule/0123456789a",
+    r"-{5}BEGIN CERTIFICATE-{5}": "-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----", }
+TREES = {}  # of patterns
+
+
+def tree_of(pattern):
+    if pattern not in TREES:
+        TREES[pattern] = None
+        for text in (pattern if "[:" not in pattern else None, for_python(pattern)):
+            try:
+                TREES[pattern] = sre_parse.parse(text), re.compile(text)
+                break
+            except Exception:  # a pattern of another dialect
+                continue
+    return TREES[pattern]
+
+
+ODD = ["", " ", "ключ ß 日本 😀", "a/b c?d=e&f#g%20+h;i", "\"'<>&\\", "..", "{label}", "x" * 300, "line\r\nbreak", "\u00a0\u2028", "%", "null", "0"]
+ODD_TIMES = [0, 1, 1709208000, 2147483648, 4102444800, 253402300799]
+ODD_INTS = [0, 1, -1, 2 ** 31 - 1, -2 ** 31, 255]
+ODD_LONGS = ODD_INTS + [2 ** 53 + 1, 2 ** 63 - 1, -2 ** 63]
+ODD_FLOATS = [0.0, 0.1, -1.5, 1e21, 1e-7, 123456789.125, 3.0, 1.7976931348623157e308]
+
+
+class Maker:
+    """Random values for shapes. fit: keep to lengths, ranges and patterns. style: "random"; "least", only what is required, and as little of
+    it as there may be; "full", every member, nothing empty; "odd", the values that break writers: empty ones, other scripts, reserved
+    characters, the largest numbers, the first and the last times."""
+
+    def __init__(self, rng, fit=True, style="random"):
+        self.rng, self.fit, self.style = rng, fit, style
+
+    def odd(self, values, low, high):
+        fitting = [v for v in values if low <= v <= high]
+        return self.rng.choice(fitting or [low])
 
     def string(self, shape, place):
         rng, meta = self.rng, shape.metadata
@@ -96,6 +173,14 @@ class Maker:
             return self.matching(meta["pattern"], low, high)
         if place == "host":
             return "host-1"
+        if self.style == "odd" and place in ("body", "query"):
+            fitting = [t for t in ODD if low <= len(t) <= high]
+            if fitting:
+                return rng.choice(fitting)
+        if self.style == "odd" and place == "label":
+            fitting = [t for t in ODD[2:6] + ["a/b", "a b", "*~"] if low <= len(t) <= high]
+            if fitting:
+                return rng.choice(fitting)
         text = rng.choice(PLAIN if place in ("header", "label") else WORDS)
         while len(text) < low:
             text += rng.choice("abc-0")
@@ -104,18 +189,14 @@ class Maker:
         return text
 
     def matching(self, pattern, low, high):
-        if "[:" in pattern:
-            raise Impossible(pattern)  # POSIX classes mean something else to Python
-        if pattern not in self.trees:
-            try:
-                self.trees[pattern] = sre_parse.parse(pattern), re.compile(pattern)
-            except Exception:  # a pattern of another dialect
-                self.trees[pattern] = None
-        known = self.trees[pattern]
+        for start, text in BY_HAND.items():
+            if pattern.startswith(start) and low <= len(text) <= high:
+                return text
+        known = tree_of(pattern)
         if not known:
             raise Impossible(pattern)
-        for _ in range(40):
-            text = from_tree(known[0], self.rng)
+        for k in range(200):
+            text = from_tree(known[0], self.rng, k // 20)
             while len(text) < low and known[1].fullmatch(text + "a"):
                 text += "a"
             if low <= len(text) <= high and known[1].fullmatch(text) and text.strip() == text and text.isprintable():
@@ -135,17 +216,26 @@ class Maker:
         if kind in ("string", "character"):
             return self.string(shape, place)
         if kind in ("integer", "long"):
+            if self.style == "odd":
+                odd = ODD_LONGS if kind == "long" else ODD_INTS
+                return self.odd(odd, *((meta.get("min", min(odd)), meta.get("max", max(odd))) if self.fit else (min(odd), max(odd))))
             low, high = meta.get("min", -5), meta.get("max", 1 << 30)
             return rng.randint(int(low), int(min(max(low, high), low + 1000)))
         if kind in ("float", "double"):
+            if self.style == "odd":
+                return float(self.odd(ODD_FLOATS[:-1] if kind == "float" else ODD_FLOATS, meta.get("min", -2.0), meta.get("max", 1.8e308)))
             low, high = meta.get("min", -5), meta.get("max", 100)
             return float(round(low + (high - low) * rng.random(), 3)) if high - low > 1 else float(low)
         if kind == "boolean":
             return rng.random() < 0.5
+        if kind == "timestamp" and self.style == "odd":
+            return datetime.datetime.fromtimestamp(rng.choice(ODD_TIMES), UTC)
         if kind == "timestamp":
             return datetime.datetime.fromtimestamp(rng.randint(0, 2 * 10 ** 9), UTC)
         if kind == "blob":
             low = meta.get("min", 0) if self.fit else 0
+            if self.style == "odd":
+                return rng.choice([bytes(low), bytes(range(256)) if meta.get("max", 256) >= 256 else bytes(low), b"\0\xff\xfe" + bytes(low)])
             return bytes(rng.randrange(256) for _ in range(rng.randint(low, low + 12)))
         raise Impossible(kind)
 
@@ -157,7 +247,7 @@ class Maker:
             raise Impossible("deep")
         required = set(shape.metadata.get("required", []))
         names = list(shape.members)
-        chance = 0.8 if depth == 0 else 0.5 / depth
+        chance = {"least": 0, "full": 1 if depth < 2 else 1.2 / depth, "odd": 0.9 if depth < 2 else 0.6 / depth}.get(self.style, 0.8 if depth == 0 else 0.5 / depth)
         if shape.is_tagged_union:
             names = [rng.choice(names)] if names else []
             required = set(names)
@@ -171,7 +261,7 @@ class Maker:
             if name not in required and not token and (rng.random() > chance or member.name in parents):
                 continue
             location = member.serialization.get("location")
-            place = {"uri": "label", "header": "header", "headers": "header"}.get(location, "body")
+            place = {"uri": "label", "header": "header", "headers": "header", "querystring": "query"}.get(location, "body")
             if member.serialization.get("hostLabel"):
                 place = "host"
             try:
@@ -181,12 +271,17 @@ class Maker:
                     raise
         return out
 
+    def count(self, low, high):
+        if self.style == "least" or self.style == "odd" and self.rng.random() < 0.4:
+            return low
+        return self.rng.randint(min(max(low, int(self.style == "full")), high), min(high, low + 2))
+
     def list(self, shape, depth, place, parents):
         rng, meta = self.rng, shape.metadata
         low, high = (meta.get("min", 0), meta.get("max", 3)) if self.fit else (0, 3)
         if low > 50:
             raise Impossible("long list")
-        n = rng.randint(low, max(low, min(high, low + 2)))
+        n = self.count(low, max(low, high))
         if shape.member.name in parents and low == 0:
             n = 0
         return [self.value(shape.member, depth + 1, place, parents + (shape.name,)) for _ in range(n)]
@@ -194,7 +289,7 @@ class Maker:
     def map(self, shape, depth, place, parents):
         rng, meta = self.rng, shape.metadata
         low, high = (meta.get("min", 0), meta.get("max", 3)) if self.fit else (0, 3)
-        n = rng.randint(low, max(low, min(high, low + 2)))
+        n = self.count(low, max(low, high))
         if shape.value.name in parents and low == 0:
             n = 0
         out = {}
