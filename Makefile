@@ -4,6 +4,7 @@
 #   make demo       a simulated account, five findings, five playbooks
 #   make test       everything; make test-fast: the part that takes seconds
 #   make bench      ratios against jq and boto3, in one run
+#   make conformance  every operation of AWS against botocore: operations, inputs, mismatches
 #   make lint       clang-tidy, cppcheck, formatting
 #   make SAN=1 ...  the same under AddressSanitizer and UBSan, in build/san
 #
@@ -124,6 +125,8 @@ demo: deps
 	$(PY) playbooks/demo.py
 bench: all
 	$(PY) tests/bench/bench.py
+conformance: $(BUILD)/tests/codec_driver $(BUILD)/tests/sigv4
+	PB_BUILD=$(BUILD) $(PY) -W ignore tests/aws/conformance.py
 lint:
 	.ci/lint
 
@@ -131,7 +134,7 @@ clean:
 	rm -rf build
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all unit deps test test-fast demo bench lint clean
+.PHONY: all unit deps test test-fast demo bench conformance lint clean
 .DELETE_ON_ERROR:
 # One line a file; V=1 shows the commands.
 ifndef V
