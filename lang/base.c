@@ -48,6 +48,11 @@ void pb_arena_free(pb_arena *a) {
     free(a);
 }
 
+void pb_arena_wipe(pb_arena *a) {
+    for (struct chunk *c = a ? a->chunks : NULL; c; c = c->next) explicit_bzero((char *)c + CHUNK_HEAD, c->used);
+    pb_arena_free(a);
+}
+
 static struct chunk *chunk_add(pb_arena *a, size_t need) {
     size_t cap = a->next_size;
     if (a->next_size < CHUNK_MAX) a->next_size *= 2;

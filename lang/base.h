@@ -45,6 +45,7 @@ typedef struct pb_arena pb_arena;
 /* A new arena that gives out at most `limit` bytes in all (0: no limit). NULL when malloc fails. */
 pb_arena *pb_arena_new(size_t limit);
 void pb_arena_free(pb_arena *a); /* NULL is allowed */
+void pb_arena_wipe(pb_arena *a); /* frees it too, after overwriting what was given out: for arenas that held secrets */
 /* `n` zeroed bytes, 16-byte aligned, alive until the arena is freed; NULL when over the limit or out of memory. */
 void *pb_alloc(pb_arena *a, size_t n);
 /* The same for `count` items of `size` bytes with the product checked. */

@@ -260,6 +260,7 @@ static void http_free(pb_http *h) {
     list_remove(h);
     if (h->easy) c->easy_cleanup(h->easy);
     c->slist_free_all(h->sent_headers);
+    if (h->body.data) explicit_bzero(h->body.data, h->body.len); /* answers may hold keys */
     pb_buf_free(&h->body);
     free(h->text);
     free(h);

@@ -36,7 +36,7 @@ enum {
     TRANSPORT_TRIES = 4,     /* a host that cannot be reached four times will not be there in a minute */
     TLS_TRIES = 2,           /* a handshake cut off may pass; a bad certificate stays bad */
     TRIES_MAX = 20,          /* AWS_MAX_ATTEMPTS beyond that is taken as that */
-    BASE_MS_MAX = 20000,
+    SETTINGS_MAX = 16 << 20, /* two files of 1 MiB and what is made of them */
     MESSAGE_MAX = 2000, /* EC2's encoded authorization failures are long and of use to nobody here */
     RETRY_AFTER_MAX_S = 60,
     SKEW_WORTH_MS = 60 * 1000, /* AWS allows five minutes at least; below a minute the clock is not the cause */
@@ -46,6 +46,8 @@ enum {
 
 struct aws_client {
     const aws_model *model;
+    pb_arena *settings_arena;
+    const aws_settings *settings;
     aws_credentials *credentials;
     sigv4_keys *keys;
     int64_t skew_ms; /* AWS's clock minus ours */
@@ -72,6 +74,9 @@ struct aws_call {
     pb_str payload_hash;
     aws_retry_policy policy;
     bool repeatable, reclocked, redirected;
+    bool rekeyed;
+    pb_str access_key; /* that the last try was signed with */
+    aws_keys_wait *wait;
     int tries, status;
     pb_str request_id;
     retry_note retries[TRIES_MAX];
@@ -86,7 +91,7 @@ aws_client *aws_client_new(void) {
     aws_client *c = calloc(1, sizeof *c);
     if (!c) return NULL;
     c->model = aws_model_get();
-    c->credentials = aws_credentials_new();
+    c->credentials = aws_credentials_new(c);
     c->keys = sigv4_keys_new();
     if (c->credentials && c->keys) return c;
     aws_client_free(c);
@@ -97,16 +102,16 @@ void aws_client_free(aws_client *c) {
     if (!c) return;
     aws_credentials_free(c->credentials);
     sigv4_keys_free(c->keys);
+    pb_arena_wipe(c->settings_arena);
     free(c);
 }
 
-/* A whole number from the environment, 0 when it is not set or not one. */
-static int64_t env_number(const char *name, int64_t max) {
-    const char *v = getenv(name);
-    char *end = NULL;
-    long long n = v ? strtoll(v, &end, 10) : 0;
-    if (!v || end == v || *end || n < 0) return 0;
-    return n < max ? n : max;
+const aws_settings *aws_client_settings(aws_client *c) {
+    if (c->settings) return c->settings;
+    pb_arena_wipe(c->settings_arena);
+    c->settings_arena = pb_arena_new(SETTINGS_MAX);
+    if (c->settings_arena) c->settings = aws_settings_read(c->settings_arena);
+    return c->settings;
 }
 
 /* ---- the end of a call ---- */
@@ -145,7 +150,8 @@ static pb_value meta_of(const aws_call *c) {
 static void call_free(aws_call *c) {
     if (c->http) pb_http_cancel(c->http);
     if (c->timer) pb_timer_cancel(c->timer);
-    pb_arena_free(c->scratch); /* c itself lives in it */
+    aws_credentials_unwait(c->wait);
+    pb_arena_wipe(c->scratch); /* c itself lives in it; answers and requests may hold secrets */
 }
 
 static void call_end(aws_call *c, aws_outcome *o) {
@@ -297,6 +303,15 @@ static bool redirect(aws_call *c, const pb_http_response *r) {
     return true;
 }
 
+/* The credentials have ended before we thought so, or were ended by somebody: gets others and tries again, once. */
+static bool rekey(aws_call *c) {
+    if (c->rekeyed || c->spec.keys || !aws_credentials_expired(c->client->credentials, c->access_key)) return false;
+    c->rekeyed = true;
+    if (c->nretries < TRIES_MAX) c->retries[c->nretries++] = (retry_note){PB_STR("credentials_renewed"), 0};
+    attempt(c);
+    return true;
+}
+
 static int64_t retry_after_ms(const pb_http_response *r) {
     pb_str v = pb_http_header(r, "retry-after");
     int64_t s = 0;
@@ -325,6 +340,7 @@ static void answer_failed(aws_call *c, const pb_http_response *r, const aws_erro
     aws_failure f = aws_failure_of(r->status, e->code);
     if (redirect(c, r)) return;
     if (f == AWS_FAIL_CLOCK && reclock(c, r)) return;
+    if (f == AWS_FAIL_EXPIRED && rekey(c)) return;
     if (f == AWS_FAIL_LOST && !c->repeatable) {
         outcome_unknown(c, r->status == 504 ? "a gateway gave up waiting (HTTP 504)"
                                             : "a gateway lost the answer (HTTP 502)");
@@ -376,17 +392,44 @@ static void answered(void *ctx, const pb_http_response *r) {
 
 /* ---- sending ---- */
 
+static void keys_came(void *ctx, pb_str why) {
+    aws_call *c = ctx;
+    c->wait = NULL;
+    if (why.n)
+        fail(c, PB_STR("credentials"), why);
+    else
+        attempt(c);
+}
+
+/* False: not now. The call goes on when they come, or has ended. */
+static bool find_keys(aws_call *c, sigv4_credentials *keys) {
+    aws_credentials *k = c->client->credentials;
+    pb_str why;
+    if (c->spec.keys) {
+        *keys = *c->spec.keys;
+        return true;
+    }
+    aws_keys state = aws_credentials_get(k, keys, &why);
+    if (state == AWS_KEYS_READY) {
+        c->access_key = pb_strdup(c->scratch, keys->access_key.s, keys->access_key.n);
+        return true;
+    }
+    if (state == AWS_KEYS_FAILED) {
+        fail(c, PB_STR("credentials"), why);
+        return false;
+    }
+    c->wait = aws_credentials_wait(k, c->loop, c->spec.deadline_ms - MARGIN_MS, keys_came, c);
+    if (!c->wait) fail_c(c, "memory", "out of memory");
+    return false;
+}
+
 static bool sign(aws_call *c, pb_header *h, uint32_t *n) {
     aws_client *k = c->client;
     aws_auth auth = aws_op_auth(k->model, c->spec.op);
     sigv4_credentials keys;
-    const char *why;
     uint32_t added;
     if (auth == AWS_AUTH_NONE) return true;
-    if (!aws_credentials_get(k->credentials, &keys, &why)) {
-        fail_c(c, "credentials", why);
-        return false;
-    }
+    if (!find_keys(c, &keys)) return false;
     if (!c->payload_hash.n)
         c->payload_hash = auth == AWS_AUTH_UNSIGNED_BODY
                               ? PB_STR("UNSIGNED-PAYLOAD")
@@ -412,7 +455,11 @@ static bool sign(aws_call *c, pb_header *h, uint32_t *n) {
 
 static bool address(aws_call *c) {
     pb_str code, message;
-    aws_target t = {.service = c->service, .region = c->region, .bucket = c->bucket, .request = &c->request};
+    aws_target t = {.settings = c->client->settings,
+                    .service = c->service,
+                    .region = c->region,
+                    .bucket = c->bucket,
+                    .request = &c->request};
     if (aws_address_of(c->scratch, c->client->model, &t, &c->address, &code, &message)) return true;
     fail(c, code, message.s ? message : PB_STR("out of memory"));
     return false;
@@ -421,7 +468,8 @@ static bool address(aws_call *c) {
 static void attempt(aws_call *c) {
     uint32_t n = c->request.nheaders;
     int64_t left = c->spec.deadline_ms - MARGIN_MS - pb_loop_mono_ms();
-    const char *err = "out of memory", *ca = getenv("AWS_CA_BUNDLE");
+    const char *err = "out of memory";
+    pb_str ca = c->client->settings->ca_bundle;
     if (!address(c)) return;
     pb_header *h = pb_alloc_array(c->scratch, (size_t)n + HEADERS_ROOM, sizeof *h);
     if (!h) {
@@ -439,7 +487,7 @@ static void attempt(aws_call *c) {
                          .timeout_ms = left < TRY_MS ? left : TRY_MS,
                          .connect_ms = CONNECT_MS,
                          .max_response = RESPONSE_MAX,
-                         .ca_file = ca && *ca ? ca : NULL,
+                         .ca_file = ca.n ? ca.s : NULL,
                          .once = !c->repeatable};
     if (q.timeout_ms < 1) q.timeout_ms = 1;
     c->tries++;
@@ -508,6 +556,21 @@ static bool prepare(aws_call *c) {
     return false;
 }
 
+static bool configured(aws_call *c) {
+    const aws_settings *s = aws_client_settings(c->client);
+    if (!s) {
+        fail_c(c, "memory", "out of memory");
+        return false;
+    }
+    if (s->fault.n) {
+        fail(c, PB_STR("configuration"), s->fault);
+        return false;
+    }
+    int64_t tries = s->max_attempts < TRIES_MAX ? s->max_attempts : TRIES_MAX;
+    c->policy = aws_retry_policy_of(c->info.name, (int)tries, s->retry_base_ms);
+    return true;
+}
+
 /* done may be called before aws_client_start returns; the flag tells it not to hand out a call that is gone. */
 typedef struct start_guard {
     aws_done_fn *done;
@@ -540,9 +603,7 @@ aws_call *aws_client_start(aws_client *client, pb_loop *loop, const aws_call_spe
                     .operation = aws_op_name(client->model, spec->op),
                     .region = spec->region};
     aws_service_get(client->model, c->service, &c->info);
-    c->policy = aws_retry_policy_of(c->info.name, (int)env_number("AWS_MAX_ATTEMPTS", TRIES_MAX),
-                                    env_number("PB_RETRY_BASE_MS", BASE_MS_MAX));
-    if (prepare(c)) attempt(c);
+    if (configured(c) && prepare(c)) attempt(c);
     if (g.ended) return NULL;
     c->done = done;
     c->ctx = ctx;

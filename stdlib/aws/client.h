@@ -8,15 +8,20 @@
 #define PB_AWS_CLIENT_H
 
 #include "stdlib/aws/codec.h"
+#include "stdlib/aws/settings.h"
+#include "stdlib/aws/sigv4.h"
 
 typedef struct aws_client aws_client;
 aws_client *aws_client_new(void); /* NULL: out of memory. Reads the environment at the first call */
-void aws_client_free(aws_client *c);
+void aws_client_free(aws_client *c); /* with no calls under way */
+/* Read at the first call and kept; NULL: out of memory. */
+const aws_settings *aws_client_settings(aws_client *c);
 
 typedef struct aws_call_spec {
     aws_op op;
     pb_value input;      /* a map; none is an empty one */
-    pb_str region;       /* where; empty: AWS_REGION, AWS_DEFAULT_REGION */
+    pb_str region;       /* where; empty: the settings' */
+    const sigv4_credentials *keys; /* sign with these, kept by the caller until done; NULL: the client's own */
     pb_str token_seed;   /* idempotency tokens the input lacks are made from it: the same seed gives the same token */
     int64_t deadline_ms; /* on the monotonic clock */
     pb_arena *arena;     /* the outcome lives here */

@@ -1,9 +1,9 @@
 /*
  * endpoint.c - addresses of AWS services.
  *
- * The region is the event's first (what is to be contained lives there), then AWS_REGION, then AWS_DEFAULT_REGION. The
- * host comes from the partitions' table. AWS_ENDPOINT_URL_<SERVICE> and AWS_ENDPOINT_URL put another address in its
- * place, for simulators, private endpoints and proxies; they may have a path of their own.
+ * The region is the event's first (what is to be contained lives there), then the settings'. The host comes from the
+ * table of endpoints. AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL and their like in the profile put another address in
+ * its place, for simulators, private endpoints and proxies; they may have a path of their own.
  *
  * S3 names a bucket in the host where it can (letters, digits and hyphens: a dot would break the certificate's
  * wildcard), in the path otherwise and always with an endpoint of one's own, whose host has no name for every bucket.
@@ -13,11 +13,7 @@
  */
 #include "stdlib/aws/endpoint.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <strings.h>
-
-enum { REGION_MAX = 32 /* the longest today has 14 */, SERVICE_MAX = 64 };
+enum { REGION_MAX = 32 /* the longest today has 14 */ };
 
 typedef struct fault {
     pb_str *code, *message;
@@ -38,41 +34,7 @@ bool aws_region_ok(pb_str r) {
     return true;
 }
 
-static pb_str env(const char *name) {
-    const char *v = getenv(name);
-    return pb_str_c(v ? v : "");
-}
-
-pb_str aws_region_or_default(pb_str region) {
-    if (region.n) return region;
-    pb_str r = env("AWS_REGION");
-    return r.n ? r : env("AWS_DEFAULT_REGION");
-}
-
 /* ---- an endpoint of one's own ---- */
-
-static bool env_true(const char *name) {
-    const char *v = getenv(name);
-    return v && strcasecmp(v, "true") == 0;
-}
-
-/* AWS_ENDPOINT_URL_<SERVICE ID in capitals, spaces and hyphens as _>, then AWS_ENDPOINT_URL. *name: the one that was
- * set. */
-static pb_str custom_endpoint(pb_arena *a, const aws_service_info *s, pb_str *name) {
-    char id[SERVICE_MAX];
-    uint32_t n = s->service_id.n < SERVICE_MAX - 1 ? s->service_id.n : SERVICE_MAX - 1;
-    if (env_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")) return (pb_str){"", 0};
-    for (uint32_t i = 0; i < n; i++) {
-        char c = s->service_id.s[i];
-        id[i] = (char)(c == ' ' || c == '-' ? '_' : c >= 'a' && c <= 'z' ? c - 32 : c);
-    }
-    id[n] = 0;
-    *name = pb_printf(a, "AWS_ENDPOINT_URL_%s", id);
-    pb_str url = name->s ? env(name->s) : (pb_str){"", 0};
-    if (url.n) return url;
-    *name = PB_STR("AWS_ENDPOINT_URL");
-    return env("AWS_ENDPOINT_URL");
-}
 
 typedef struct base {
     const char *scheme; /* "https://" */
@@ -135,15 +97,15 @@ static bool path_without(pb_str path, pb_str bucket, pb_str *rest) {
 
 /* ---- all together ---- */
 
-static bool check_settings(fault f, pb_str region) {
-    if (env_true("AWS_USE_FIPS_ENDPOINT") || env_true("AWS_USE_DUALSTACK_ENDPOINT"))
+static bool check_settings(fault f, const aws_settings *set, pb_str region) {
+    if (set->fips || set->dualstack)
         return fail(f, "endpoint",
                     PB_STR("AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT are not available in this "
                            "version: unset them, or name the endpoint in AWS_ENDPOINT_URL_<SERVICE>"));
     if (region.n == 0)
         return fail(f, "region",
-                    PB_STR("no AWS region: the event names none and neither AWS_REGION nor "
-                           "AWS_DEFAULT_REGION is set"));
+                    PB_STR("no AWS region: the event names none, and neither AWS_REGION nor AWS_DEFAULT_REGION nor the "
+                           "profile's region is set"));
     if (!aws_region_ok(region))
         return fail(f, "region", PB_STR("the region is not one: it may hold small letters, digits and hyphens only"));
     return true;
@@ -155,7 +117,8 @@ static bool find_base(pb_arena *a, const aws_model *m, const aws_target *t, pb_s
     pb_str variable = {NULL, 0}, host = {NULL, 0};
     aws_service_get(m, t->service, &s);
     bool known = aws_endpoint(m, t->service, region, a, &host, signing);
-    pb_str url = custom_endpoint(a, &s, &variable);
+    pb_str url = aws_settings_endpoint(a, t->settings, s.service_id, &variable);
+    if (!url.s) return fail(f, "memory", PB_STR("out of memory"));
     if (url.n) {
         if (!known) *signing = region;
         if (base_parse(url, b)) return true;
@@ -191,8 +154,8 @@ bool aws_address_of(pb_arena *a, const aws_model *m, const aws_target *t, aws_ad
                     pb_str *message) {
     base b = {0};
     fault f = {code, message};
-    pb_str region = aws_region_or_default(t->region), path;
-    if (!check_settings(f, region) || !find_base(a, m, t, region, &b, &out->signing_region, f)) return false;
+    pb_str region = t->region.n ? t->region : t->settings->region, path;
+    if (!check_settings(f, t->settings, region) || !find_base(a, m, t, region, &b, &out->signing_region, f)) return false;
     if (!address_host(a, t, &b, &out->host, &path, f)) return false;
     out->path = b.path.n ? pb_printf(a, "%.*s%.*s", PB_ARG(b.path), PB_ARG(path)) : path;
     pb_str q = t->request->query;

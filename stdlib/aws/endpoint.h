@@ -5,6 +5,7 @@
 #define PB_AWS_ENDPOINT_H
 
 #include "stdlib/aws/codec.h"
+#include "stdlib/aws/settings.h"
 
 typedef struct aws_address {
     pb_str url;  /* all of it, NUL-terminated */
@@ -14,8 +15,9 @@ typedef struct aws_address {
 } aws_address;
 
 typedef struct aws_target {
+    const aws_settings *settings;
     aws_service service;
-    pb_str region; /* the run's, or the one S3 sent us to; empty: AWS_REGION, AWS_DEFAULT_REGION */
+    pb_str region; /* the run's, or the one S3 sent us to; empty: the settings' */
     pb_str bucket; /* S3: the input's Bucket; empty: none */
     const aws_request *request;
 } aws_target;
@@ -24,8 +26,6 @@ typedef struct aws_target {
  * bucket or endpoint settings. */
 bool aws_address_of(pb_arena *a, const aws_model *m, const aws_target *t, aws_address *out, pb_str *code,
                     pb_str *message);
-/* The region that a call uses: the given one if any, else the environment's; empty: none is set. */
-pb_str aws_region_or_default(pb_str region);
 /* Only letters, digits and hyphens: a region goes into host names and comes out of events. */
 bool aws_region_ok(pb_str region);
 

@@ -22,6 +22,7 @@ BUILD = os.environ.get("PB_BUILD", os.path.join(ROOT, "build"))
 PBC = os.path.join(BUILD, "pbc")
 PBRUN = os.path.join(BUILD, "pbrun")
 _cases = []
+os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")  # tests talk to loopback only, not to the machine they run on
 
 
 class Skip(Exception):
