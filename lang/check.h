@@ -5,6 +5,7 @@
  *   resolve.c       which declaration a name means in which file
  *   check_decl.c    declarations: types, signatures, parameters, bodies
  *   check_event.c   events, and the headers of playbooks
+ *   check_site.c    accounts: the site block, `in account`
  *   check_stmt.c    statements, scopes, ways through a block
  *   check_expr.c    expressions
  *   check_op.c      operators: comparisons, arithmetic, constants
@@ -180,6 +181,10 @@ pb_type *check_schema_type(checker *c, file_env *f, ast_type *t); /* of an event
 void check_event(checker *c, decl_info *d);                       /* check_event.c */
 void check_playbook_header(checker *c, decl_info *d);             /* check_event.c */
 void body_begin(checker *c, body *b, body_kind kind, decl_info *d);
+
+/* ---- check_site.c ---- */
+void check_site(checker *c, decl_info *d);
+bool check_in_account(checker *c, ast_stmt *s); /* true: never gets past its end */
 
 /* ---- check_stmt.c ---- */
 ast_local *scope_add(checker *c, ast_name name, pb_type *type,

@@ -275,7 +275,7 @@ void check_declare(checker *c, decl_info *d) {
         refuse_decl(c, d, DIAG_NA_TEST, "test",
                     "run the playbook against the simulated account: `pbrun sim` and `pbrun run`");
         break;
-    case DECL_SITE: refuse_decl(c, d, DIAG_NA_SITE, "site", "set parameters with --set or in the environment"); break;
+    case DECL_SITE: check_site(c, d); break;
     case DECL_IMPORT:
     case DECL_PLAYBOOK: break;
     }

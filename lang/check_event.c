@@ -218,7 +218,8 @@ void check_event(checker *c, decl_info *d) {
     static const clause_rule rules[] = {
         {"source", texts_clause}, {"detail_type", texts_clause}, {"schema", schema_clause},
         {"payload", path_clause}, {"each", path_clause},         {"id", path_clause},
-        {"threat", path_clause},  {"detected", path_clause},     {"resources", resources_clause}};
+        {"threat", path_clause},  {"detected", path_clause},     {"account", path_clause},
+        {"region", path_clause},  {"resources", resources_clause}};
     d->decl->ty = c->poison;
     check_clauses(c, d, rules, sizeof rules / sizeof *rules, DIAG_UNKNOWN_CLAUSE, "clause");
     if (!find_clause(d->decl, "schema")) {
@@ -229,4 +230,6 @@ void check_event(checker *c, decl_info *d) {
     check_event_path(c, d->decl, "id");
     check_event_path(c, d->decl, "threat");
     check_event_path(c, d->decl, "detected");
+    check_event_path(c, d->decl, "account");
+    check_event_path(c, d->decl, "region");
 }

@@ -344,9 +344,7 @@ static bool check_kind(checker *c, ast_stmt *s) {
     case STMT_AUTHORIZE:
         refuse_stmt(c, s, DIAG_NA_AUTHORIZE, "authorize", "leave it out: destroy actions cannot be called yet");
         return false;
-    case STMT_IN_ACCOUNT:
-        refuse_stmt(c, s, DIAG_NA_IN_ACCOUNT, "in account", "run the playbook with credentials of that account");
-        return false;
+    case STMT_IN_ACCOUNT: return check_in_account(c, s);
     }
     return false;
 }

@@ -231,6 +231,8 @@ static void gen_event(cg *g, const ast_decl *d) {
     e.id = clause_text(d, "id");
     e.threat = clause_text(d, "threat");
     e.detected = clause_text(d, "detected");
+    e.account = clause_text(d, "account");
+    e.region = clause_text(d, "region");
     iw_event(g->w, &e);
 }
 
@@ -320,7 +322,7 @@ static uint32_t function_begin(cg *g, const ast_decl *d, pb_str name, enum image
     if (kind == FUNCTION_MATCH || kind == FUNCTION_BODY) n = 1; /* the event */
     g->reg = NULL;
     g->nreg = 0;
-    g->top = g->max = g->tries = g->branches = 0;
+    g->top = g->max = g->tries = g->entered = g->branches = 0;
     g->reserved = NULL;
     g->span = d->span;
     g->name = name;
@@ -414,6 +416,18 @@ static void gen_playbooks(cg *g) {
             if (d->kind == DECL_PLAYBOOK) gen_playbook(g, d);
 }
 
+/* The site's entries; their parameters have been reached and made. */
+static void gen_settings(cg *g) {
+    for (const ast_file *f = g->program->files; f; f = f->next)
+        for (const ast_decl *d = f->decls; d; d = d->next)
+            for (const ast_clause *c = d->kind == DECL_SITE ? d->clauses : NULL; c; c = c->next)
+                for (const ast_arg *a = c->value && c->value->kind == EXPR_MAP ? c->value->u.map : NULL; a; a = a->next)
+                    if (a->value->kind == EXPR_STRING)
+                        iw_site_setting(g->w, c->name.text, a->name.text, a->value->u.string, IMAGE_NIL);
+                    else if (a->value->param)
+                        iw_site_setting(g->w, c->name.text, a->name.text, (pb_str){NULL, 0}, a->value->param->index);
+}
+
 /* Functions are numbered before they are made; what CALL and SITES hold must fit. */
 static bool gen_all(cg *g) {
     cg_reach(g);
@@ -429,6 +443,7 @@ static bool gen_all(cg *g) {
         gen_function(g, ((cg_node *)g->nodes[i])->decl);
     gen_playbooks(g);
     for (const cg_host *h = g->hosts; h; h = h->next) iw_manifest(g->w, h->name, h->effect);
+    gen_settings(g);
     return !g->failed;
 }
 

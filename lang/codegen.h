@@ -74,6 +74,7 @@ typedef struct cg {
     const ast_local *reserved;     /* variable of the parallel branch being made: has its register already */
     uint32_t top, max;             /* next free register, most ever used */
     uint32_t tries;                /* TRYs open here */
+    uint32_t entered;              /* ENTERs open here */
     uint32_t branches;             /* parallel branches that we are in */
     bool fixed_place;              /* a default is being made: it counts as written where the call is */
     pb_span span;                  /* of the function, for messages about all of it */

@@ -235,6 +235,9 @@ void cg_reach(cg *g) {
             if (d->kind == DECL_PLAYBOOK && (!g->only.s || pb_str_eq(g->only, d->name.parts[0].text))) {
                 g->playbooks++;
                 reach_playbook(g, d);
+            } else if (d->kind == DECL_SITE) {
+                walk k = {.g = g, .calls = &(cg_edge *){NULL}}; /* settings call nothing: only parameters are found */
+                for (const ast_clause *c = d->clauses; c; c = c->next) walk_expr(&k, c->value);
             }
 }
 

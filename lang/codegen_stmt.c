@@ -189,9 +189,9 @@ static void gen_for(cg *g, const ast_stmt *s) {
 static void gen_branch(cg *g, const ast_stmt *s, uint32_t number) {
     const ast_local *l = binding(s);
     const ast_local *outer = g->reserved;
-    uint32_t top = g->top, tries = g->tries;
+    uint32_t top = g->top, tries = g->tries, entered = g->entered;
     g->reserved = l;
-    g->tries = 0;
+    g->tries = g->entered = 0;
     cg_place(g, s->span);
     uint32_t next = cg_jump(g, OPCODE_FORK, number);
     gen_stmt(g, s);
@@ -199,6 +199,7 @@ static void gen_branch(cg *g, const ast_stmt *s, uint32_t number) {
     cg_here(g, next);
     g->reserved = outer;
     g->tries = tries;
+    g->entered = entered;
     g->top = top;
 }
 
@@ -222,6 +223,27 @@ static void gen_parallel(cg *g, const ast_stmt *s) {
     cg_emit(g, OPCODE_JOIN, 0, 0, 0);
 }
 
+/* ---- in account, region ---- */
+
+/* Where a part is missing, its operand names the other one's register, and the flags say that it does not count. */
+static void gen_in_account(cg *g, const ast_stmt *s) {
+    uint32_t top = g->top, given = (s->expr ? ENTER_ACCOUNT : 0) | (s->expr2 ? ENTER_REGION : 0);
+    if (g->entered >= IMAGE_MAX_ENTER) {
+        cg_limit(g, DIAG_LIMIT_BRANCHES, s->span, "more than %d `in account` inside one another", IMAGE_MAX_ENTER);
+        return;
+    }
+    uint32_t account = s->expr ? cg_value(g, s->expr) : 0, region = s->expr2 ? cg_value(g, s->expr2) : account;
+    if (!s->expr) account = region;
+    cg_place(g, s->span);
+    cg_emit(g, OPCODE_ENTER, account, region, given);
+    g->top = top;
+    g->entered++;
+    cg_block(g, s->body);
+    g->entered--;
+    cg_place(g, s->span);
+    cg_emit(g, OPCODE_LEAVE, 0, 0, 0);
+}
+
 /* ---- the rest ---- */
 
 static void gen_return(cg *g, const ast_stmt *s) {
@@ -231,6 +253,7 @@ static void gen_return(cg *g, const ast_stmt *s) {
     else
         cg_emit(g, OPCODE_LOADNONE, r, 0, 0);
     for (uint32_t i = 0; i < g->tries; i++) cg_emit(g, OPCODE_ENDTRY, 0, 0, 0);
+    for (uint32_t i = 0; i < g->entered; i++) cg_emit(g, OPCODE_LEAVE, 0, 0, 0);
     cg_emit(g, OPCODE_RETURN, r, 0, 0);
 }
 
@@ -285,10 +308,10 @@ static void gen_kind(cg *g, const ast_stmt *s) {
     case STMT_RETURN: gen_return(g, s); break;
     case STMT_VERIFY: gen_verify(g, s); break;
     case STMT_ON_FAILURE: break; /* gen_stmts; as a branch it would cover nothing */
+    case STMT_IN_ACCOUNT: gen_in_account(g, s); break;
     case STMT_APPROVE:
     case STMT_WAIT:
-    case STMT_AUTHORIZE:
-    case STMT_IN_ACCOUNT: break; /* the checker has refused them */
+    case STMT_AUTHORIZE: break; /* the checker has refused them */
     }
 }
 

@@ -343,6 +343,8 @@ static void put_event(dis *d, uint32_t i) {
     put_line(d, "id", field(d, SECTION_EVENTS, i, EVENTS_id));
     put_line(d, "threat", field(d, SECTION_EVENTS, i, EVENTS_threat));
     put_line(d, "detected", field(d, SECTION_EVENTS, i, EVENTS_detected));
+    put_line(d, "account", field(d, SECTION_EVENTS, i, EVENTS_account));
+    put_line(d, "region", field(d, SECTION_EVENTS, i, EVENTS_region));
 }
 
 static void put_param(dis *d, uint32_t i) {
@@ -393,6 +395,17 @@ static void put_manifest(dis *d, uint32_t i) {
     pb_buf_putc(d->out, '\n');
 }
 
+static void put_setting(dis *d, uint32_t i) {
+    uint32_t param = field(d, SECTION_SETTINGS, i, SETTINGS_param), text = field(d, SECTION_SETTINGS, i, SETTINGS_text);
+    pb_buf_puts(d->out, "  ");
+    put_plain(d, field(d, SECTION_SETTINGS, i, SETTINGS_section));
+    pb_buf_puts(d->out, " ");
+    put_plain(d, field(d, SECTION_SETTINGS, i, SETTINGS_key));
+    pb_buf_puts(d->out, param == IMAGE_NIL ? ": " : ": parameter ");
+    put_plain(d, param == IMAGE_NIL ? text : field(d, SECTION_PARAMS, param, PARAMS_name));
+    pb_buf_putc(d->out, '\n');
+}
+
 /* All records of a section, under a title when there are any. */
 static void put_table(dis *d, enum image_section s, const char *title, void (*put)(dis *, uint32_t)) {
     if (d->v->count[s] && title) pb_buf_printf(d->out, "\n%s\n", title);
@@ -408,6 +421,7 @@ static bool put_program(dis *d) {
     put_table(d, SECTION_EVENTS, NULL, put_event);
     put_table(d, SECTION_PARAMS, "parameters", put_param);
     put_table(d, SECTION_MANIFEST, "manifest: every host that can be reached", put_manifest);
+    put_table(d, SECTION_SETTINGS, "site", put_setting);
     put_table(d, SECTION_SITES, "sites", put_site);
     for (uint32_t f = 0; f < n[SECTION_FUNCTIONS] && !d->out->oom; f++)
         if (!put_function(d, f)) return false;

@@ -44,6 +44,7 @@ AGREE(PARAMS);
 AGREE(PLAYBOOKS);
 AGREE(SOURCES);
 AGREE(MANIFEST);
+AGREE(SETTINGS);
 
 /* ---- layout check ---- */
 
@@ -53,7 +54,7 @@ AGREE(MANIFEST);
  *   s  string   S  string or NIL       f  function      e  event
  *   l  list of strings                 t  type          T  type or NIL, of an earlier record
  *   r  list of (name string, type of an earlier record) pairs, or NIL
- *   c  constant (global) or NIL        p  source        x  effect
+ *   c  constant (global) or NIL        p  source        x  effect        P  parameter or NIL
  *   0..4  enumeration number n of enum_limits
  * What depends on several fields is checked by check_* below.
  */
@@ -61,8 +62,8 @@ static const char *const field_rules[SECTION_COUNT] = {
     [SECTION_BYTES] = "#",         [SECTION_STRINGS] = "##",          [SECTION_CONSTS] = "0##",
     [SECTION_LISTS] = "#",         [SECTION_FUNCTIONS] = "s1x######", [SECTION_CODE] = "#",
     [SECTION_LINES] = "#",         [SECTION_SITES] = "2#sSx####p#s",  [SECTION_TYPES] = "3bTrS",
-    [SECTION_EVENTS] = "sllsSSSS", [SECTION_PARAMS] = "stbc",         [SECTION_PLAYBOOKS] = "sSSS4leffxp",
-    [SECTION_SOURCES] = "ss",      [SECTION_MANIFEST] = "sx",
+    [SECTION_EVENTS] = "sllsSSSSSS", [SECTION_PARAMS] = "stbc",         [SECTION_PLAYBOOKS] = "sSSS4leffxp",
+    [SECTION_SOURCES] = "ss",      [SECTION_MANIFEST] = "sx",         [SECTION_SETTINGS] = "ssSP",
 };
 static const uint32_t enum_limits[] = {CONST_DURATION, FUNCTION_BODY, SITE_ACTION, IMAGE_TYPE_RECORD, TIER_MANUAL};
 
@@ -169,6 +170,7 @@ static bool field_fits(const image_view *v, char rule, uint32_t value, uint32_t 
     case 'r': return value == IMAGE_NIL || members_fit(v, value, record, work);
     case 'c': return value == IMAGE_NIL || value < v->count[SECTION_CONSTS];
     case 'p': return value < v->count[SECTION_SOURCES];
+    case 'P': return value == IMAGE_NIL || value < v->count[SECTION_PARAMS];
     case 'x': return value <= PB_DESTROY;
     default: return value <= enum_limits[rule - '0'];
     }

@@ -29,13 +29,14 @@
 #define IMAGE_MAGIC "\x89PBX\r\n\x1a\n"
 #define IMAGE_NIL UINT32_MAX
 enum {
-    IMAGE_VERSION = 1,
+    IMAGE_VERSION = 2,
     IMAGE_HEAD = 24,
     IMAGE_MAX_SIZE = 64 << 20,   /* a bundle of thousands of playbooks is about 10 MB */
     IMAGE_MAX_REGS = 250,        /* leaves room in 8 bits for the three registers behind FORNEXT's and VERIFY's */
     IMAGE_MAX_PARAMS = 32,       /* of a function */
     IMAGE_MAX_DEPTH = 64,        /* calls under one another */
     IMAGE_MAX_TRY = 16,          /* TRYs open at once in one function */
+    IMAGE_MAX_ENTER = 16,        /* ENTERs open at once in one function */
     IMAGE_MAX_FORKS = 64,        /* branches of one parallel */
     IMAGE_MAX_FORK_DEPTH = 8     /* parallel inside parallel in one function: each level copies the registers */
 };
@@ -62,7 +63,7 @@ enum {
 enum { TYPES_kind, TYPES_optional, TYPES_elem, TYPES_fields, TYPES_name, TYPES_FIELDS };
 enum {
     EVENTS_name, EVENTS_sources, EVENTS_detail_types, EVENTS_payload, EVENTS_each, EVENTS_id, EVENTS_threat,
-    EVENTS_detected, EVENTS_FIELDS
+    EVENTS_detected, EVENTS_account, EVENTS_region, EVENTS_FIELDS
 };
 enum { PARAMS_name, PARAMS_type, PARAMS_has_default, PARAMS_default_const, PARAMS_FIELDS };
 enum {
@@ -71,6 +72,7 @@ enum {
 };
 enum { SOURCES_path, SOURCES_sha, SOURCES_FIELDS };
 enum { MANIFEST_host, MANIFEST_effect, MANIFEST_FIELDS };
+enum { SETTINGS_section, SETTINGS_key, SETTINGS_text, SETTINGS_param, SETTINGS_FIELDS };
 
 /* Size of a record in u32s, the number of its fields, and their names, for the disassembler and the loader (lang/image.c). */
 extern const uint8_t image_record_fields[SECTION_COUNT];
@@ -86,6 +88,8 @@ enum image_function { FUNCTION_PURE, FUNCTION_ACTION, FUNCTION_MATCH, FUNCTION_B
 enum image_site { SITE_HOST /* target = string: "slack.notify", "aws.ec2.DescribeInstances" */, SITE_ACTION /* target = function */ };
 /* SITES.flags */
 enum { SITE_IS_DO = 1 /* written as a do statement, so it is a step of the run */ };
+/* ENTER's third operand: what is given */
+enum { ENTER_ACCOUNT = 1, ENTER_REGION = 2 };
 /* TYPES.kind, for CAST and parameters. list/map: elem = type index; record: fields = list of (name string, type) pairs */
 enum image_type {
     IMAGE_TYPE_ANY, IMAGE_TYPE_BOOL, IMAGE_TYPE_INT, IMAGE_TYPE_FLOAT, IMAGE_TYPE_STRING, IMAGE_TYPE_BYTES,

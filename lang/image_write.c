@@ -308,6 +308,8 @@ uint32_t iw_event(iw *w, const iw_event_info *e) {
     f[EVENTS_id] = iw_string_or_nil(w, e->id);
     f[EVENTS_threat] = iw_string_or_nil(w, e->threat);
     f[EVENTS_detected] = iw_string_or_nil(w, e->detected);
+    f[EVENTS_account] = iw_string_or_nil(w, e->account);
+    f[EVENTS_region] = iw_string_or_nil(w, e->region);
     return record_add(w, SECTION_EVENTS, f);
 }
 
@@ -344,6 +346,11 @@ uint32_t iw_source(iw *w, pb_str path, pb_str sha_hex) {
 uint32_t iw_manifest(iw *w, pb_str host, pb_effect effect) {
     const uint32_t f[MANIFEST_FIELDS] = {iw_string(w, host), (uint32_t)effect};
     return record_add(w, SECTION_MANIFEST, f);
+}
+
+uint32_t iw_site_setting(iw *w, pb_str section, pb_str key, pb_str text, uint32_t param) {
+    const uint32_t f[SETTINGS_FIELDS] = {iw_string(w, section), iw_string(w, key), iw_string_or_nil(w, text), param};
+    return record_add(w, SECTION_SETTINGS, f);
 }
 
 /* ---- layout ---- */

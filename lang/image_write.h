@@ -73,6 +73,7 @@ typedef struct iw_event_info {
     uint32_t sources, detail_types;         /* lists of strings */
     pb_str payload;
     pb_str each, id, threat, detected;      /* .s NULL: none */
+    pb_str account, region;
 } iw_event_info;
 uint32_t iw_event(iw *w, const iw_event_info *e);
 
@@ -90,6 +91,8 @@ uint32_t iw_playbook(iw *w, const iw_playbook_info *p);
 
 uint32_t iw_source(iw *w, pb_str path, pb_str sha_hex);
 uint32_t iw_manifest(iw *w, pb_str host, pb_effect effect);
+/* A setting of the site: its text, or (param not IMAGE_NIL) the deployment parameter that holds it. */
+uint32_t iw_site_setting(iw *w, pb_str section, pb_str key, pb_str text, uint32_t param);
 
 /* Lays the image out into `out` (emptied first). Anything but IW_OK leaves it empty. */
 iw_fault iw_finish(iw *w, pb_buf *out);

@@ -196,6 +196,7 @@ event_clauses
     ;
 event_clause
     : NAME expr                     { $$ = parse_clause(c, $1, $2, NULL, @$); }
+    | REGION expr                   { $$ = parse_clause(c, $1, $2, NULL, @$); }
     | SCHEMA type                   { if (($$ = parse_clause(c, $1, NULL, NULL, @$))) $$->type = $2; }
     | RESOURCES LPAREN args RPAREN
         { $$ = parse_clause(c, $1, parse_list(c, EXPR_LIST, $3, parse_span(c, @2.start, @4.end)), NULL, @$); }
@@ -342,6 +343,8 @@ stmt
     | IN_ACCOUNT NAME expr block    { if (($$ = parse_stmt(c, STMT_IN_ACCOUNT, $3, @$))) $$->body = $4; }
     | IN_ACCOUNT NAME expr REGION expr block
         { if (($$ = parse_stmt(c, STMT_IN_ACCOUNT, $3, @$))) $$->expr2 = $5, $$->body = $6; }
+    | IN_ACCOUNT REGION expr block
+        { if (($$ = parse_stmt(c, STMT_IN_ACCOUNT, NULL, @$))) $$->expr2 = $3, $$->body = $4; }
     ;
 
 do_stmt

@@ -65,15 +65,18 @@ static pb_str word_at(const parse_ctx *c, uint32_t at) {
     return (pb_str){c->text.s + at, end - at};
 }
 
-/* `in` is an operator, and the first word of `in account A region R { }`. The latter is meant when `account` follows
- * and something behind it that begins an operand: two operands side by side are nowhere else in the language. */
+/* `in` is an operator, and the first word of `in account A region R { }`. The latter is meant when `account` or
+ * `region` follows and something behind it that begins an operand: two operands side by side are nowhere else in the
+ * language. */
 static bool begins_in_account(const parse_ctx *c, uint32_t after_in) {
     uint32_t at = skip_blank(c, after_in);
-    if (!pb_str_is(word_at(c, at), "account")) return false;
-    uint32_t next = skip_blank(c, at + 7);
-    if (next == at + 7) return char_at(c, next) == '"';
+    pb_str what = word_at(c, at);
+    if (!pb_str_is(what, "account") && !pb_str_is(what, "region")) return false;
+    uint32_t next = skip_blank(c, at + what.n);
+    if (next == at + what.n) return char_at(c, next) == '"';
     pb_str w = word_at(c, next);
-    return char_at(c, next) == '"' || (w.n && !parse_word_is_reserved(w));
+    bool number = char_at(c, next) >= '0' && char_at(c, next) <= '9'; /* a mistake, but one with a better message */
+    return number || char_at(c, next) == '"' || (w.n && !parse_word_is_reserved(w));
 }
 
 int scan_word(parse_ctx *c, PBYSTYPE *value, const pb_span *place, pb_str text) {

@@ -88,3 +88,31 @@ bool text_is_arn(pb_str s) {
     bool digits = made_of(account, "0123456789") && (account.n == 0 || account.n == 12);
     return (digits || pb_str_is(account, "aws")) && text_arn_part(s, 5).n > 0;
 }
+
+/* ---- accounts and regions ---- */
+
+enum { ACCOUNT_DIGITS = 12, REGION_MAX = 32 /* they become parts of host names */ };
+
+static bool digits(pb_str s) {
+    for (uint32_t i = 0; i < s.n; i++)
+        if (s.s[i] < '0' || s.s[i] > '9') return false;
+    return true;
+}
+
+bool text_is_account(pb_str s) { return s.n == ACCOUNT_DIGITS && digits(s); }
+
+static bool small(char ch) { return ch >= 'a' && ch <= 'z'; }
+
+/* us-east-1, us-gov-west-1: two letters, words, one or two digits. */
+bool text_is_region(pb_str s) {
+    uint32_t i = 0, words = 0;
+    while (i < s.n && small(s.s[i])) i++;
+    if (i != 2 || s.n > REGION_MAX) return false;
+    while (i + 1 < s.n && s.s[i] == '-' && small(s.s[i + 1])) {
+        i++, words++;
+        while (i < s.n && small(s.s[i])) i++;
+    }
+    if (!words || i >= s.n || s.s[i] != '-') return false;
+    pb_str number = {s.s + i + 1, s.n - i - 1};
+    return number.n >= 1 && number.n <= 2 && digits(number);
+}

@@ -20,6 +20,8 @@ bool text_is_ip(pb_str s);
 bool text_is_cidr(pb_str s);
 bool text_is_arn(pb_str s);
 bool text_is_time(pb_str s);
+bool text_is_account(pb_str s); /* 12 digits */
+bool text_is_region(pb_str s);  /* the form of one; regions are added too often for a list */
 /* Part 0 to 5 of "arn:partition:service:region:account:resource". */
 pb_str text_arn_part(pb_str arn, int part);
 

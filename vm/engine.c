@@ -67,35 +67,28 @@ pb_str engine_incident_id(pb_arena *a, pb_str source, pb_str alert_id) {
 
 static pb_value text_or_none(pb_value v) { return v.kind == PB_STRING ? v : PB_NONE_VALUE; }
 
-static bool all_digits(pb_str s) {
-    for (uint32_t i = 0; i < s.n; i++)
-        if (s.s[i] < '0' || s.s[i] > '9') return false;
-    return true;
+static pb_value account_of(pb_value v) { return text_is_account(pb_text(text_or_none(v))) ? v : PB_NONE_VALUE; }
+static pb_value region_of(pb_value v) { return text_is_region(pb_text(text_or_none(v))) ? v : PB_NONE_VALUE; }
+
+/* What the event's declaration points at in the bound value; none when it says nothing of it. */
+static pb_value declared(const vm_program *p, uint32_t playbook, pb_value bound, uint32_t field) {
+    uint32_t event = vm_field(p, SECTION_PLAYBOOKS, playbook, PLAYBOOKS_event);
+    pb_str path = vm_string(p, vm_field(p, SECTION_EVENTS, event, field));
+    return path.n ? pb_path(bound, path.s) : PB_NONE_VALUE;
 }
 
-static pb_value account_of(pb_value event) {
-    pb_value v = text_or_none(pb_get_c(event, "account"));
-    return v.n == 12 && all_digits(pb_text(v)) ? v : PB_NONE_VALUE;
-}
+/* Where what happened has happened. A finding that a delegated administrator's account or an aggregating region hands
+ * on names its own; what the envelope says is where it was handed on. */
+typedef struct origin {
+    pb_value account, region;
+} origin;
 
-/* us-east-1, us-gov-west-1: two letters, words, one or two digits. It becomes part of host names, so nothing else
- * passes. */
-static bool region_ok(pb_str s) {
-    uint32_t i = 0, words = 0;
-    while (i < s.n && s.s[i] >= 'a' && s.s[i] <= 'z') i++;
-    if (i != 2) return false;
-    while (i + 1 < s.n && s.s[i] == '-' && s.s[i + 1] >= 'a' && s.s[i + 1] <= 'z') {
-        i++, words++;
-        while (i < s.n && s.s[i] >= 'a' && s.s[i] <= 'z') i++;
-    }
-    if (!words || s.n > 32 || i >= s.n || s.s[i] != '-') return false;
-    uint32_t digits = s.n - i - 1;
-    return digits >= 1 && digits <= 2 && all_digits((pb_str){s.s + i + 1, digits});
-}
-
-static pb_value region_of(pb_value event) {
-    pb_value v = text_or_none(pb_get_c(event, "region"));
-    return region_ok(pb_text(v)) ? v : PB_NONE_VALUE;
+static origin origin_of(const vm_program *p, uint32_t playbook, pb_value event, pb_value bound) {
+    origin o = {account_of(declared(p, playbook, bound, EVENTS_account)),
+                region_of(declared(p, playbook, bound, EVENTS_region))};
+    if (o.account.kind == PB_NONE) o.account = account_of(pb_get_c(event, "account"));
+    if (o.region.kind == PB_NONE) o.region = region_of(pb_get_c(event, "region"));
+    return o;
 }
 
 static pb_value time_of(pb_value event) {
@@ -105,7 +98,8 @@ static pb_value time_of(pb_value event) {
 }
 
 static void note_oddities(engine_event *ev) {
-    bool account = account_of(ev->value).kind == PB_NONE, region = region_of(ev->value).kind == PB_NONE;
+    bool account = account_of(pb_get_c(ev->value, "account")).kind == PB_NONE,
+         region = region_of(pb_get_c(ev->value, "region")).kind == PB_NONE;
     if (!account && !region) return;
     ev->note = pb_printf(ev->arena, "the event has no valid %s",
                          account && region ? "account and region"
@@ -120,23 +114,25 @@ static void add(pb_map_builder *b, const char *key, pb_value v) {
 }
 
 /* Everything but the ids. started 0: the run has not begun. */
-static void context_common(pb_map_builder *b, const vm_program *p, uint32_t playbook, pb_value event, int64_t started,
-                           bool dry) {
+static void context_common(pb_map_builder *b, const vm_program *p, uint32_t playbook, pb_value event, pb_value bound,
+                           int64_t started, bool dry) {
+    origin o = origin_of(p, playbook, event, bound);
     add(b, "playbook", pb_string(vm_string(p, vm_field(p, SECTION_PLAYBOOKS, playbook, PLAYBOOKS_name))));
     add(b, "version", pb_string(vm_string(p, vm_field(p, SECTION_PLAYBOOKS, playbook, PLAYBOOKS_version))));
-    add(b, "account", account_of(event));
-    add(b, "region", region_of(event));
+    add(b, "account", o.account);
+    add(b, "region", o.region);
     add(b, "event_time", time_of(event));
     add(b, "started", pb_time(started));
     add(b, "dry_run", pb_bool(dry));
     add(b, "event_id", text_or_none(pb_get_c(event, "id")));
 }
 
-static pb_value match_context(void *ctx, uint32_t program, uint32_t playbook) {
+static pb_value match_context(void *ctx, const match_hit *hit) {
     const engine_event *ev = ((engine_matching *)ctx)->event;
     const engine *e = ((engine_matching *)ctx)->engine;
     pb_map_builder b = {.arena = ev->arena};
-    context_common(&b, e->programs[program].program, playbook, ev->value, pb_loop_wall_ms(), e->config.dry);
+    context_common(&b, e->programs[hit->program].program, hit->playbook, ev->value, hit->bound, pb_loop_wall_ms(),
+                   e->config.dry);
     return pb_map_done(&b);
 }
 
@@ -153,6 +149,25 @@ static pb_str alert_id(const engine_run *r) {
     return (pb_str){0};
 }
 
+/* "123456789012 in eu-west-1", or as much of it as is known. */
+static pb_str place_text(pb_arena *a, pb_value account, pb_value region) {
+    bool both = account.kind != PB_NONE && region.kind != PB_NONE;
+    return pb_printf(a, "%.*s%s%.*s", PB_ARG(pb_text(account)), both ? " in " : "", PB_ARG(pb_text(region)));
+}
+
+/* A finding that names another account or region than the event that brought it: said in the evidence. */
+static void note_origin(engine_run *r) {
+    origin o = origin_of(r->facts.program, r->facts.playbook, r->facts.event, r->facts.bound);
+    pb_value account = account_of(pb_get_c(r->facts.event, "account")),
+             region = region_of(pb_get_c(r->facts.event, "region"));
+    bool other = account.kind != PB_NONE && !pb_str_eq(pb_text(account), pb_text(o.account));
+    bool elsewhere = region.kind != PB_NONE && !pb_str_eq(pb_text(region), pb_text(o.region));
+    if (!other && !elsewhere) return;
+    pb_str own = place_text(r->arena, o.account, o.region), envelope = place_text(r->arena, account, region);
+    r->facts.note = pb_printf(r->arena, "%.*s%sthe finding is of %.*s, the event came from %.*s", PB_ARG(r->facts.note),
+                              r->facts.note.n ? "; " : "", PB_ARG(own), PB_ARG(envelope));
+}
+
 static bool make_context(engine_run *r) {
     pb_value source = pb_get_c(r->facts.event, "source");
     r->facts.alert_id = alert_id(r);
@@ -163,8 +178,10 @@ static bool make_context(engine_run *r) {
     pb_map_builder b = {.arena = r->arena};
     add(&b, "id", pb_string(r->id));
     add(&b, "incident_id", pb_string(r->incident));
-    context_common(&b, r->facts.program, r->facts.playbook, r->facts.event, r->facts.started_ms, r->facts.dry);
+    context_common(&b, r->facts.program, r->facts.playbook, r->facts.event, r->facts.bound, r->facts.started_ms,
+                   r->facts.dry);
     r->facts.context = pb_map_done(&b);
+    note_origin(r);
     return r->facts.context.kind == PB_MAP;
 }
 

@@ -282,6 +282,15 @@ static const char *call_status(const vm_step *s) {
     }
 }
 
+/* Where an AWS call was made, or was to be made, unless the host has said it better: other hosts are nowhere. */
+static void put_place(maker *m, json_object *o, const vm_step *s) {
+    static const char aws[] = "aws.";
+    pb_str name = step_name(m->run, s);
+    if (!o || name.n < sizeof aws || memcmp(name.s, aws, sizeof aws - 1) != 0) return;
+    if (s->account.n && !json_object_object_get_ex(o, "account", NULL)) put_text(m, o, "account", s->account);
+    if (s->region.n && !json_object_object_get_ex(o, "region", NULL)) put_text(m, o, "region", s->region);
+}
+
 static json_object *call_json(maker *m, const vm_step *s) {
     json_object *o = new_object(m);
     put_text(m, o, "operation", step_name(m->run, s));
@@ -300,6 +309,7 @@ static json_object *call_json(maker *m, const vm_step *s) {
             if (json_object_object_add(o, key.s, v) != 0) json_object_put(v), m->oom = true;
         }
     }
+    put_place(m, o, s);
     if (m->run->dry && s->status == STEP_PLANNED) put(m, o, "arguments", part_json(m, s->args));
     if (s->detail.n) put_text(m, o, "detail", s->detail);
     put(m, o, "error", error_json(m, s));

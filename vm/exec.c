@@ -186,6 +186,7 @@ static outcome exec_CALL(exec *x) {
     if (fn->nparams) memcpy(t->regs, &A, fn->nparams * sizeof *t->regs);
     t->up = x->t;
     t->step = x->t->step;
+    t->scope = x->t->scope;
     x->f->top = t;
     return GO;
 }
@@ -258,6 +259,7 @@ static outcome exec_FORNEXT(exec *x) {
 }
 
 static outcome exec_TRY(exec *x) {
+    x->t->tries[x->t->ntries].scope = x->t->scope;
     x->t->tries[x->t->ntries].pc = (uint32_t)((int64_t)x->t->pc + op_sbx(x->i));
     x->t->tries[x->t->ntries++].reg = (uint8_t)op_a(x->i);
     return GO;
@@ -265,6 +267,53 @@ static outcome exec_TRY(exec *x) {
 
 static outcome exec_ENDTRY(exec *x) {
     x->t->ntries--;
+    return GO;
+}
+
+/* At most `most` bytes of it, cut between characters. */
+static pb_str clipped(pb_str s, uint32_t most) {
+    if (s.n <= most) return s;
+    while (most && ((unsigned char)s.s[most] & 0xc0) == 0x80) most--;
+    return (pb_str){s.s, most};
+}
+
+/* One part of where calls are made. False: error set. */
+static bool enter_part(exec *x, pb_value v, bool (*is)(pb_str), const char *what, const char *form, pb_str *out,
+                       bool *unknown) {
+    if (v.kind == PB_UNKNOWN) {
+        *unknown = true;
+        *out = (pb_str){0};
+        return true;
+    }
+    if (v.kind == PB_STRING && is(pb_text(v))) {
+        *out = pb_text(v);
+        return true;
+    }
+    if (v.kind != PB_STRING) return env_fail(x->env, what, "in %s needs %s, found %s", what, form, vm_a_kind(v));
+    pb_str text = clipped(pb_text(v), 80);
+    return env_fail(x->env, what, "in %s needs %s, found \"%.*s\"", what, form, PB_ARG(text));
+}
+
+/* Nothing that the account is not known of may be done in the outer one, so an unknown makes the whole scope unknown. */
+static outcome exec_ENTER(exec *x) {
+    uint32_t given = op_c(x->i);
+    vm_scope *s = env_alloc(x->env, sizeof *s);
+    if (!s) return RAISE;
+    *s = *x->t->scope;
+    s->outer = x->t->scope;
+    s->moved = true;
+    if ((given & ENTER_ACCOUNT) &&
+        !enter_part(x, A, text_is_account, "account", "the 12 digits of an account id", &s->account, &s->unknown))
+        return RAISE;
+    if ((given & ENTER_REGION) && !enter_part(x, B, text_is_region, "region", "the name of an AWS region", &s->region,
+                                              &s->unknown))
+        return RAISE;
+    x->t->scope = s;
+    return GO;
+}
+
+static outcome exec_LEAVE(exec *x) {
+    x->t->scope = x->t->scope->outer;
     return GO;
 }
 
@@ -285,13 +334,6 @@ static outcome exec_DRY(exec *x) {
 }
 
 /* ---- ends ---- */
-
-/* At most `most` bytes of it, cut between characters. */
-static pb_str clipped(pb_str s, uint32_t most) {
-    if (s.n <= most) return s;
-    while (most && ((unsigned char)s.s[most] & 0xc0) == 0x80) most--;
-    return (pb_str){s.s, most};
-}
 
 /* "f.severity >= 5 (it is 3)" */
 static outcome exec_SKIP(exec *x) {

@@ -137,6 +137,7 @@ static outcome catch_error(fiber *f, const vm_error *e) {
     t->ntries--;
     t->regs[t->tries[t->ntries].reg] = pb_map_done(&map);
     t->pc = t->tries[t->ntries].pc;
+    t->scope = t->tries[t->ntries].scope;
     f->state = FIBER_READY;
     return GO;
 }
@@ -196,6 +197,7 @@ outcome fiber_fork(fiber *f, int32_t offset) {
     memcpy(copy->regs, t->regs, t->fn->nregs * sizeof *t->regs);
     copy->pc = t->pc;
     copy->step = t->step;
+    copy->scope = t->scope;
     b->top = copy;
     b->parent = f;
     fiber **last = &t->branches;

@@ -26,8 +26,14 @@ static bool begin(vm_run *r, uint32_t function, pb_value event) {
     fiber *f = t ? fiber_new(r) : NULL;
     if (!f) return false;
     if (fn->nparams) t->regs[0] = event;
+    t->scope = &r->scope;
     f->top = t;
     return true;
+}
+
+static pb_str context_text(pb_value context, const char *key) {
+    pb_value v = pb_get_c(context, key);
+    return v.kind == PB_STRING ? pb_text(v) : (pb_str){0};
 }
 
 static void set_up(vm_run *r, const vm_program *p, const pb_value *params, pb_value context, const vm_limits *limits,
@@ -35,6 +41,7 @@ static void set_up(vm_run *r, const vm_program *p, const pb_value *params, pb_va
     r->env = (vm_env){.program = p, .arena = a, .arena_start = pb_arena_used(a)};
     r->params = params;
     r->context = context;
+    r->scope = (vm_scope){.account = context_text(context, "account"), .region = context_text(context, "region")};
     r->record.arena = a;
     r->outcome = VM_RUNNING;
     set_limits(r, limits);

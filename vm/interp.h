@@ -55,6 +55,8 @@ typedef struct vm_step {
     pb_value args;         /* host: the map; action: list of values */
     pb_value result;
     pb_str error_code, error_message;
+    pb_str account, region; /* where its calls are made; empty: the event names none */
+    bool moved;             /* ... because an `in account` says so */
     pb_str detail;         /* a host may say what happened ("already inactive") */
     pb_value meta;         /* host's: AWS request ids and the like, a map; goes to the evidence */
     void *front;           /* for the front end's own use */

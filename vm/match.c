@@ -83,7 +83,7 @@ static bool ask(query *q, match_hit *hit) {
     q->tally->asked++;
     if (function == IMAGE_NIL) return report(q, hit); /* no condition: every such event */
     if (!scratch_ready(q)) return false;
-    pb_value context = q->context(q->ctx, hit->program, hit->playbook);
+    pb_value context = q->context(q->ctx, hit);
     if (vm_match(mp->program, function, hit->bound, mp->params, context, &limits, q->scratch, &matched, &err))
         return !matched || report(q, hit);
     hit->error = pb_strdup(q->arena, err.n ? err.s : "out of memory", err.n ? err.n : 13);

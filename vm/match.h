@@ -35,7 +35,7 @@ typedef struct match_tally {
 /* False from the callback ends the search. */
 typedef bool match_fn(void *ctx, const match_hit *hit);
 /* What RUN gives while a condition is decided: the context without the ids, which only a run has. */
-typedef pb_value match_context_fn(void *ctx, uint32_t program, uint32_t playbook);
+typedef pb_value match_context_fn(void *ctx, const match_hit *hit);
 
 /* False when memory ran out or a callback said so. The bound values are parts of `event`; errors are in `a`. */
 bool match_event(const match_index *m, pb_value event, pb_arena *a, match_context_fn *context, match_fn *fn, void *ctx,

@@ -32,6 +32,14 @@ typedef struct growth {
     uint32_t used, cap;
 } growth;
 
+/* Where calls are made: what ENTER opens. */
+typedef struct vm_scope {
+    const struct vm_scope *outer;
+    pb_str account, region;
+    bool moved;   /* by an ENTER; else these are the event's */
+    bool unknown; /* dry run: only the real run will know */
+} vm_scope;
+
 typedef struct frame frame;
 typedef struct fiber fiber;
 
@@ -43,11 +51,13 @@ struct frame {
     growth *growths; /* a register; NULL until the first APPEND */
     vm_step *step;   /* the innermost step that this frame runs in; NULL: none */
     bool own_step;   /* ... is this frame's: it was entered by INVOKE */
+    const vm_scope *scope; /* of the calls made from here */
     uint8_t size;    /* index into run->spare */
     uint8_t ntries;
     struct {
         uint32_t pc;
         uint8_t reg;
+        const vm_scope *scope;
     } tries[IMAGE_MAX_TRY];
     fiber *branches; /* forked from here and not joined yet, in order of their number */
 };
@@ -89,6 +99,7 @@ struct vm_run {
     const vm_hooks *hooks; /* NULL in a match */
     const pb_value *params;
     pb_value context;
+    vm_scope scope; /* the event's account and region */
     int64_t deadline_ms;
     fiber *fibers, *last_fiber, *spare_fibers;
     uint32_t nfibers;

@@ -83,6 +83,9 @@ static vm_step *step_open(fiber *f, uint32_t site) {
                    .status = STEP_RUNNING,
                    .started_ms = wall(r),
                    .effect = (pb_effect)site_field(r, site, SITES_effect),
+                   .account = f->top->scope->account,
+                   .region = f->top->scope->region,
+                   .moved = f->top->scope->moved,
                    .is_do = (site_field(r, site, SITES_flags) & SITE_IS_DO) != 0,
                    .deadline_ms = own && (!above || own < above) ? own : above};
     vm_step **first = parent ? &parent->children : &r->steps, **last = parent ? &parent->last_child : &r->last_step;
@@ -131,7 +134,7 @@ static outcome call_host(fiber *f, vm_step *s, uint32_t reg) {
         env_fail(&r->env, "type", "a host's arguments must be a map, found %s", vm_a_kind(args));
         return step_failed(f, s, true) ? BLOCKED : RAISE;
     }
-    if (r->hooks->dry && pb_has_unknown(args)) {
+    if (r->hooks->dry && (f->top->scope->unknown || pb_has_unknown(args))) {
         f->top->regs[reg] = s->result = pb_unknown();
         step_close(r, s, STEP_PLANNED);
         return GO;
@@ -157,6 +160,7 @@ static outcome call_action(fiber *f, vm_step *s, uint32_t reg) {
     if (fn->nparams) memcpy(t->regs, f->top->regs + reg, fn->nparams * sizeof *t->regs);
     t->up = f->top;
     t->step = s;
+    t->scope = f->top->scope;
     t->own_step = true;
     f->top = t;
     return GO;

@@ -7,7 +7,7 @@
  *             fields are 0, and the function's kind allows the instruction at all;
  *   flow      from the first instruction along every path: jumps land inside the function, nothing falls off its end,
  *             only FORNEXT and VERIFY go backwards, and every path to an instruction brings the same state: how many
- *             TRYs are open, how many branches are under way, how deep in branches we are;
+ *             TRYs and ENTERs are open, how many branches are under way, how deep in branches we are;
  *   calls     no function can reach itself, and no chain of calls is longer than IMAGE_MAX_DEPTH.
  *
  * Types of values are not proven: registers start as none and each operation checks what it is given. While branches
@@ -23,7 +23,7 @@
 #include <stdlib.h>
 
 typedef struct flow {
-    uint8_t seen, tries, open, depth; /* open: branches under way; depth: parallel inside parallel */
+    uint8_t seen, tries, entered, open, depth; /* open: branches under way; depth: parallel inside parallel */
 } flow;
 
 typedef struct verifier {
@@ -97,6 +97,8 @@ static bool small_number(verifier *v, uint32_t pc, uint32_t i) {
     if (op_code(i) == OPCODE_LOADBOOL && op_b(i) > 1) return complain(v, pc, "loads a bool that is neither 0 nor 1");
     if (op_code(i) == OPCODE_FORK && op_a(i) >= IMAGE_MAX_FORKS)
         return complain(v, pc, "more than %d branches", IMAGE_MAX_FORKS);
+    if (op_code(i) == OPCODE_ENTER && (op_c(i) < ENTER_ACCOUNT || op_c(i) > (ENTER_ACCOUNT | ENTER_REGION)))
+        return complain(v, pc, "enters neither an account nor a region");
     return true;
 }
 
@@ -135,6 +137,8 @@ static bool allowed(const vm_function *f, opcode o) {
     switch (o) {
     case OPCODE_SKIP: return f->kind != FUNCTION_PURE;
     case OPCODE_INVOKE:
+    case OPCODE_ENTER:
+    case OPCODE_LEAVE:
     case OPCODE_FORK:
     case OPCODE_ENDFORK:
     case OPCODE_JOIN:
@@ -178,6 +182,8 @@ static bool flow_to(verifier *v, uint32_t from, int64_t to, flow state) {
     }
     if (at->tries != state.tries)
         return complain(v, (uint32_t)to, "is reached with %u and with %u TRYs open", at->tries, state.tries);
+    if (at->entered != state.entered)
+        return complain(v, (uint32_t)to, "is reached with %u and with %u ENTERs open", at->entered, state.entered);
     if (at->open != state.open)
         return complain(v, (uint32_t)to, "is reached with %u and with %u branches under way", at->open, state.open);
     if (at->depth != state.depth) return complain(v, (uint32_t)to, "is reached from inside and from outside a branch");
@@ -202,6 +208,7 @@ static bool flow_fork(verifier *v, uint32_t pc, uint32_t i, int64_t target, flow
 }
 
 static bool flow_end(verifier *v, uint32_t pc, opcode o, flow s) {
+    if (s.entered) return complain(v, pc, "%s with an ENTER open", op_table[o].name);
     if (o == OPCODE_ENDFORK)
         return s.depth ? s.tries == 0 || complain(v, pc, "a branch ends with a TRY open")
                        : complain(v, pc, "ENDFORK outside a branch");
@@ -236,6 +243,14 @@ static bool flow_step(verifier *v, uint32_t pc) {
     case OPCODE_ENDTRY:
         if (!s.tries) return complain(v, pc, "ENDTRY without a TRY");
         s.tries--;
+        break;
+    case OPCODE_ENTER:
+        if (s.entered >= IMAGE_MAX_ENTER) return complain(v, pc, "more than %d ENTERs open", IMAGE_MAX_ENTER);
+        s.entered++;
+        break;
+    case OPCODE_LEAVE:
+        if (!s.entered) return complain(v, pc, "LEAVE without an ENTER");
+        s.entered--;
         break;
     case OPCODE_JOIN: s.open = 0; break;
     default: break;

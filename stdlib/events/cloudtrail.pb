@@ -52,6 +52,8 @@ event cloudtrail.api_call {
   id          "eventID"
   threat      "eventName"
   detected    "eventTime"
+  account     "recipientAccountId"
+  region      "awsRegion"
 }
 
 type ConsoleSignInAnswer { ConsoleLogin: string? }
@@ -78,4 +80,6 @@ event cloudtrail.console_sign_in {
   id          "eventID"
   threat      "eventName"
   detected    "eventTime"
+  account     "recipientAccountId"
+  region      "awsRegion"
 }

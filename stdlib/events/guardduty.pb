@@ -7,4 +7,6 @@ event guardduty.finding {
   id          "id"
   threat      "type"
   detected    "createdAt"
+  account     "accountId"
+  region      "region"
 }

@@ -8,6 +8,8 @@ event securityhub.finding {
   id          "Id"
   threat      "Title"
   detected    "CreatedAt"
+  account     "AwsAccountId"
+  region      "Region"
 }
 
 event securityhub.custom_action {
@@ -18,4 +20,6 @@ event securityhub.custom_action {
   id          "Id"
   threat      "Title"
   detected    "CreatedAt"
+  account     "AwsAccountId"
+  region      "Region"
 }

@@ -29,7 +29,8 @@ static iw_fault build(pb_arena *a, pb_buf *out) {
     iw_type(w, IMAGE_TYPE_RECORD, false, IMAGE_NIL, iw_list(w, pair, 2), PB_STR("Names"));
     iw_param(w, PB_STR("channel"), text, true, iw_const_string(w, PB_STR("#security")));
     uint32_t empty = iw_list(w, NULL, 0);
-    iw_event_info e = {PB_STR("x.y"), empty, empty, PB_STR("detail"), NO_NAME, PB_STR("id"), NO_NAME, NO_NAME};
+    iw_event_info e = {PB_STR("x.y"), empty, empty, PB_STR("detail"), NO_NAME, PB_STR("id"),
+                       NO_NAME, NO_NAME, NO_NAME, NO_NAME};
     iw_event(w, &e);
     uint32_t f[2];
     for (uint32_t i = 0; i < 2; i++) {

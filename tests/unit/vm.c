@@ -752,6 +752,141 @@ static void test_match(void) {
     CHECK_STR(match(severe, J("{}"), &limits), "! the run needs more than 3 instructions");
 }
 
+/* "echo" with where its call was made: the step's account and region. */
+static void placed(iw *w, uint32_t site) {
+    EMIT(MAP, 30, 0, 0);
+    EMITX(INVOKE, 30, site);
+}
+
+static void places_of(const vm_step *s, pb_buf *out) {
+    for (; s; s = s->next) {
+        pb_buf_printf(out, "%.*s/%.*s%s ", PB_ARG(s->account), PB_ARG(s->region), s->moved ? "*" : "");
+        places_of(s->children, out);
+    }
+}
+
+/* Runs the open body with an event of account 1...1 in eu-west-1; where its calls were made, and how it ended. */
+static const char *places(iw *w, universe *wd) {
+    pb_buf image = {0}, out = {0};
+    pb_str err = {0};
+    pb_map_builder context = {.arena = arena};
+    iw_function_end(w, REGS);
+    CHECK(iw_finish(w, &image) == IW_OK);
+    vm_program *p = vm_program_load(image.data, image.len, arena, &err);
+    pb_map_add(&context, PB_STR("account"), S("111111111111"));
+    pb_map_add(&context, PB_STR("region"), S("eu-west-1"));
+    vm_run *r = p ? vm_run_new(p, vm_count(p, SECTION_FUNCTIONS) - 1, S("222222222222"), NULL, pb_map_done(&context),
+                               NULL, &wd->hooks, arena)
+                  : NULL;
+    if (!r) return err.s;
+    while (vm_run_go(r) == VM_RUNNING && world_turn(wd)) {}
+    places_of(vm_run_steps(r), &out);
+    if (vm_run_outcome(r) == VM_FAILED)
+        pb_buf_printf(&out, "%.*s: %.*s", PB_ARG(vm_run_error_code(r)), PB_ARG(vm_run_reason(r)));
+    const char *text = pb_strdup(arena, out.data ? out.data : "", out.len).s;
+    vm_run_end(r);
+    vm_program_close(p);
+    pb_buf_free(&image);
+    pb_buf_free(&out);
+    return text;
+}
+
+static void test_scopes(void) {
+    universe wd;
+    world_new(&wd);
+    iw *w = start();
+    uint32_t echo = host_site(w, "echo", 0, 0);
+    iw_function_begin(w, PB_STR("inner"), FUNCTION_ACTION, PB_CONTAIN, 1); /* what is called inside is inside */
+    placed(w, echo);
+    EMITX(LOADK, 1, KS("us-east-1"));
+    EMIT(ENTER, 1, 1, ENTER_REGION);
+    placed(w, echo);
+    EMIT(LEAVE, 0, 0, 0);
+    EMIT(RETURN, 0, 0, 0);
+    iw_function_end(w, REGS);
+    uint32_t inner = action_site(w, 0, 1, 0, 0);
+    body(w);
+    placed(w, echo);
+    EMIT(ENTER, 0, 0, ENTER_ACCOUNT);
+    EMITX(INVOKE, 20, inner);
+    EMIT(LEAVE, 0, 0, 0);
+    placed(w, echo);
+    EMIT(RETURN, 0, 0, 0);
+    CHECK_STR(places(w, &wd), "111111111111/eu-west-1 222222222222/eu-west-1* 222222222222/eu-west-1* "
+                              "222222222222/us-east-1* 111111111111/eu-west-1 ");
+
+    w = start(); /* an error leaves the scopes that were entered behind its TRY */
+    echo = host_site(w, "echo", 0, 0);
+    uint32_t fail = host_site(w, "fail", 0, 0);
+    body(w);
+    EMITX(LOADK, 1, KS("us-east-1"));
+    EMIT(ENTER, 1, 1, ENTER_REGION);
+    uint32_t try = EMITJ(TRY, 5, 0);
+    EMIT(ENTER, 0, 0, ENTER_ACCOUNT);
+    placed(w, fail);
+    EMIT(LEAVE, 0, 0, 0);
+    EMIT(ENDTRY, 0, 0, 0);
+    iw_jump(w, try, iw_pc(w));
+    placed(w, echo);
+    EMIT(LEAVE, 0, 0, 0);
+    placed(w, echo);
+    EMIT(RETURN, 0, 0, 0);
+    CHECK_STR(places(w, &wd), "222222222222/us-east-1* 111111111111/us-east-1* 111111111111/eu-west-1 ");
+
+    w = start(); /* each branch has its own, and begins with the one around it */
+    uint32_t slow = host_site(w, "slow", 0, 0);
+    body(w);
+    EMITX(LOADK, 1, KS("us-east-1"));
+    EMITX(LOADK, 2, KS("ap-south-1"));
+    EMIT(ENTER, 2, 2, ENTER_REGION);
+    uint32_t first = EMITJ(FORK, 0, 0);
+    EMIT(ENTER, 0, 1, ENTER_ACCOUNT | ENTER_REGION);
+    placed(w, slow);
+    EMIT(LEAVE, 0, 0, 0);
+    placed(w, slow);
+    EMIT(ENDFORK, 0, 0, 0);
+    iw_jump(w, first, iw_pc(w));
+    uint32_t second = EMITJ(FORK, 1, 0);
+    placed(w, slow);
+    placed(w, slow);
+    EMIT(ENDFORK, 0, 0, 0);
+    iw_jump(w, second, iw_pc(w));
+    EMIT(JOIN, 0, 0, 0);
+    EMIT(LEAVE, 0, 0, 0);
+    EMIT(RETURN, 0, 0, 0);
+    CHECK_STR(places(w, &wd), "222222222222/us-east-1* 111111111111/ap-south-1* 111111111111/ap-south-1* "
+                              "111111111111/ap-south-1* ");
+}
+
+static void test_bad_places(void) {
+    static const struct {
+        const char *text, *says;
+        uint32_t given;
+    } rows[] = {
+        {"12345678901", "account: in account needs the 12 digits of an account id, found \"12345678901\"", ENTER_ACCOUNT},
+        {"12345678901a", "account: in account needs the 12 digits of an account id, found \"12345678901a\"",
+         ENTER_ACCOUNT},
+        {"eu-west-1.evil.example", "region: in region needs the name of an AWS region, found \"eu-west-1.evil.example\"",
+         ENTER_REGION},
+        {"eu-west-", "region: in region needs the name of an AWS region, found \"eu-west-\"", ENTER_REGION},
+        {NULL, "account: in account needs the 12 digits of an account id, found none", ENTER_ACCOUNT | ENTER_REGION},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        universe wd;
+        world_new(&wd);
+        iw *w = start();
+        body(w);
+        if (rows[i].text)
+            EMITX(LOADK, 1, iw_const_string(w, pb_str_c(rows[i].text)));
+        else
+            EMIT(LOADNONE, 1, 0, 0);
+        EMIT(ENTER, 1, 1, rows[i].given);
+        EMIT(LEAVE, 0, 0, 0);
+        EMIT(RETURN, 0, 0, 0);
+        CHECK_STR(places(w, &wd), rows[i].says);
+    }
+}
+
 int main(void) {
     arena = pb_arena_new(0);
     CASE("lists, maps, texts, constants") test_making();
@@ -769,6 +904,8 @@ int main(void) {
     CASE("budgets end a run and are not caught") test_budgets();
     CASE("branches that fork branches") test_fork_bomb();
     CASE("a very long list") test_long_list();
+    CASE("where calls are made: scopes, errors, branches") test_scopes();
+    CASE("accounts and regions of another form") test_bad_places();
     CASE("each allocation fails in turn") test_no_memory();
     CASE("match functions") test_match();
     pb_arena_free(arena);
