@@ -5,7 +5,8 @@
  * program, and json-c passes over in silence what two readers understand differently: a key that occurs twice (the
  * last wins there, the first elsewhere), an integer beyond 64 bits (clamped), half of a surrogate pair (replaced), and
  * it cannot say where. All of these are refused here, with line and column. So are invalid UTF-8, control characters in
- * strings, anything behind the value, more than JSON_MAX_DEPTH levels and more than JSON_MAX_BYTES. A number with a
+ * strings, anything behind the value, more than JSON_MAX_DEPTH levels and more than JSON_MAX_BYTES (answers
+ * of services may be longer: pb_json_parse_upto). A number with a
  * fraction or an exponent is a float; one too large for a double is refused.
  *
  * Writing keeps the order of entries. Its depth and size are limited, since a program can make values that hold one
@@ -331,9 +332,13 @@ static size_t first_bad_byte(const char *text, size_t n) {
 }
 
 bool pb_json_parse(pb_arena *a, const char *text, size_t n, pb_value *out, pb_str *err) {
+    return pb_json_parse_upto(a, text, n, JSON_MAX_BYTES, out, err);
+}
+
+bool pb_json_parse_upto(pb_arena *a, const char *text, size_t n, size_t max, pb_value *out, pb_str *err) {
     reader r = {.arena = a, .start = text, .p = text, .end = text + n};
-    if (n > JSON_MAX_BYTES) {
-        *err = pb_printf(a, "%zu bytes of JSON are more than the %d that are read", n, JSON_MAX_BYTES);
+    if (n > max) {
+        *err = pb_printf(a, "%zu bytes of JSON are more than the %zu that are read", n, max);
         return false;
     }
     if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) r.p += 3; /* a byte order mark, which some editors leave */

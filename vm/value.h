@@ -89,6 +89,8 @@ enum { VALUE_MAX_DEPTH = 128 }; /* of any value that is walked: twice what JSON 
 enum { JSON_MAX_DEPTH = 64, JSON_MAX_BYTES = 4 << 20 }; /* an EventBridge event is at most 256 KB; 4 MB leaves room for custom sources */
 /* Text to a value. False with a sentence (place included) in *err. */
 bool pb_json_parse(pb_arena *a, const char *text, size_t n, pb_value *out, pb_str *err);
+/* The same for text from somebody less suspect than an event's sender: up to max bytes, the arena's limit holds besides. */
+bool pb_json_parse_upto(pb_arena *a, const char *text, size_t n, size_t max, pb_value *out, pb_str *err);
 bool pb_json_value(pb_arena *a, struct json_object *o, pb_value *out); /* false: out of memory, or nested too deep */
 /* New reference; NULL for none, when out of memory, too deep or above JSON_MAX_TEXT; times as ISO text, bytes as base64,
  * durations as text ("30s"), secrets "***". */

@@ -135,7 +135,7 @@ bool json_parse(codec *c, pb_str body, pb_value *out) {
         *out = (pb_value){PB_MAP, 0, {0}};
         return true;
     }
-    if (pb_json_parse(c->a, body.s, body.n, out, &why)) return true;
+    if (pb_json_parse_upto(c->a, body.s, body.n, WIRE_MAX_JSON, out, &why)) return true;
     return pb_arena_failed(c->a) ? codec_oom(c) : codec_fail(c, c->bad, "not JSON: %.*s", PB_ARG(why));
 }
 

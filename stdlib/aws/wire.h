@@ -20,6 +20,7 @@ enum {
     WIRE_MAX_DEPTH = 64,     /* of values and documents: recursion is bounded by it; as deep as JSON_MAX_DEPTH */
     WIRE_MAX_ITEMS = 10000,  /* of one list in a form body: more would be an attack on the simulated account */
     WIRE_MAX_PARAMS = 10000, /* of a form body or query string; AWS's own largest calls have about 1,000 */
+    WIRE_MAX_JSON = 64 << 20, /* the client takes no longer answer (client.c); its arena bounds what the values take */
     WIRE_MAX_MESSAGE = 600   /* bytes of a body that is no answer of the protocol, kept as the error's message */
 };
 

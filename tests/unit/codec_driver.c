@@ -413,12 +413,44 @@ static void out_of_memory(void) {
     }
 }
 
+/* {"Findings":[{"Id":"..."},...]} of about `size` bytes. */
+static pb_str many_findings(size_t size) {
+    static const char item[] =
+        ",{\"Id\":\"arn:aws:securityhub:eu-west-1:123456789012:finding/0123456789\",\"Title\":\"t\"}";
+    pb_buf b = {0};
+    pb_buf_puts(&b, "{\"Findings\":[{\"Id\":\"first\"}");
+    while (b.len < size && !b.oom) pb_buf_puts(&b, item);
+    pb_buf_puts(&b, "]}");
+    return b.oom ? (pb_str){NULL, 0} : (pb_str){b.data, (uint32_t)b.len};
+}
+
+static void large_answers(void) {
+    enum { ROOM = 192 << 20 /* as the client gives a call */, LARGE = 16 << 20 };
+    pb_value out;
+    pb_str id, body = many_findings(LARGE);
+    aws_error e;
+    CASE("codec: answers larger than an event may be are read, in bounded memory") {
+        pb_arena *a = pb_arena_new(ROOM);
+        CHECK(aws_response_read(a, aws_model_get(), find_op("securityhub", "GetFindings"), 200, NULL, 0, body, &out,
+                                &id, &e));
+        CHECK(pb_get_c(out, "Findings").n > LARGE / 100);
+        pb_arena_free(a);
+        a = pb_arena_new(LARGE);
+        CHECK(!aws_response_read(a, aws_model_get(), find_op("securityhub", "GetFindings"), 200, NULL, 0, body, &out,
+                                 &id, &e));
+        CHECK_STR(e.message.s, "out of memory");
+        pb_arena_free(a);
+    }
+    free((char *)(uintptr_t)body.s);
+}
+
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "--serve") == 0) return serve();
     pb_arena *a = pb_arena_new(0);
     refused_inputs(a);
     odd_answers(a);
     out_of_memory();
+    large_answers();
     pb_arena_free(a);
     return check_done();
 }
