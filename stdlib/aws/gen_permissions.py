@@ -7,9 +7,9 @@ import re
 import sys
 
 COLUMNS = 6  # service, operations, permissions, resources, conditions, when; a reason may follow
-PERMISSION = re.compile(r"^(\+?=|\+?[a-z0-9-]+:(=|\{METHOD\}|[A-Za-z0-9]+))$")
-RESOURCE = re.compile(r"^(\*|[a-z0-9-]+:R?:(A|aws|\*)?:[^\s]+)$")
-CONDITION = re.compile(r"^[a-z0-9-]+:[A-Za-z0-9/:-]+[=~][^\s=]+$")
+PERMISSION = re.compile(r"^\+?(=|[a-z0-9-]+:(=|\{METHOD\}|[A-Za-z0-9]+))$")
+RESOURCE = re.compile(r"^(\*|[a-z0-9-]+:(R|[a-z0-9-]+)?:(A|aws|\*)?:\S+)$")
+CONDITION = re.compile(r"^[a-z0-9-]+:[A-Za-z0-9/:-]+[=~@][^\s=]+$")
 WHEN = re.compile(r"^(given|in):[A-Za-z0-9_.,]+$")
 
 

@@ -137,7 +137,7 @@ static pb_str value_of(const policy_use *u, pb_str name) {
     return arg && arg->value.s && is_plain(arg->value) ? arg->value : (pb_str){NULL, 0};
 }
 
-/* A word with its {name}s filled in, `unknown` where a call does not say. *missing: one of them was not known. */
+/* A word with its {name}s filled in (an ARN for one of them is the whole), `unknown` where a call does not say. *missing: one of them was not known. */
 static pb_str fill(job *j, const policy_use *u, pb_str form, const char *unknown, bool *missing) {
     pb_buf b = {0};
     *missing = false;
@@ -151,8 +151,10 @@ static pb_str fill(job *j, const policy_use *u, pb_str form, const char *unknown
         }
         pb_str v = value_of(u, (pb_str){form.s + i + 1, end - i - 1});
         if (!v.s) *missing = true;
-        if (v.n > 4 && memcmp(v.s, "arn:", 4) == 0) b.len = 0; /* the argument is the whole ARN */
+        bool whole = v.n > 4 && memcmp(v.s, "arn:", 4) == 0;
+        if (whole) b.len = 0;
         pb_buf_add(&b, v.s ? v.s : unknown, v.s ? v.n : strlen(unknown));
+        if (whole) break;
         i = end;
     }
     pb_str out = b.oom ? (pb_str){NULL, 0} : pb_strdup(j->a, b.data ? b.data : "", b.len);
@@ -207,6 +209,24 @@ static void add_resource(job *j, pb_str form, pb_str *list, size_t *n) {
     }
 }
 
+/* Does a, which ends in a wildcard, hold b? */
+static bool holds(pb_str a, pb_str b) {
+    return a.n && a.s[a.n - 1] == '*' && b.n >= a.n && memcmp(a.s, b.s, a.n - 1) == 0;
+}
+
+/* Sorted, without those that others hold (user/x* holds user/xy). */
+static void tidy(pb_str *list, size_t *n) {
+    size_t kept = 0;
+    qsort(list, *n, sizeof *list, policy_compare_strs);
+    for (size_t i = 0; i < *n; i++) {
+        bool held = false;
+        for (size_t k = 0; k < *n && !held; k++)
+            held = k != i && holds(list[k], list[i]) && !(k > i && holds(list[i], list[k]));
+        if (!held) list[kept++] = list[i];
+    }
+    *n = kept;
+}
+
 static pb_str *resources_of(job *j, const char *forms, size_t *n) {
     pb_str *list = pb_alloc_array(j->a, MAX_RESOURCES, sizeof *list), form;
     *n = 0;
@@ -215,7 +235,7 @@ static pb_str *resources_of(job *j, const char *forms, size_t *n) {
         return NULL;
     }
     for (words w = {forms}; next_word(&w, &form);) add_resource(j, form, list, n);
-    qsort(list, *n, sizeof *list, policy_compare_strs);
+    tidy(list, n);
     return list;
 }
 

@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { SID_TYPES = 3 /* resource types in a statement's name: with more of them none is named */ };
+enum { SID_TYPES = 4 /* resource types in a statement's name: with more of them none is named */ };
 
 typedef enum step { EXACT, READS_ANYWHERE, ALL_ANYWHERE, ALIKE_AS_ONE, WHOLE_SERVICES, STEPS } step;
 
@@ -80,15 +80,21 @@ static void list(writer *w, const pb_str *items, size_t n) {
     shut(w, ']');
 }
 
-/* "key=value key~value" as {"StringEquals": {...}, "StringLike": {...}}; false: none with this operator. */
+/* Where a condition's key ends. */
+static uint32_t key_end(pb_str c) {
+    uint32_t n = 0;
+    while (n < c.n && !strchr("=~@", c.s[n])) n++;
+    return n;
+}
+
+/* The part of "key=value key~value" with one sign as "StringEquals": {...}; false: none. */
 static bool operator_of(writer *w, pb_str conditions, char sign, const char *name, bool first) {
     bool any = false;
     for (uint32_t i = 0, start = 0; i <= conditions.n; i++) {
         if (i < conditions.n && conditions.s[i] != ' ') continue;
         pb_str c = {conditions.s + start, i - start};
         start = i + 1;
-        uint32_t at = 0;
-        while (at < c.n && c.s[at] != '=' && c.s[at] != '~') at++;
+        uint32_t at = key_end(c);
         if (at >= c.n || c.s[at] != sign) continue;
         if (any || !first) comma(w);
         if (!any) {
@@ -108,8 +114,9 @@ static bool operator_of(writer *w, pb_str conditions, char sign, const char *nam
 
 static void conditions(writer *w, pb_str c) {
     open(w, '{');
-    bool equals = operator_of(w, c, '=', "StringEquals", true);
-    operator_of(w, c, '~', "StringLike", !equals);
+    bool first = !operator_of(w, c, '@', "ArnEquals", true);
+    first = !operator_of(w, c, '=', "StringEquals", first) && first;
+    operator_of(w, c, '~', "StringLike", first);
     shut(w, '}');
 }
 
@@ -153,9 +160,8 @@ static size_t types_of(const policy_grant *g, pb_str *types) {
 
 /* What the conditions are about: "ec2:CreateAction" -> CreateAction, "aws:ResourceTag/ir:managed" -> IrManaged. */
 static void condition_name(pb_buf *b, pb_str c) {
-    uint32_t end = 0, start = 0;
+    uint32_t end = key_end(c), start = 0;
     bool slash = false;
-    while (end < c.n && c.s[end] != '=' && c.s[end] != '~') end++;
     for (uint32_t i = 0; i < end; i++)
         if (c.s[i] == '/' || (c.s[i] == ':' && !slash)) {
             slash = slash || c.s[i] == '/';
@@ -186,7 +192,7 @@ static void write_sid(writer *w, const statement *all, size_t i) {
         w->b.oom = w->b.oom || other.oom;
         pb_buf_free(&other);
     }
-    if (alike > 1) pb_buf_printf(&mine, "%zu", alike);
+    if (alike > 1) pb_buf_printf(&mine, "Part%zu", alike);
     w->b.oom = w->b.oom || mine.oom;
     line(w);
     key(w, "Sid");
