@@ -5,6 +5,7 @@
 #   make test       everything; make test-fast: the part that takes seconds
 #   make bench      ratios against jq and boto3, in one run
 #   make conformance  every operation of AWS against botocore: operations, inputs, mismatches
+#   make fuzz       fuzz drivers, FUZZ_SECONDS each (needs clang)
 #   make lint       clang-tidy, cppcheck, formatting
 #   make SAN=1 ...  the same under AddressSanitizer and UBSan, in build/san
 #
@@ -110,6 +111,17 @@ $(BUILD)/tests/%: tests/unit/%.c $(LIBS)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIBS) $(LDLIBS)
 unit: $(UNIT_BIN)
 
+# Fuzz drivers (clang): everything again with its coverage counters and sanitizers, in build/fuzz.
+FUZZ_SECONDS ?= 60
+FUZZ_OPT     := -O1 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FUZZ_BIN     := $(patsubst tests/fuzz/%.c,build/fuzz/drivers/%,$(wildcard tests/fuzz/*.c))
+$(BUILD)/drivers/%: tests/fuzz/%.c $(LIBS)
+	@echo "  FUZZ  $<"
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBS) $(LDLIBS)
+fuzz-build:
+	$(MAKE) BUILD=build/fuzz CC=clang WARN= OPT='$(FUZZ_OPT)' $(FUZZ_BIN)
+
 # What a fresh Debian 12 lacks. Asked for only when something is missing, so that a second run needs no network.
 deps:
 	@.ci/deps
@@ -117,6 +129,7 @@ deps:
 test: deps
 	$(MAKE) all unit
 	$(MAKE) SAN=1 all unit
+	$(if $(shell command -v clang),$(MAKE) fuzz-build)
 	$(PY) tests/run.py
 test-fast: all unit
 	$(PY) tests/run.py --fast
@@ -127,6 +140,8 @@ bench: all
 	$(PY) tests/bench/bench.py
 conformance: $(BUILD)/tests/codec_driver $(BUILD)/tests/sigv4
 	PB_BUILD=$(BUILD) $(PY) -W ignore tests/aws/conformance.py
+fuzz: all fuzz-build
+	$(PY) tests/fuzz/run.py --seconds $(FUZZ_SECONDS)
 lint:
 	.ci/lint
 
@@ -134,7 +149,7 @@ clean:
 	rm -rf build
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all unit deps test test-fast demo bench conformance lint clean
+.PHONY: all unit deps test test-fast demo bench conformance fuzz fuzz-build lint clean
 .DELETE_ON_ERROR:
 # One line a file; V=1 shows the commands.
 ifndef V
