@@ -123,6 +123,7 @@ struct ast_expr {
             ast_decl *decl;
             uint32_t builtin;     /* CALL_BUILTIN: index into the table */
             pb_str aws;           /* CALL_AWS: "ec2.DescribeInstances" */
+            pb_str waiter;        /* CALL_AWS in `wait until`: "ec2.wait.InstanceStopped", what is called; aws is what it asks */
             pb_effect effect;     /* CALL_HOST, CALL_AWS, CALL_ACTION */
             ast_expr **resolved;  /* one per parameter in declared order, defaults filled in; NULL: absent.
                                      CALL_AWS: NULL, use args (each has a name) */
@@ -184,11 +185,13 @@ struct ast_stmt {
     ast_stmt *third;     /* APPROVE's expired */
     bool has_else;       /* else { } was written, even if empty */
     bool undo;           /* ON_FAILURE undo */
+    bool until;          /* WAIT until a waiter's call, `for` at most timeout */
     uint16_t depth;      /* height of the tree below, expressions included, at most PARSE_MAX_DEPTH */
     ast_arg *clauses;    /* APPROVE via/by/escalate: `by group "x"` is the name `by` with the value group("x"),
                             `escalate to group "x" after 10m` has group("x", after: 10m) */
     /* checker */
     ast_local *local;    /* LET, DO's `as`, FOR; in DO-else and ON_FAILURE: see error_local */
+    uint32_t wait_ms;    /* WAIT until: at most that long */
     ast_local *error_local; /* the `error` visible in else { } and on failure { } */
 };
 

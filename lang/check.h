@@ -30,7 +30,9 @@ enum {
     CHECK_MAX_DEPTH = 1000,        /* as LIMIT_NESTING says: expressions in expressions, else-ifs after one another */
     NARROW_MAX_PARTS = 16,         /* fields in a path that can be narrowed; the longest real one has 8 */
     RETRY_MAX = 10,                /* with backoff that is already minutes */
-    STEP_TIMEOUT_MAX = 3600 * 1000 /* ms */
+    STEP_TIMEOUT_MAX = 3600 * 1000,    /* ms */
+    WAIT_LIMIT_MIN = 1000,             /* ms */
+    WAIT_LIMIT_MAX = 24 * 3600 * 1000, /* ms; AWS's own waiters go up to hours */
 };
 
 /* ---- names (resolve.c) ---- */
@@ -223,6 +225,8 @@ bool regex_refuses(pb_str pattern, pb_str text); /* certainly no match */
 
 /* ---- check_call.c ---- */
 pb_type *check_call(checker *c, ast_expr *e, bool is_do);
+/* The call of `wait until`; the waiter's own limit in ms, 0 when something is wrong. */
+int64_t check_waiter(checker *c, ast_expr *e);
 pb_type *check_builtin(checker *c, ast_expr *e, ast_expr *receiver, pb_type *of, ast_name name); /* check_builtin.c */
 bool check_is_method(pb_str name); /* some type has a built-in method of that name */
 

@@ -253,6 +253,50 @@ static pb_type *check_aws(checker *c, ast_expr *e, bool is_do) {
     return c->poison;
 }
 
+/* ---- waiters ---- */
+
+static bool find_waiter(checker *c, schema_service s, const ast_name *service, const ast_name *name,
+                        schema_waiter *w) {
+    if (c->schema->waiter_find(c->schema->ctx, s, name->text, w)) return true;
+    diag *d = diag_add(c->diags, DIAG_UNKNOWN_WAITER, name->span, "aws.%.*s has no waiter `%.*s`",
+                       PB_ARG(service->text), PB_ARG(name->text));
+    nearest n = nearest_to(name->text);
+    schema_operation op;
+    schema_waiter o;
+    uint32_t count = 0;
+    for (; c->schema->waiter_at(c->schema->ctx, s, count, &o); count++) nearest_offer(&n, o.name);
+    nearest_hint(c, d, &n);
+    if (n.best.n) return false;
+    if (c->schema->operation_find(c->schema->ctx, s, name->text, &op))
+        check_hint(c, d, "it is an operation: `verify` reads it back until a condition holds");
+    else if (!count)
+        check_hint(c, d, "the service has none; `verify` reads back until a condition holds");
+    return false;
+}
+
+int64_t check_waiter(checker *c, ast_expr *e) {
+    ast_expr *callee = e->u.call.callee, *of = callee->kind == EXPR_FIELD ? callee->u.field.of : NULL;
+    schema_waiter w;
+    mark_callee(c, callee);
+    if (!of || of->kind != EXPR_FIELD || of->u.field.of->kind != EXPR_NAME ||
+        !pb_str_is(of->u.field.of->u.name.text, "aws")) {
+        diag *d = diag_add(c->diags, DIAG_UNKNOWN_WAITER, callee->span, "`wait until` takes a waiter of AWS");
+        check_hint(c, d, "aws.service.Waiter(Member: value, ...); for a condition of your own: verify");
+    } else {
+        const ast_name *service = &of->u.field.name, *name = &callee->u.field.name;
+        schema_service s = find_service(c, service);
+        if (s && find_waiter(c, s, service, name, &w)) {
+            check_operation(c, e, service->text, &w.operation, true);
+            e->u.call.waiter = pb_printf(c->arena, "%.*s.wait.%.*s", PB_ARG(service->text), PB_ARG(name->text));
+            e->type = check_simple(c, TYPE_VOID);
+            return w.limit_ms;
+        }
+    }
+    check_arguments_alone(c, e);
+    e->type = c->poison;
+    return 0;
+}
+
 /* ---- what is called ---- */
 
 /* a.b.c as text when it is names all the way; .s NULL otherwise. */

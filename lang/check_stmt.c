@@ -167,6 +167,22 @@ static void check_verify(checker *c, ast_stmt *s) {
     if (s->expr2) check_text(c, s->expr2, "the message of `verify`");
 }
 
+/* Without `for`, the waiter's own limit holds. */
+static void check_wait_until(checker *c, ast_stmt *s) {
+    int64_t ms = check_waiter(c, s->expr);
+    if (ms > WAIT_LIMIT_MAX) ms = WAIT_LIMIT_MAX;
+    if (s->timeout) {
+        check_value(c, s->timeout, check_simple(c, TYPE_DURATION), PB_STR("`for`"));
+        if (s->timeout->kind == EXPR_DURATION) ms = s->timeout->u.integer;
+        if (s->timeout->type->kind == TYPE_DURATION &&
+            (s->timeout->kind != EXPR_DURATION || ms < WAIT_LIMIT_MIN || ms > WAIT_LIMIT_MAX)) {
+            diag_add(c->diags, DIAG_BAD_LIMIT, s->timeout->span, "`for` must be a constant from 1s to 24h");
+            return;
+        }
+    }
+    s->wait_ms = (uint32_t)ms;
+}
+
 /* ---- do ---- */
 
 static void check_step_limits(checker *c, ast_stmt *s) {
@@ -339,7 +355,10 @@ static bool check_kind(checker *c, ast_stmt *s) {
         refuse_stmt(c, s, DIAG_NA_APPROVE, "approve", "use `tier manual` and notify somebody who decides");
         return false;
     case STMT_WAIT:
-        refuse_stmt(c, s, DIAG_NA_WAIT, "wait", "split the playbook in two, the second one for a later event");
+        if (s->until)
+            check_wait_until(c, s);
+        else
+            refuse_stmt(c, s, DIAG_NA_WAIT, "wait", "split the playbook in two, the second one for a later event");
         return false;
     case STMT_AUTHORIZE:
         refuse_stmt(c, s, DIAG_NA_AUTHORIZE, "authorize", "leave it out: destroy actions cannot be called yet");

@@ -122,7 +122,7 @@ static void gen_host(cg *g, const ast_expr *e, const cg_step *step, uint32_t dst
     uint32_t top = g->top, base = args_base(g, 1, dst, e->span);
     iw_site_info s = {.kind = SITE_HOST, .nargs = 1};
     if (e->u.call.kind == CALL_AWS) {
-        s.host = pb_printf(g->arena, "aws.%.*s", PB_ARG(e->u.call.aws));
+        s.host = pb_printf(g->arena, "aws.%.*s", PB_ARG(e->u.call.waiter.n ? e->u.call.waiter : e->u.call.aws));
         cg_map(g, e->u.call.args, base, e->span);
     } else {
         s.host = cg_path_text(g, &e->u.call.decl->name);

@@ -89,7 +89,8 @@ static void reach_host(cg *g, pb_str name, pb_effect effect) {
 static void reach_aws_call(walk *k, const ast_expr *e) {
     cg *g = k->g;
     reach_use *c = pb_alloc(g->arena, sizeof *c);
-    reach_host(g, pb_printf(g->arena, "aws.%.*s", PB_ARG(e->u.call.aws)), e->u.call.effect);
+    pb_str name = e->u.call.waiter.n ? e->u.call.waiter : e->u.call.aws;
+    reach_host(g, pb_printf(g->arena, "aws.%.*s", PB_ARG(name)), e->u.call.effect);
     if (!c) {
         no_memory(g);
         return;

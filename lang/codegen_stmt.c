@@ -288,6 +288,14 @@ static void gen_verify(cg *g, const ast_stmt *s) {
     cg_here(g, dry);
 }
 
+/* In a dry run that has held back a call, what is waited for would not come. */
+static void gen_wait(cg *g, const ast_stmt *s) {
+    uint32_t dry = cg_jump(g, OPCODE_DRY, 0), dst = cg_alloc(g, 1, s->span);
+    cg_step step = {.timeout_ms = s->wait_ms, .is_do = true};
+    cg_call(g, s->expr, &step, dst);
+    cg_here(g, dry);
+}
+
 static void gen_one(cg *g, const ast_stmt *s, opcode op) {
     uint32_t r = cg_value(g, s->expr);
     cg_place(g, s->span);
@@ -309,8 +317,8 @@ static void gen_kind(cg *g, const ast_stmt *s) {
     case STMT_VERIFY: gen_verify(g, s); break;
     case STMT_ON_FAILURE: break; /* gen_stmts; as a branch it would cover nothing */
     case STMT_IN_ACCOUNT: gen_in_account(g, s); break;
+    case STMT_WAIT: gen_wait(g, s); break;
     case STMT_APPROVE:
-    case STMT_WAIT:
     case STMT_AUTHORIZE: break; /* the checker has refused them */
     }
 }

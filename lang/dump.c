@@ -169,6 +169,7 @@ static void put_stmt(dumper *d, const ast_stmt *s) {
     if (s->name.text.s) put(d, " "), put_quoted(d, s->name.text);
     if (s->type) put(d, ": "), put_type(d, s->type);
     if (s->undo) put(d, " undo");
+    if (s->until) put(d, " until");
     if (s->expr) put(d, " "), put_expr(d, s->expr);
     put_opt(d, "and", s->expr2);
     put_opt(d, "within", s->timeout);

@@ -74,7 +74,8 @@ void pbyerror(const pb_span *place, parse_ctx *c, const char *message);
 %token <name> CODE "`code`" FAILURE "`failure`" UNDO "`undo`" DENIED "`denied`" EXPIRED "`expired`" VIA "`via`"
 %token <name> QUORUM "`quorum`" ESCALATE "`escalate`" TO "`to`" AFTER "`after`" REGION "`region`" BECAUSE "`because`"
 %token <name> GIVEN "`given`" EXPECT "`expect`" WITH "`with`" TIMES "`times`" NO "`no`" CRASH "`crash`" FAULT "`fault`"
-%token <name> DENY "`deny`" UNLESS "`unless`" AUTHORIZED "`authorized`" SCHEMA "`schema`" RESOURCES "`resources`"
+%token <name> DENY "`deny`" UNLESS "`unless`" UNTIL "`until`" AUTHORIZED "`authorized`" SCHEMA "`schema`" RESOURCES "`resources`"
+%token FOR_TIME "`for` and a duration" /* before a duration: `wait until x() for 10m` */
 %token <name> NAME "a name"
 
 %token <integer> INT "a number" DURATION "a duration"
@@ -95,7 +96,7 @@ void pbyerror(const pb_span *place, parse_ctx *c, const char *message);
 %type <name> word key effect limit_word
 %type <path> path pattern
 %type <expr> expr or_expr and_expr not_expr compare coalesce sum product unary cast postfix primary string map
-%type <expr> opt_default opt_expr_else opt_expr_within opt_code opt_string_after opt_times
+%type <expr> opt_default opt_expr_else opt_expr_within opt_for opt_code opt_string_after opt_times
 %type <args> args arg_list pieces entries entry_list dotted_entries
 %type <type> type opt_result
 %type <fields> fields type_fields params param_list
@@ -338,6 +339,11 @@ stmt
     | ON FAILURE UNDO               { if (($$ = parse_stmt(c, STMT_ON_FAILURE, NULL, @$))) $$->undo = true; }
     | approve_stmt
     | WAIT expr                     { $$ = parse_stmt(c, STMT_WAIT, $2, @$); }
+    | WAIT UNTIL path LPAREN args RPAREN opt_for
+        {
+            ast_expr *call = parse_call(c, parse_path_expr(c, $3), $5, parse_span(c, @3.start, @6.end));
+            if (($$ = parse_stmt(c, STMT_WAIT, call, @$))) $$->until = true, $$->timeout = $7;
+        }
     | AUTHORIZE string BECAUSE expr
         { if (($$ = parse_stmt(c, STMT_AUTHORIZE, $4, @$))) $$->name = parse_key(c, $2); }
     | IN_ACCOUNT NAME expr block    { if (($$ = parse_stmt(c, STMT_IN_ACCOUNT, $3, @$))) $$->body = $4; }
@@ -366,6 +372,7 @@ if_stmt
 opt_expr_within: %empty { $$ = NULL; } | WITHIN expr { $$ = $2; } ;
 opt_expr_else: %empty { $$ = NULL; } | ELSE expr { $$ = $2; } ;
 opt_code: %empty { $$ = NULL; } | CODE expr { $$ = $2; } ;
+opt_for: %empty { $$ = NULL; } | FOR_TIME unary { $$ = $2; } ;
 
 approve_head
     : APPROVE expr                              { $$ = parse_stmt(c, STMT_APPROVE, $2, @$); }
@@ -502,7 +509,7 @@ path
 word
     : NAME | PARAM | TYPE | EVENT | ACTION | EXTERN | GUARD | TEST | SITE | DEDUPE | LIMIT | TIMEOUT | RETRY | WITHIN
     | BY | PER | CODE | FAILURE | UNDO | DENIED | EXPIRED | VIA | QUORUM | ESCALATE | TO | AFTER | REGION | BECAUSE
-    | GIVEN | EXPECT | WITH | TIMES | NO | CRASH | FAULT | DENY | UNLESS | AUTHORIZED | SCHEMA | RESOURCES
+    | GIVEN | EXPECT | WITH | TIMES | NO | CRASH | FAULT | DENY | UNLESS | UNTIL | AUTHORIZED | SCHEMA | RESOURCES
     ;
 
 %%

@@ -79,12 +79,19 @@ static bool begins_in_account(const parse_ctx *c, uint32_t after_in) {
     return number || char_at(c, next) == '"' || (w.n && !parse_word_is_reserved(w));
 }
 
+/* `for 10m` behind `wait until x()`; a loop's `for` has a name behind it. */
+static bool begins_number(const parse_ctx *c, uint32_t after_for) {
+    char ch = char_at(c, skip_blank(c, after_for));
+    return ch >= '0' && ch <= '9';
+}
+
 int scan_word(parse_ctx *c, PBYSTYPE *value, const pb_span *place, pb_str text) {
     value->name = (ast_name){text, *place};
     if (c->after_dot) return TOK_NAME;
     int i = word_find(text);
     if (i < 0 || char_at(c, skip_blank(c, place->end)) == ':') return TOK_NAME;
     if (words[i].token == TOK_IN && begins_in_account(c, place->end)) return TOK_IN_ACCOUNT;
+    if (words[i].token == TOK_FOR && begins_number(c, place->end)) return TOK_FOR_TIME;
     return words[i].token;
 }
 

@@ -47,6 +47,13 @@ typedef struct schema_operation {
     pb_str doc;                 /* one line, or empty */
 } schema_operation;
 
+/* A state of a resource that can be waited for: an operation asked until its answer says so. */
+typedef struct schema_waiter {
+    pb_str name;
+    schema_operation operation;
+    int64_t limit_ms; /* how long AWS's model waits at most */
+} schema_waiter;
+
 typedef struct pb_schema {
     const void *ctx;
     uint32_t (*service_count)(const void *ctx);
@@ -55,6 +62,8 @@ typedef struct pb_schema {
     uint32_t (*operation_count)(const void *ctx, schema_service s);
     bool (*operation_at)(const void *ctx, schema_service s, uint32_t i, schema_operation *out);
     bool (*operation_find)(const void *ctx, schema_service s, pb_str name, schema_operation *out);
+    bool (*waiter_at)(const void *ctx, schema_service s, uint32_t i, schema_waiter *out);
+    bool (*waiter_find)(const void *ctx, schema_service s, pb_str name, schema_waiter *out);
     uint32_t (*shape_count)(const void *ctx, schema_service s);
     schema_shape (*shape_at)(const void *ctx, schema_service s, uint32_t i);
     schema_shape (*shape_find)(const void *ctx, schema_service s, pb_str name);

@@ -350,6 +350,23 @@ static bool schema_operation_find(const void *ctx, schema_service s, pb_str name
     return true;
 }
 
+static bool fill_waiter(const aws_model *m, aws_waiter w, schema_waiter *out) {
+    aws_waiter_info info;
+    if (!w) return false;
+    aws_waiter_get(m, w, &info);
+    *out = (schema_waiter){.name = info.name, .limit_ms = (int64_t)info.delay_s * info.attempts * 1000};
+    fill_operation(m, info.op, &out->operation);
+    return true;
+}
+
+static bool schema_waiter_at(const void *ctx, schema_service s, uint32_t i, schema_waiter *out) {
+    return fill_waiter(ctx, aws_waiter_at(ctx, s, i), out);
+}
+
+static bool schema_waiter_find(const void *ctx, schema_service s, pb_str name, schema_waiter *out) {
+    return fill_waiter(ctx, aws_waiter_find(ctx, s, name), out);
+}
+
 static uint32_t schema_shapes(const void *ctx, schema_service s) { return tab_service_at(ctx, s)->nshapes; }
 static schema_shape schema_shape_at(const void *ctx, schema_service s, uint32_t i) {
     const tab_service *t = tab_service_at(ctx, s);
@@ -414,6 +431,8 @@ const pb_schema *aws_schema(void) {
         .operation_count = schema_operations,
         .operation_at = schema_operation_at,
         .operation_find = schema_operation_find,
+        .waiter_at = schema_waiter_at,
+        .waiter_find = schema_waiter_find,
         .shape_count = schema_shapes,
         .shape_at = schema_shape_at,
         .shape_find = schema_shape_find,

@@ -10,7 +10,7 @@
  * newer one each time the count of pages doubles. The one before is looked at too, since that is the common case.
  *
  * Joining follows botocore's build_full_result: lists are appended, numbers added up, texts put behind each other (and
- * maps united, where botocore keeps the first). All other members are the first page's, but tokens are left out and the
+ * maps united with the lists in them, where botocore keeps the first). All other members are the first page's, but tokens are left out and the
  * flag is the last page's. Everything lives in the run's arena, whose limit is the limit in bytes.
  */
 #include "stdlib/aws/pages.h"
@@ -85,10 +85,26 @@ static bool both_texts(pb_arena *a, pb_value *v, pb_value more) {
     return true;
 }
 
+/* Two lists in one. */
+static pb_value both_lists(pb_arena *a, pb_value x, pb_value y) {
+    pb_value *items, list = pb_list_new(a, x.n + y.n, &items);
+    if (list.kind != PB_LIST) return list;
+    if (x.n) memcpy(items, x.u.items, x.n * sizeof *items);
+    if (y.n) memcpy(items + x.n, y.u.items, y.n * sizeof *items);
+    return list;
+}
+
+/* Of members that both have: lists are joined, of others the first page's stays. */
 static bool both_maps(pb_arena *a, pb_value *v, pb_value more) {
     pb_map_builder b = {.arena = a};
-    for (uint32_t i = 0; i < v->n; i++) pb_map_add(&b, v->u.entries[i].key, v->u.entries[i].value);
-    for (uint32_t i = 0; i < more.n; i++) pb_map_add(&b, more.u.entries[i].key, more.u.entries[i].value);
+    for (uint32_t i = 0; i < v->n; i++) {
+        pb_entry e = v->u.entries[i];
+        pb_value other = pb_get(more, e.key);
+        if (e.value.kind == PB_LIST && other.kind == PB_LIST) e.value = both_lists(a, e.value, other);
+        pb_map_add(&b, e.key, e.value);
+    }
+    for (uint32_t i = 0; i < more.n; i++)
+        if (!pb_map_has(&b, more.u.entries[i].key)) pb_map_add(&b, more.u.entries[i].key, more.u.entries[i].value);
     *v = pb_map_done(&b);
     return !b.oom;
 }

@@ -466,6 +466,12 @@ static bool parse_operation(pb_str name, policy_use *u) {
     u->service = (pb_str){name.s, (uint32_t)(dot - name.s)};
     u->operation = (pb_str){dot + 1, name.n - u->service.n - 1};
     u->any_args = true;
+    pb_str waiter = u->operation;
+    if (cut_front(&waiter, "wait.")) { /* needs what the waiter asks */
+        aws_waiter_info w;
+        aws_waiter_get(m, aws_waiter_find(m, aws_service_find(m, u->service), waiter), &w);
+        u->operation = aws_op_name(m, w.op);
+    }
     aws_op op = aws_op_find(m, aws_service_find(m, u->service), u->operation);
     if (op) u->effect = aws_op_effect(m, op);
     return op != 0;
