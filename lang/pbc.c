@@ -369,7 +369,7 @@ static int run_iam(void *self) {
         status = out_of_memory();
     else if (!aws_policy_place_of(k.arena, pb_str_c(p->partition), pb_str_c(p->account), pb_str_c(p->region), &place,
                                   &err))
-        status = err.s ? usage("iam", err.s) : out_of_memory();
+        status = usage("iam", err.s);
     else
         status = print_policy(p, &k, &place);
     compiled_free(&k);

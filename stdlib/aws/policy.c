@@ -441,6 +441,7 @@ static bool is_partition(pb_str s) {
 bool aws_policy_place_of(pb_arena *a, pb_str partition, pb_str account, pb_str region, aws_policy_place *out,
                          pb_str *err) {
     pb_str of_region = region.n ? aws_partition(aws_model_get(), region) : PB_STR("");
+    *out = (aws_policy_place){partition.n ? partition : of_region.n ? of_region : PB_STR("aws"), account, region};
     *err = (pb_str){NULL, 0};
     if (account.n && !digits(account, 12))
         *err = pb_printf(a, "`%.*s` is not an account: it has twelve digits", PB_ARG(account));
@@ -452,8 +453,9 @@ bool aws_policy_place_of(pb_arena *a, pb_str partition, pb_str account, pb_str r
         *err = pb_printf(a, "region %.*s is in partition %.*s, not in %.*s", PB_ARG(region), PB_ARG(of_region),
                          PB_ARG(partition));
     else
-        *out = (aws_policy_place){partition.n ? partition : of_region.n ? of_region : PB_STR("aws"), account, region};
-    return !err->s;
+        return true;
+    if (!err->s) *err = PB_STR("out of memory");
+    return false;
 }
 
 /* ---- from names alone ---- */
@@ -477,24 +479,34 @@ static bool parse_operation(pb_str name, policy_use *u) {
     return op != 0;
 }
 
+/* The uses in a list of hosts' names. False: err. */
+static bool parse_operations(pb_arena *a, const pb_str *names, size_t n, policy_use *uses, size_t *nuses, pb_str *err) {
+    for (size_t i = 0; i < n; i++) {
+        pb_str name = names[i];
+        if (!cut_front(&name, "aws.") || parse_operation(name, &uses[(*nuses)++])) continue;
+        *err = pb_printf(a, "there is no AWS operation `%.*s`", PB_ARG(name));
+        return false;
+    }
+    return true;
+}
+
+static bool write_operations(pb_arena *a, const pb_str *operations, size_t n, const aws_policy_place *place, bool compact,
+                             pb_str *json, pb_str *err) {
+    size_t nuses = 0, ngrants = 0;
+    policy_use *uses = pb_alloc_array(a, n + 1, sizeof *uses);
+    if (!uses || !parse_operations(a, operations, n, uses, &nuses, err)) return false;
+    policy_grant *grants = policy_grants(a, uses, nuses, place, &ngrants);
+    if (grants) *json = compact ? policy_compact(a, grants, ngrants, err) : policy_pretty(a, grants, ngrants);
+    return json->s != NULL;
+}
+
 bool aws_policy_write(pb_arena *a, const pb_str *operations, size_t n, pb_str account, pb_str region, bool compact,
                       pb_str *json, pb_str *err) {
     aws_policy_place place;
-    size_t nuses = 0, ngrants = 0;
-    policy_use *uses = pb_alloc_array(a, n + 1, sizeof *uses);
     *json = *err = (pb_str){NULL, 0};
-    for (size_t i = 0; i < n && uses; i++) {
-        pb_str name = operations[i];
-        if (!cut_front(&name, "aws.")) continue;
-        if (!parse_operation(name, &uses[nuses++])) {
-            *err = pb_printf(a, "there is no AWS operation `%.*s`", PB_ARG(name));
-            return false;
-        }
-    }
-    if (!uses || !aws_policy_place_of(a, PB_STR(""), account, region, &place, err)) return false;
-    policy_grant *grants = policy_grants(a, uses, nuses, &place, &ngrants);
-    if (grants) *json = compact ? policy_compact(a, grants, ngrants, err) : policy_pretty(a, grants, ngrants);
-    if (!json->s && !err->s)
-        *err = pb_arena_failed(a) ? PB_STR("out of memory") : PB_STR("the policy needs too many services to fit");
-    return json->s != NULL;
+    if (!aws_policy_place_of(a, PB_STR(""), account, region, &place, err)) return false;
+    if (write_operations(a, operations, n, &place, compact, json, err)) return true;
+    if (pb_arena_failed(a)) *err = PB_STR("out of memory");
+    if (!err->s) *err = PB_STR("the operations are in more services than a session policy has room for");
+    return false;
 }

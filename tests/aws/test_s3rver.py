@@ -2,30 +2,18 @@
 of odd character, buckets made, listed and removed. It takes the Authorization header apart and looks the key up but does not compute
 SigV4; that is test_sigv4's. Skipped when npm cannot fetch it."""
 import base64
-import os
 import subprocess
 import tempfile
 import time
 import urllib.request
 
 from awsdrive import Client
-from pbtest import ROOT, Skip, case, eq, free_port, has, main, tempdir
+from npm import NODE, install
+from pbtest import Skip, case, eq, free_port, has, main, tempdir
 
-NODE = os.path.join(ROOT, "tests", "node")
 PORT = free_port()
 KEYS = ["plain", "dir/sub/x", "with space", "a+b", "a%2Fb", "ünï/漢😀", "q?x=1&y=2#z", "semi;colon,=", "~tilde-_.", "tail/", "(1)*'!\"<&>"]
 _state = {}
-
-
-def install():
-    if os.path.isdir(os.path.join(NODE, "node_modules", "s3rver")):
-        return
-    try:
-        p = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=NODE, capture_output=True, text=True, timeout=90, check=False)
-    except (OSError, subprocess.TimeoutExpired) as e:
-        raise Skip("npm: %s" % e) from e
-    if p.returncode != 0:
-        raise Skip("npm cannot install s3rver here (offline?): " + " ".join(p.stderr.split())[:200])
 
 
 def server():

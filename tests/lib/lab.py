@@ -82,10 +82,10 @@ class Slack:
 class Proxy:
     """Stands between client and account. faults: {operation: [fault, ...]}, used up one by one; "*" is every operation. A fault is
     (status, error code), "garbage", "nothing" (the connection ends without an answer), "half" (half a body), "after" (the account does
-    it, the answer is lost) or "hang". `seen` counts what arrived."""
+    it, the answer is lost) or "hang". `seen` counts what arrived, `requests` has it: (method, path, form)."""
 
     def __init__(self, target):
-        self.faults, self.seen = {}, {}
+        self.faults, self.seen, self.requests = {}, {}, []
         self.lock = threading.Lock()
         proxy, port = self, int(target.rsplit(":", 1)[1])
 
@@ -96,6 +96,7 @@ class Proxy:
                 path = urllib.parse.urlsplit(self.path)
                 operation = (form.get("Action") or [None])[0] or self.headers.get("X-Amz-Target", "").rpartition(".")[2] or "%s ?%s" % (self.command, path.query)
                 with proxy.lock:
+                    proxy.requests.append((self.command, self.path, form))
                     proxy.seen[operation] = proxy.seen.get(operation, 0) + 1
                     queue = proxy.faults.get(operation) or proxy.faults.get("*") or []
                     fault = queue.pop(0) if queue else None
