@@ -97,7 +97,7 @@ $(BUILD)/aws_permissions.c: stdlib/aws/gen_permissions.py stdlib/aws/permissions
 # The AWS tables: one for the client, one (documentation) for the compiler; linked in by .incbin, so mapped and never parsed.
 # Shared by all build directories: they do not depend on compiler flags.
 MODEL_DIR := $(if $(filter build/%,$(BUILD)),build,$(BUILD))/model
-$(MODEL_DIR)/aws_model.bin $(MODEL_DIR)/aws_docs.bin &: stdlib/aws/gen_model.py stdlib/aws/effects.tsv
+$(MODEL_DIR)/aws_model.bin $(MODEL_DIR)/aws_docs.bin &: stdlib/aws/gen_model.py stdlib/aws/gen_endpoints.py stdlib/aws/effects.tsv
 	@mkdir -p $(@D)
 	@echo "  MODEL every service of $(AWS_MODELS)"
 	$(PY) $< --models $(AWS_MODELS) --effects stdlib/aws/effects.tsv --out $(MODEL_DIR)

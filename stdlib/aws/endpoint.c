@@ -97,11 +97,7 @@ static bool path_without(pb_str path, pb_str bucket, pb_str *rest) {
 
 /* ---- all together ---- */
 
-static bool check_settings(fault f, const aws_settings *set, pb_str region) {
-    if (set->fips || set->dualstack)
-        return fail(f, "endpoint",
-                    PB_STR("AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT are not available in this "
-                           "version: unset them, or name the endpoint in AWS_ENDPOINT_URL_<SERVICE>"));
+static bool check_region(fault f, pb_str region) {
     if (region.n == 0)
         return fail(f, "region",
                     PB_STR("no AWS region: the event names none, and neither AWS_REGION nor AWS_DEFAULT_REGION nor the "
@@ -111,15 +107,30 @@ static bool check_settings(fault f, const aws_settings *set, pb_str region) {
     return true;
 }
 
+static aws_variant variant_of(const aws_settings *s) {
+    return (aws_variant)((s->fips ? AWS_FIPS : AWS_ORDINARY) | (s->dualstack ? AWS_DUALSTACK : AWS_ORDINARY));
+}
+
+static const char *variant_name(aws_variant v) {
+    static const char *const names[] = {"", "FIPS ", "dual-stack ", "dual-stack FIPS "};
+    return names[v];
+}
+
 static bool find_base(pb_arena *a, const aws_model *m, const aws_target *t, pb_str region, base *b, pb_str *signing,
                       fault f) {
     aws_service_info s;
     pb_str variable = {NULL, 0}, host = {NULL, 0};
     aws_service_get(m, t->service, &s);
-    bool known = aws_endpoint(m, t->service, region, a, &host, signing);
+    aws_variant v = variant_of(t->settings);
+    bool known = aws_endpoint(m, t->service, region, v, a, &host, signing);
     pb_str url = aws_settings_endpoint(a, t->settings, s.service_id, &variable);
     if (!url.s) return fail(f, "memory", PB_STR("out of memory"));
     if (url.n) {
+        if (v != AWS_ORDINARY)
+            return fail(f, "endpoint",
+                        pb_printf(a, "%.*s names an address, so use_fips_endpoint and use_dualstack_endpoint cannot choose "
+                                     "one: unset one or the other",
+                                  PB_ARG(variable)));
         if (!known) *signing = region;
         if (base_parse(url, b)) return true;
         return fail(f, "endpoint",
@@ -129,8 +140,8 @@ static bool find_base(pb_arena *a, const aws_model *m, const aws_target *t, pb_s
     *b = (base){.scheme = "https://", .host = host, .path = {"", 0}};
     if (known) return true;
     return fail(f, "region",
-                pb_printf(a, "AWS has no endpoint for %.*s in region %.*s: check the region, or set %s", PB_ARG(s.name),
-                          PB_ARG(region), "AWS_ENDPOINT_URL"));
+                pb_printf(a, "AWS has no %sendpoint for %.*s in region %.*s: check the region, or set AWS_ENDPOINT_URL",
+                          variant_name(v), PB_ARG(s.name), PB_ARG(region)));
 }
 
 /* What goes in front of the host, and what stays of the path. */
@@ -155,7 +166,7 @@ bool aws_address_of(pb_arena *a, const aws_model *m, const aws_target *t, aws_ad
     base b = {0};
     fault f = {code, message};
     pb_str region = t->region.n ? t->region : t->settings->region, path;
-    if (!check_settings(f, t->settings, region) || !find_base(a, m, t, region, &b, &out->signing_region, f)) return false;
+    if (!check_region(f, region) || !find_base(a, m, t, region, &b, &out->signing_region, f)) return false;
     if (!address_host(a, t, &b, &out->host, &path, f)) return false;
     out->path = b.path.n ? pb_printf(a, "%.*s%.*s", PB_ARG(b.path), PB_ARG(path)) : path;
     pb_str q = t->request->query;

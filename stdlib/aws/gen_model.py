@@ -24,7 +24,10 @@ import re
 import struct
 import sys
 
-MAGIC = b"PBAWSM2\n"
+sys.dont_write_bytecode = True
+import gen_endpoints  # noqa: E402
+
+MAGIC = b"PBAWSM3\n"
 DOCS_MAGIC = b"PBAWSD1\n"
 DOC_LENGTH = 140  # a hover's line
 
@@ -276,7 +279,8 @@ class Tables:
         self.op_errors = Rows("I")
         self.partitions = Rows("II II")
         self.prefixes = Rows("I")
-        self.hosts = Rows("HH I I I I II I")
+        self.places = Rows("IIII")
+        self.place_of = Rows("H")
         self.endpoints = Rows("III")
         self.pagers = Rows("I I I HH")
         self.waiters = Rows("I I I HH I")
@@ -464,46 +468,25 @@ class Tables:
 
     # -- endpoints --
 
-    def endpoints_json(self, data):
-        self.global_prefixes = set()
+    def partitions_json(self, data):
+        """Names and regions; where services are is gen_endpoints.py's part."""
+        self.global_prefixes, self.first_prefix = set(), {}
         for partition in data["partitions"]:
             prefixes = region_prefixes(partition["regionRegex"])
             first = len(self.prefixes)
             for p in prefixes:
                 self.prefixes.add(self.text(p))
-            number = self.partitions.add(self.text(partition["partition"]), self.text(partition["dnsSuffix"]), first, len(prefixes))
-            real = set(partition["regions"])
-            default = partition["defaults"]["hostname"]
-            for prefix, service in sorted(partition["services"].items()):
-                self.host(number, prefix, service, real, default, partition)
-            self.host(number, "", {"endpoints": {}}, real, default, partition)
-
-    def host(self, number, prefix, service, real, default, partition):
-        text = self.text
-        defaults = service.get("defaults", {})
-        template = defaults.get("hostname", default)
-        suffix = defaults.get("dnsSuffix", partition["dnsSuffix"])
-        whole = service.get("partitionEndpoint", "")
-        is_global = bool(whole) and not service.get("isRegionalized", True)
-        if is_global and partition["partition"] == "aws":
-            self.global_prefixes.add(prefix)
-        first = len(self.endpoints)
-        for region, endpoint in sorted(service["endpoints"].items()):
-            if region not in real and region != whole:
-                continue  # fips-us-east-1 and other names that are no region
-            host = endpoint.get("hostname", "")
-            scope = endpoint.get("credentialScope", {}).get("region", "")
-            if host or scope:
-                host = expand(host, prefix, region, suffix)
-                self.endpoints.add(text(region), text(host), text(scope))
-        self.hosts.add(number, 1 if is_global else 0, text(prefix), text(template), text(suffix), text(whole), first,
-                       len(self.endpoints) - first, text(defaults.get("credentialScope", {}).get("region")))
+            self.partitions.add(self.text(partition["partition"]), self.text(partition["dnsSuffix"]), first, len(prefixes))
+            self.first_prefix[partition["partition"]] = prefixes[0]
+            if partition["partition"] == "aws":
+                self.global_prefixes = {prefix for prefix, service in partition["services"].items()
+                                        if service.get("partitionEndpoint") and not service.get("isRegionalized", True)}
 
     # -- files --
 
     def model_bytes(self):
         sections = [self.services, self.ops, self.shapes, self.refs, self.extras, self.limits, self.errors, self.enums, self.op_errors,
-                    self.partitions, self.prefixes, self.hosts, self.endpoints, self.pagers, self.waiters, self.acceptors, self.texts]
+                    self.partitions, self.prefixes, self.places, self.place_of, self.endpoints, self.pagers, self.waiters, self.acceptors, self.texts]
         parts = [(b"".join(rows.rows), len(rows)) for rows in sections] + [(bytes(self.text.data), len(self.text.data))]
         header, body = bytearray(MAGIC), bytearray()
         start = (len(header) + 8 * len(parts) + 15) // 16 * 16
@@ -516,10 +499,6 @@ class Tables:
         head = struct.pack("<III", len(self.op_docs), len(self.ref_docs), len(self.doc_text.data))
         lists = struct.pack("<%dI" % (len(self.op_docs) + len(self.ref_docs)), *self.op_docs, *self.ref_docs)
         return DOCS_MAGIC + head + lists + bytes(self.doc_text.data)
-
-
-def expand(template, service, region, suffix):
-    return template.replace("{service}", service).replace("{region}", region).replace("{dnsSuffix}", suffix)
 
 
 def region_prefixes(regex):
@@ -554,8 +533,10 @@ def models(root):
         for version in sorted(os.listdir(folder), reverse=True):
             path = os.path.join(folder, version, "service-2.json")
             if os.path.exists(path) or os.path.exists(path + ".gz"):
-                pages, waits = (os.path.join(folder, version, f) for f in ("paginators-1.json", "waiters-2.json"))
-                yield name.replace("-", "_"), load(path), load(pages, {}).get("pagination", {}), load(waits, {}).get("waiters", {})
+                pages, waits, rules = (os.path.join(folder, version, f)
+                                       for f in ("paginators-1.json", "waiters-2.json", "endpoint-rule-set-1.json"))
+                yield (name.replace("-", "_"), load(path), load(pages, {}).get("pagination", {}), load(waits, {}).get("waiters", {}),
+                       load(rules, {}))
                 break
 
 
@@ -569,10 +550,15 @@ def main():
     if not os.path.isdir(o.models):
         sys.exit("gen_model.py: %s is no folder: install python3-botocore, or name its data folder with make AWS_MODELS=..." % o.models)
     tables = Tables(Effects(o.effects))
-    tables.endpoints_json(load(os.path.join(o.models, "endpoints.json")))
+    partitions = load(os.path.join(o.models, "endpoints.json"))
+    tables.partitions_json(partitions)
+    places = gen_endpoints.Endpoints(tables, partitions, load(os.path.join(o.models, "partitions.json"), {"partitions": []}))
     names = []
-    for name, model, pagination, waiting in models(o.models):
+    for name, model, pagination, waiting, rules in models(o.models):
+        before = len(tables.services)
         tables.service(name, model, pagination, waiting)
+        if len(tables.services) > before:
+            places.service(model["metadata"], rules)
         names.append(name)
     if not names:
         sys.exit("gen_model.py: no service models in %s" % o.models)

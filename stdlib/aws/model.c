@@ -228,64 +228,35 @@ pb_str aws_partition(const aws_model *m, pb_str region) {
     return tab_str(m, p->name);
 }
 
-/* The record for a prefix in a partition, or the partition's rule for prefixes it does not list. */
-static const tab_host *host_of(const aws_model *m, uint32_t partition, pb_str prefix) {
-    const tab_host *fallback = NULL;
-    for (uint32_t i = 1; i < m->section[TAB_HOSTS].count; i++) {
-        const tab_host *h = tab_at(m, TAB_HOSTS, i, sizeof *h);
-        if (h->partition != partition) continue;
-        pb_str p = tab_str(m, h->prefix);
-        if (p.n == 0)
-            fallback = h;
-        else if (pb_str_eq(p, prefix))
-            return h;
-    }
-    return fallback;
+static const tab_place *place_of(const aws_model *m, aws_service s, uint32_t partition, aws_variant v) {
+    uint32_t partitions = m->section[TAB_PARTITIONS].count - 1;
+    const uint16_t *place = tab_at(m, TAB_PLACE_OF, 1 + ((s - 1) * partitions + partition - 1) * AWS_VARIANTS + v,
+                                   sizeof *place);
+    return tab_at(m, TAB_PLACES, *place, sizeof(tab_place));
 }
 
-static const tab_endpoint *endpoint_of(const aws_model *m, const tab_host *h, pb_str region) {
-    for (uint32_t i = 0; i < h->n; i++) {
-        const tab_endpoint *e = tab_at(m, TAB_ENDPOINTS, h->first + i, sizeof *e);
-        if (pb_str_eq(tab_str(m, e->region), region)) return e;
-    }
-    return tab_at(m, TAB_ENDPOINTS, 0, sizeof(tab_endpoint));
+/* Fills {region} in. */
+static pb_str expand(pb_arena *a, pb_str template, pb_str region) {
+    const char *at = memchr(template.s, '{', template.n);
+    if (!at) return template;
+    uint32_t n = (uint32_t)(at - template.s), skip = n + (uint32_t)strlen("{region}");
+    return pb_printf(a, "%.*s%.*s%.*s", (int)n, template.s, PB_ARG(region), (int)(template.n - skip), template.s + skip);
 }
 
-/* Fills {service}, {region} and {dnsSuffix} in. */
-static pb_str expand(pb_arena *a, pb_str template, pb_str service, pb_str region, pb_str suffix) {
-    pb_buf b = {0};
-    for (uint32_t i = 0; i < template.n;) {
-        const char *close = template.s[i] == '{' ? memchr(template.s + i, '}', template.n - i) : NULL;
-        if (!close) {
-            pb_buf_putc(&b, template.s[i++]);
-            continue;
-        }
-        pb_str key = {template.s + i + 1, (uint32_t)(close - template.s) - i - 1};
-        pb_str v = pb_str_is(key, "service") ? service : pb_str_is(key, "region") ? region : suffix;
-        pb_buf_add(&b, v.s, v.n);
-        i += key.n + 2;
-    }
-    pb_str out = b.oom ? (pb_str){NULL, 0} : pb_strdup(a, b.data ? b.data : "", b.len);
-    pb_buf_free(&b);
-    return out;
-}
-
-bool aws_endpoint(const aws_model *m, aws_service s, pb_str region, pb_arena *a, pb_str *host, pb_str *signing_region) {
-    const tab_service *t = tab_service_at(m, s);
+bool aws_endpoint(const aws_model *m, aws_service s, pb_str region, aws_variant v, pb_arena *a, pb_str *host,
+                  pb_str *signing_region) {
     uint32_t partition = partition_of(m, region);
-    pb_str prefix = tab_str(m, t->endpoint_prefix);
-    if (!partition || prefix.n == 0) return false;
-    const tab_host *h = host_of(m, partition, prefix);
-    if (!h) return false;
-    const tab_endpoint *e = endpoint_of(m, h, region);
-    if (!e->region && h->global) {
-        region = tab_str(m, h->whole);
-        e = endpoint_of(m, h, region);
+    if (!partition || s == 0 || s >= m->section[TAB_SERVICES].count) return false;
+    const tab_place *p = place_of(m, s, partition, v);
+    pb_str name = tab_str(m, p->hostname), scope = tab_str(m, p->scope);
+    for (uint32_t i = 0; i < p->n; i++) {
+        const tab_endpoint *e = tab_at(m, TAB_ENDPOINTS, p->first + i, sizeof *e);
+        if (!pb_str_eq(tab_str(m, e->region), region)) continue;
+        name = tab_str(m, e->hostname);
+        scope = tab_str(m, e->scope);
     }
-    pb_str name = tab_str(m, e->hostname);
-    *host = name.n ? name : expand(a, tab_str(m, h->hostname), prefix, region, tab_str(m, h->suffix));
-    pb_str scope = tab_str(m, e->scope);
-    if (scope.n == 0) scope = tab_str(m, h->scope);
+    if (name.n == 0) return false;
+    *host = expand(a, name, region);
     *signing_region = scope.n ? scope : region;
     return host->s != NULL;
 }

@@ -81,7 +81,9 @@ aws_op aws_host_op(const aws_model *m, pb_str host, aws_waiter *waiter);
 
 /* Host and region to sign for of a service in a region, by the partitions' rules; false: no such region or service there.
  * host is without scheme: "ec2.eu-west-1.amazonaws.com". */
-bool aws_endpoint(const aws_model *m, aws_service s, pb_str region, pb_arena *a, pb_str *host, pb_str *signing_region);
+typedef enum aws_variant { AWS_ORDINARY, AWS_FIPS, AWS_DUALSTACK, AWS_FIPS_DUALSTACK, AWS_VARIANTS } aws_variant;
+bool aws_endpoint(const aws_model *m, aws_service s, pb_str region, aws_variant v, pb_arena *a, pb_str *host,
+                  pb_str *signing_region);
 /* "aws" for eu-west-1, "aws-cn" for cn-north-1 ...; empty when the region fits no partition. */
 pb_str aws_partition(const aws_model *m, pb_str region);
 

@@ -20,7 +20,7 @@ typedef uint32_t tab_text; /* offset into the pool */
 
 typedef enum tab_section {
     TAB_SERVICES, TAB_OPS, TAB_SHAPES, TAB_REFS, TAB_EXTRAS, TAB_LIMITS, TAB_ERRORS, TAB_ENUMS, TAB_OP_ERRORS,
-    TAB_PARTITIONS, TAB_PREFIXES, TAB_HOSTS, TAB_ENDPOINTS, TAB_PAGERS, TAB_WAITERS, TAB_ACCEPTORS, TAB_TEXTS, TAB_TEXT, TAB_SECTIONS
+    TAB_PARTITIONS, TAB_PREFIXES, TAB_PLACES, TAB_PLACE_OF, TAB_ENDPOINTS, TAB_PAGERS, TAB_WAITERS, TAB_ACCEPTORS, TAB_TEXTS, TAB_TEXT, TAB_SECTIONS
 } tab_section;
 
 struct aws_model {
@@ -105,13 +105,13 @@ typedef struct tab_limit { int64_t min, max; tab_text pattern; uint32_t flags; }
 enum { TAB_L_MIN = 1, TAB_L_MAX = 2 };
 typedef struct tab_error { tab_text code; uint16_t status, sender; } tab_error;
 typedef struct tab_partition { tab_text name, suffix; uint32_t first_prefix, nprefixes; } tab_partition;
-/* The endpoints of one endpoint prefix in one partition; an empty prefix is the rule for services not listed. */
-typedef struct tab_host {
-    uint16_t partition, global;
-    tab_text prefix, hostname /* template */, suffix, whole /* the pseudo-region of a global service */;
-    uint32_t first, n;
-    tab_text scope;
-} tab_host;
+/* Where a service is in a partition and variant. TAB_PLACE_OF has a 16-bit number of one for each service, partition and
+ * variant (4), in this order; 0: the service is not there. */
+typedef struct tab_place {
+    tab_text hostname; /* "ec2.{region}.amazonaws.com"; empty: only in the regions listed */
+    tab_text scope;    /* region to sign for; empty: the region itself */
+    uint32_t first, n; /* TAB_ENDPOINTS: regions that differ; an empty hostname there: not in this region */
+} tab_place;
 typedef struct tab_endpoint { tab_text region, hostname, scope; } tab_endpoint;
 /* In TAB_TEXTS from `first`: ntokens input members, as many expressions for the next tokens, nresults dotted paths. */
 typedef struct tab_pager { tab_text limit, more; uint32_t first; uint16_t ntokens, nresults; } tab_pager;

@@ -2,14 +2,14 @@
 import base64
 import datetime
 
+import awsendpoints
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 
-from codecdiff import compare, service_model, session
+from codecdiff import compare
 
 NOW = 1700000000
-REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-3", "cn-north-1", "us-gov-west-1", "us-iso-east-1")
 
 
 class Clock(datetime.datetime):
@@ -42,10 +42,6 @@ def compare_signed(driver, signer, service, model, op, wrote, rng):
 
 
 def compare_hosts(driver, name):
-    resolver = session.get_component("endpoint_resolver")
-    prefix = service_model(name).metadata["endpointPrefix"]
-    for region in REGIONS:
-        want = resolver.construct_endpoint(prefix, region)
-        got = driver.ask(do="endpoint", service=name.replace("-", "_"), region=region)
-        scope = want.get("credentialScope", {}).get("region", region if want["endpointName"] == region else want["endpointName"])
-        yield region, [got["host"], got["region"], got["partition"]], [want["hostname"], scope, want["partition"]]
+    """Every region and variant."""
+    where = [(r, v) for r in awsendpoints.regions() for v in awsendpoints.VARIANTS]
+    return awsendpoints.compare(driver.ask, name, where)

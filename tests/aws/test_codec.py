@@ -19,7 +19,7 @@ from botocore.compat import HTTPHeaders
 
 from awsmodel import Impossible, Maker, answer, tagged
 from codecdiff import (LISTS, SPECIAL, Driver, Unreadable, compare_answer, compare_own_answer, compare_readback, compare_request, difference, event_stream,
-                       loader, parsed_lists, prepared_output, service_model, session)
+                       loader, parsed_lists, prepared_output, service_model)
 from pbtest import BUILD, case, eq, main
 
 OURS = ["ec2", "iam", "s3", "s3control", "sts", "ssm", "sns", "guardduty", "securityhub"]
@@ -319,23 +319,6 @@ def _():
     eq(read("ssm", headers=[("X-Amz-Target", "AmazonSSM.GetParameter")], body="{}"), ("ValidationException", "GetParameter"))
     eq(read("guardduty", "PUT", "/nothing"), ("UnknownOperationException", ""))
     eq(read("s3", "PUT", "/b", "publicAccessBlock", body="<broken"), ("MalformedXML", "PutPublicAccessBlock"))
-
-
-@case("model: hosts equal botocore's resolver's")
-def _():
-    resolver = session.get_component("endpoint_resolver")
-    t = Tally()
-    for name in loader.list_available_services("service-2")[::SHARE]:
-        meta = service_model(name).metadata
-        if name == "resource-explorer-2":
-            continue  # botocore's resolver overlooks the service's own domain, api.aws
-        for region in ("us-east-1", "eu-west-1", "ap-southeast-3", "cn-north-1", "us-gov-west-1", "us-iso-east-1"):
-            want = resolver.construct_endpoint(meta["endpointPrefix"], region)
-            got = ask(do="endpoint", service=name.replace("-", "_"), region=region)
-            t.check("%s %s" % (name, region), [got["host"], got["region"], got["partition"]],
-                    [want["hostname"], want.get("credentialScope", {}).get("region", region if want["endpointName"] == region else want["endpointName"]), want["partition"]])
-    eq(ask(do="endpoint", service="ec2", region="mars-1")["ok"], False)
-    t.done(1500)
 
 
 try:

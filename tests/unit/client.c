@@ -211,8 +211,16 @@ static void test_addresses(pb_arena *a) {
         check_refused(a, "ec2", "eu-west-1.evil", "", "region");
         check_refused(a, "s3", "eu-west-1", "arn:aws:s3:eu-west-1:123456789012:accesspoint/x", "bucket");
         setenv("AWS_USE_FIPS_ENDPOINT", "true", 1);
-        check_refused(a, "ec2", "eu-west-1", "", "endpoint");
+        check_place(a, &(place){"ec2", "us-east-1", "", "/", "", "https://ec2-fips.us-east-1.amazonaws.com/", "us-east-1"});
+        setenv("AWS_USE_DUALSTACK_ENDPOINT", "true", 1);
+        check_place(a, &(place){"s3", "us-west-2", "my-bucket", "/my-bucket/k", "",
+                                "https://my-bucket.s3-fips.dualstack.us-west-2.amazonaws.com/k", "us-west-2"});
         unsetenv("AWS_USE_FIPS_ENDPOINT");
+        check_refused(a, "ec2", "us-iso-east-1", "", "region");
+        setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1", 1);
+        check_refused(a, "ec2", "eu-west-1", "", "endpoint");
+        unsetenv("AWS_ENDPOINT_URL");
+        unsetenv("AWS_USE_DUALSTACK_ENDPOINT");
     }
 }
 

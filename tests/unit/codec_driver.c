@@ -155,9 +155,15 @@ static void do_write_answer(pb_arena *a, aws_service s, aws_op op, pb_value in, 
     pb_map_add(b, PB_STR("body"), bytes_text(a, r.body));
 }
 
+static aws_variant variant_of(pb_value in) {
+    bool fips = pb_get_c(in, "fips").u.b, dual = pb_get_c(in, "dualstack").u.b; /* absent: none, all zero */
+    return (aws_variant)((fips ? AWS_FIPS : AWS_ORDINARY) | (dual ? AWS_DUALSTACK : AWS_ORDINARY));
+}
+
 static void do_endpoint(pb_arena *a, aws_service s, pb_value in, pb_map_builder *b) {
     pb_str host = {"", 0}, region = {"", 0};
-    pb_map_add(b, PB_STR("ok"), pb_bool(aws_endpoint(aws_model_get(), s, text_of(in, "region"), a, &host, &region)));
+    pb_map_add(b, PB_STR("ok"), pb_bool(aws_endpoint(aws_model_get(), s, text_of(in, "region"), variant_of(in), a, &host,
+                                                         &region)));
     pb_map_add(b, PB_STR("host"), pb_string(host));
     pb_map_add(b, PB_STR("region"), pb_string(region));
     pb_map_add(b, PB_STR("partition"), pb_string(aws_partition(aws_model_get(), text_of(in, "region"))));

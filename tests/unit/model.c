@@ -121,7 +121,7 @@ static void effects(void) {
 static const char *host(pb_arena *a, const char *service, const char *region) {
     const aws_model *m = aws_model_get();
     pb_str h, r;
-    if (!aws_endpoint(m, aws_service_find(m, pb_str_c(service)), pb_str_c(region), a, &h, &r)) return "(none)";
+    if (!aws_endpoint(m, aws_service_find(m, pb_str_c(service)), pb_str_c(region), AWS_ORDINARY, a, &h, &r)) return "(none)";
     pb_str s = pb_printf(a, "%.*s for %.*s", PB_ARG(h), PB_ARG(r));
     return s.s;
 }
