@@ -16,6 +16,7 @@
 
 #include "stdlib/aws/credentials.h"
 #include "stdlib/aws/endpoint.h"
+#include "stdlib/aws/rate.h"
 #include "stdlib/aws/retry.h"
 
 #include <openssl/sha.h>
@@ -41,11 +42,22 @@ enum {
     RETRY_AFTER_MAX_S = 60,
     SKEW_WORTH_MS = 60 * 1000, /* AWS allows five minutes at least; below a minute the clock is not the cause */
     MARGIN_MS = 20,            /* we give up that much before the deadline: our error says more than "timeout" */
-    HEADERS_ROOM = SIGV4_HEADERS_MAX + 1
+    HEADERS_ROOM = SIGV4_HEADERS_MAX + 1,
+    REGION_MAX = 32 /* a longer name shares the rate of those that begin like it */
 };
+
+/* Retry mode "adaptive": one rate a service and region. */
+typedef struct service_rate {
+    struct service_rate *next;
+    aws_service service;
+    aws_rate rate;
+    char region[REGION_MAX];
+} service_rate;
 
 struct aws_client {
     const aws_model *model;
+    aws_budget budget; /* of retries, for all calls */
+    service_rate *rates;
     pb_arena *settings_arena;
     const aws_settings *settings;
     aws_credentials *credentials;
@@ -73,6 +85,10 @@ struct aws_call {
     aws_address address;
     pb_str payload_hash;
     aws_retry_policy policy;
+    aws_rate *rate; /* NULL: not limited */
+    int taken;      /* from the budget, for the last retry */
+    bool admitted;  /* the next try has its place in the rate */
+    bool starved;   /* would have been tried again, but the budget is used up */
     bool repeatable, reclocked, redirected;
     bool rekeyed;
     pb_str access_key; /* that the last try was signed with */
@@ -100,6 +116,10 @@ aws_client *aws_client_new(void) {
 
 void aws_client_free(aws_client *c) {
     if (!c) return;
+    for (service_rate *r = c->rates, *next; r; r = next) {
+        next = r->next;
+        free(r);
+    }
     aws_credentials_free(c->credentials);
     sigv4_keys_free(c->keys);
     pb_arena_wipe(c->settings_arena);
@@ -164,6 +184,7 @@ static void call_end(aws_call *c, aws_outcome *o) {
 
 static void succeed(aws_call *c, pb_value value) {
     aws_outcome o = {.ok = true, .value = value};
+    aws_budget_give(&c->client->budget, c->taken ? c->taken : AWS_SUCCESS_GIVES);
     call_end(c, &o);
 }
 
@@ -183,7 +204,11 @@ static void fail(aws_call *c, pb_str code, pb_str message) {
     pb_arena *a = c->spec.arena;
     aws_outcome o = {.ok = false, .code = tame(a, code)};
     const char *many = c->tries > 1 ? " after several tries" : "";
-    o.message = pb_printf(a, "%.*s.%.*s%s: %.*s", PB_ARG(c->info.name), PB_ARG(c->operation), many, PB_ARG(message));
+    const char *starved = c->starved ? "; it is not tried again, because too many calls fail: the budget of retries that "
+                                       "all calls share is used up"
+                                     : "";
+    o.message = pb_printf(a, "%.*s.%.*s%s: %.*s%s", PB_ARG(c->info.name), PB_ARG(c->operation), many, PB_ARG(message),
+                          starved);
     if (!o.code.s) o.code = PB_STR("memory");
     if (!o.message.s) o.message = PB_STR("out of memory for the error's message");
     call_end(c, &o);
@@ -207,12 +232,16 @@ static uint64_t random_bits(void) {
     return r;
 }
 
-/* Waits and tries again; false when the tries or the time are used up. */
+/* Waits and tries again; false when the tries, the time or the budget are used up. */
 static bool again(aws_call *c, pb_str code, int max_tries, int64_t at_least_ms) {
     int limit = max_tries < c->policy.tries ? max_tries : c->policy.tries;
     int64_t delay = aws_retry_delay(&c->policy, c->tries, random_bits());
     if (delay < at_least_ms) delay = at_least_ms;
     if (c->tries >= limit || delay >= c->spec.deadline_ms - pb_loop_mono_ms()) return false;
+    int cost = pb_str_is(code, "timeout") ? AWS_TIMEOUT_COST : AWS_RETRY_COST;
+    c->starved = !aws_budget_take(&c->client->budget, cost);
+    if (c->starved) return false;
+    c->taken = cost;
     c->timer = pb_timer_start(c->loop, delay, on_timer, c);
     if (!c->timer) return false;
     if (c->nretries < TRIES_MAX) c->retries[c->nretries++] = (retry_note){pb_strdup(c->scratch, code.s, code.n), delay};
@@ -338,6 +367,7 @@ static void fail_aws(aws_call *c, const aws_error *e, aws_failure f) {
 
 static void answer_failed(aws_call *c, const pb_http_response *r, const aws_error *e) {
     aws_failure f = aws_failure_of(r->status, e->code);
+    if (c->rate) aws_rate_answer(c->rate, pb_loop_mono_ms(), f == AWS_FAIL_THROTTLED);
     if (redirect(c, r)) return;
     if (f == AWS_FAIL_CLOCK && reclock(c, r)) return;
     if (f == AWS_FAIL_EXPIRED && rekey(c)) return;
@@ -387,6 +417,7 @@ static void answered(void *ctx, const pb_http_response *r) {
         answer_failed(c, r, &e);
         return;
     }
+    if (c->rate) aws_rate_answer(c->rate, pb_loop_mono_ms(), false);
     if (!partly_failed(c, value)) succeed(c, value);
 }
 
@@ -465,12 +496,47 @@ static bool address(aws_call *c) {
     return false;
 }
 
+/* The rate of the call's service and region; NULL: no limit (or no memory for one). */
+static aws_rate *rate_of(const aws_call *c) {
+    aws_client *k = c->client;
+    pb_str region = c->address.signing_region;
+    uint32_t n = region.n < REGION_MAX - 1 ? region.n : REGION_MAX - 1;
+    if (k->settings->retry_mode != AWS_RETRY_ADAPTIVE) return NULL;
+    for (service_rate *r = k->rates; r; r = r->next)
+        if (r->service == c->service && strlen(r->region) == n && memcmp(r->region, region.s, n) == 0) return &r->rate;
+    service_rate *r = calloc(1, sizeof *r);
+    if (!r) return NULL;
+    r->service = c->service;
+    if (n) memcpy(r->region, region.s, n);
+    r->next = k->rates;
+    k->rates = r;
+    return &r->rate;
+}
+
+/* False: not now. The call goes on when its place has come, or has ended. */
+static bool admit(aws_call *c) {
+    if (c->admitted) return true;
+    c->rate = rate_of(c);
+    int64_t now = pb_loop_mono_ms(), ms = c->rate ? aws_rate_take(c->rate, now) : 0;
+    if (ms >= c->spec.deadline_ms - MARGIN_MS - now && ms > 0) {
+        aws_rate_untake(c->rate);
+        fail_c(c, "rate_limited", "AWS throttles this service, and at the rate it takes (AWS_RETRY_MODE is adaptive) the "
+                                  "request could not be sent within its time");
+        return false;
+    }
+    c->admitted = true;
+    if (ms == 0) return true;
+    c->timer = pb_timer_start(c->loop, ms, on_timer, c);
+    if (!c->timer) fail_c(c, "memory", "out of memory");
+    return false;
+}
+
 static void attempt(aws_call *c) {
     uint32_t n = c->request.nheaders;
     int64_t left = c->spec.deadline_ms - MARGIN_MS - pb_loop_mono_ms();
     const char *err = "out of memory";
     pb_str ca = c->client->settings->ca_bundle;
-    if (!address(c)) return;
+    if (!address(c) || !admit(c)) return;
     pb_header *h = pb_alloc_array(c->scratch, (size_t)n + HEADERS_ROOM, sizeof *h);
     if (!h) {
         fail_c(c, "memory", "out of memory");
@@ -491,6 +557,7 @@ static void attempt(aws_call *c) {
                          .once = !c->repeatable};
     if (q.timeout_ms < 1) q.timeout_ms = 1;
     c->tries++;
+    c->admitted = false;
     c->http = pb_http_start(c->loop, &q, answered, c, &err);
     if (!c->http) fail_c(c, "internal", err);
 }

@@ -5,6 +5,7 @@
  */
 #include "stdlib/aws/jmespath.h"
 #include "stdlib/aws/pages.h"
+#include "stdlib/aws/rate.h"
 #include "stdlib/aws/waiter.h"
 #include "tests/lib/check.h"
 
@@ -82,7 +83,23 @@ static pb_value judge(pb_arena *a, pb_value q) {
     return pb_string_c(aws_waiter_judge(a, w, &o, &state, &seen) ? names[state] : "none");
 }
 
+/* [[ms, throttled], ...] → [[measured, fill rate], ...] */
+static pb_value rates(pb_arena *a, pb_value events) {
+    pb_value *out, *pair, list = pb_list_new(a, events.n, &out);
+    aws_rate r = {0};
+    if (events.n) aws_rate_take(&r, events.u.items[0].u.items[0].u.i); /* starts its clock */
+    for (uint32_t i = 0; i < events.n; i++) {
+        pb_value e = events.u.items[i];
+        aws_rate_answer(&r, e.u.items[0].u.i, e.u.items[1].u.b);
+        out[i] = pb_list_new(a, 2, &pair);
+        pair[0] = pb_float(r.measured);
+        pair[1] = pb_float(r.fill);
+    }
+    return list;
+}
+
 static pb_value answer(pb_arena *a, pb_value q) {
+    if (pb_get_c(q, "rates").kind == PB_LIST) return rates(a, pb_get_c(q, "rates"));
     if (pb_get_c(q, "pagers").kind == PB_BOOL) return all_pagers(a);
     if (pb_get_c(q, "waiters").kind == PB_BOOL) return all_waiters(a);
     if (text(q, "waiter").n) return judge(a, q);
@@ -210,9 +227,46 @@ static void table(void) {
     pb_arena_free(a);
 }
 
+static void budgets(void) {
+    CASE("the retry budget: spent by retries, refilled by successes, never above its size") {
+        aws_budget b = {0};
+        for (int i = 0; i < AWS_BUDGET / AWS_RETRY_COST; i++) CHECK(aws_budget_take(&b, AWS_RETRY_COST));
+        CHECK(!aws_budget_take(&b, AWS_RETRY_COST));
+        for (int i = 0; i < AWS_RETRY_COST; i++) {
+            CHECK(!aws_budget_take(&b, AWS_RETRY_COST));
+            aws_budget_give(&b, AWS_SUCCESS_GIVES);
+        }
+        CHECK(aws_budget_take(&b, AWS_RETRY_COST));
+        aws_budget_give(&b, 10 * AWS_BUDGET);
+        CHECK(b.used == 0);
+        for (int i = 0; i < AWS_BUDGET / AWS_TIMEOUT_COST; i++) CHECK(aws_budget_take(&b, AWS_TIMEOUT_COST));
+        CHECK(!aws_budget_take(&b, 1));
+    }
+    CASE("the adaptive rate: nothing waits before AWS throttles; then requests queue, and the rate grows back") {
+        aws_rate r = {0};
+        int64_t now = 1000000;
+        for (int i = 0; i < 100; i++, now += 50) { /* 20 a second */
+            CHECK(aws_rate_take(&r, now) == 0);
+            aws_rate_answer(&r, now, false);
+        }
+        CHECK(r.measured > 18 && r.measured < 22);
+        aws_rate_answer(&r, now, true);
+        CHECK(r.limited && r.fill > 12 && r.fill < 16);
+        int64_t first = aws_rate_take(&r, now), second = 0;
+        for (int i = 0; i < 50; i++) second = aws_rate_take(&r, now);
+        CHECK(second > first && second > 2000 && second < 5000);
+        for (int i = 0; i < 50; i++) aws_rate_untake(&r);
+        double low = r.fill;
+        for (int i = 0; i < 2000; i++, now += 20) aws_rate_answer(&r, now, false);
+        CHECK(r.fill > 2 * low && r.fill <= 2 * r.measured);
+        CHECK(aws_rate_take(&r, now + 1000) == 0);
+    }
+}
+
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "--serve") == 0) return serve();
     expressions();
     table();
+    budgets();
     return check_done();
 }
