@@ -7,7 +7,6 @@
  */
 #include "stdlib/stdlib.h"
 
-#include "stdlib/aws/client.h"
 #include "stdlib/aws/provider.h"
 #include "stdlib/hosts.h"
 
@@ -18,7 +17,7 @@ enum { PROVIDERS = 2 };
 /* A provider's view of the set: what its close needs to find the rest. */
 typedef struct share {
     struct provider_set *set;
-    aws_client *client; /* made at the first look-up of an aws.* host */
+    aws_provider *aws; /* made at the first look-up of an aws.* host */
 } share;
 
 typedef struct provider_set {
@@ -30,15 +29,20 @@ typedef struct provider_set {
 static void close_share(void *state) {
     share *s = state;
     provider_set *set = s->set;
-    aws_client_free(s->client);
-    s->client = NULL;
+    aws_provider_free(s->aws);
+    s->aws = NULL;
     if (--set->open == 0) free(set);
 }
 
 static bool resolve_aws(void *state, pb_str name, pb_host *out) {
     share *s = state;
-    if (!s->client) s->client = aws_client_new();
-    return s->client && aws_provider_resolve(s->client, name, out);
+    if (!s->aws) s->aws = aws_provider_new();
+    return s->aws && aws_provider_resolve(s->aws, name, out);
+}
+
+static void aws_run_end(void *state, const vm_run *r) {
+    share *s = state;
+    if (s->aws) aws_provider_run_end(s->aws, r);
 }
 
 const pb_host_provider *stdlib_providers(size_t *count) {
@@ -46,8 +50,8 @@ const pb_host_provider *stdlib_providers(size_t *count) {
     *count = 0;
     if (!set) return NULL;
     for (int i = 0; i < PROVIDERS; i++) set->shares[i].set = set;
-    set->providers[0] = (pb_host_provider){"aws.", &set->shares[0], resolve_aws, close_share};
-    set->providers[1] = (pb_host_provider){"", &set->shares[1], hosts_resolve, close_share};
+    set->providers[0] = (pb_host_provider){"aws.", &set->shares[0], resolve_aws, close_share, aws_run_end};
+    set->providers[1] = (pb_host_provider){"", &set->shares[1], hosts_resolve, close_share, NULL};
     set->open = PROVIDERS;
     *count = PROVIDERS;
     return set->providers;

@@ -280,6 +280,11 @@ static void slot_take(engine *e, engine_run *r) {
     e->running++;
 }
 
+static void tell_providers(engine *e, const vm_run *r) {
+    for (size_t i = 0; i < e->config.nproviders; i++)
+        if (e->config.providers[i].run_end) e->config.providers[i].run_end(e->config.providers[i].state, r);
+}
+
 static void run_over(engine_run *r, vm_outcome outcome, pb_str code, pb_str reason) {
     const engine_watch *w = &r->engine->config.watch;
     engine *e = r->engine;
@@ -299,6 +304,7 @@ static void run_over(engine_run *r, vm_outcome outcome, pb_str code, pb_str reas
             sleep_remove(s);
         }
         gate_abandon(&r->gate);
+        tell_providers(e, r->vm);
         vm_run_end(r->vm);
         r->vm = NULL; /* the steps and values stay: they are in the arena */
     }
@@ -351,6 +357,9 @@ static bool prepare(engine_run *r) {
                    .loop = e->loop,
                    .arena = r->arena,
                    .context = r->facts.context,
+                   .image = p->program,
+                   .body = vm_field(p->program, SECTION_PLAYBOOKS, r->facts.playbook, PLAYBOOKS_body),
+                   .site = e->has_site ? &e->site : NULL,
                    .most = (pb_effect)vm_field(p->program, SECTION_PLAYBOOKS, r->facts.playbook, PLAYBOOKS_effect),
                    .deadline_ms = deadline,
                    .dry = r->facts.dry};
@@ -524,6 +533,7 @@ void engine_free(engine *e) {
         for (engine_run *r = ev->runs; r; r = r->next) {
             if (!r->vm) continue;
             gate_abandon(&r->gate);
+            tell_providers(e, r->vm);
             vm_run_end(r->vm);
         }
         event_free(ev);

@@ -87,6 +87,8 @@ bool engine_add(engine *e, vm_program *p, const char *name, pb_str *err);
 
 /* Sets one deployment parameter (--set). False with a sentence in *err. */
 bool engine_set(engine *e, pb_str name, pb_str text, pb_str *err);
+/* The program added last brings the site, whatever the others say. */
+void engine_use_site(engine *e);
 /* After the last engine_add and engine_set: takes what is not set from PB_PARAM_<NAME> and the defaults, and builds the
  * index. False with a sentence in *err: something required is missing. */
 bool engine_ready(engine *e, pb_str *err);

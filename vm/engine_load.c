@@ -172,11 +172,44 @@ static bool settle_param(engine *e, engine_program *p, uint32_t i, pb_str *err) 
     return false;
 }
 
+/* ---- the site ---- */
+
+void engine_use_site(engine *e) { e->site_program = e->nprograms; }
+
+/* Programs that are given together have one site between them. */
+static bool find_site(const engine *e, const engine_program **found, pb_str *err) {
+    if (e->site_program) {
+        *found = &e->programs[e->site_program - 1];
+        return true;
+    }
+    for (uint32_t i = 0; i < e->nprograms; i++) {
+        if (!vm_has_site(e->programs[i].program)) continue;
+        if (*found)
+            *err = pb_printf(e->arena, "both %s and %s have a site; say with --site which is meant", (*found)->name,
+                             e->programs[i].name);
+        if (*found) return false;
+        *found = &e->programs[i];
+    }
+    return true;
+}
+
+static bool settle_site(engine *e, pb_str *err) {
+    const engine_program *p = NULL;
+    if (!find_site(e, &p, err)) return false;
+    if (e->site_program && !vm_has_site(p->program)) {
+        *err = pb_printf(e->arena, "%s has no `site` block", p->name);
+        return false;
+    }
+    e->has_site = p && vm_has_site(p->program);
+    return !e->has_site || vm_site_of(p->program, p->params, e->arena, &e->site, err);
+}
+
 bool engine_ready(engine *e, pb_str *err) {
     if (!names_unique(e, err)) return false;
     for (uint32_t i = 0; i < e->nprograms; i++)
         for (uint32_t j = 0; j < vm_count(e->programs[i].program, SECTION_PARAMS); j++)
             if (!settle_param(e, &e->programs[i], j, err)) return false;
+    if (!settle_site(e, err)) return false;
     e->for_match = calloc(e->nprograms ? e->nprograms : 1, sizeof *e->for_match);
     *err = PB_STR("out of memory");
     if (!e->for_match) return false;

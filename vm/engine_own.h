@@ -24,6 +24,9 @@ struct engine {
     pb_loop *loop;
     engine_program *programs;
     uint32_t nprograms;
+    uint32_t site_program; /* index + 1 of the one that engine_use_site named; 0: none */
+    pb_site site;
+    bool has_site;
     match_program *for_match;
     match_index *index;
     engine_event *first_event, *last_event;

@@ -10,6 +10,8 @@
  */
 #include "vm/gate.h"
 
+#include "vm/reach.h"
+
 typedef struct gate_call {
     gate_run *run;
     vm_call *call;
@@ -90,6 +92,13 @@ gate_program *gate_bind(const vm_program *p, const pb_host_provider *providers, 
 static gate_call *call_of(const vm_call *c) { return c->step->front; }
 
 pb_value pb_call_context(const vm_call *c) { return call_of(c)->run->context; }
+
+const pb_site *pb_call_site(const vm_call *c) { return call_of(c)->run->site; }
+
+bool pb_call_reach(const vm_call *c, pb_arena *a, const pb_str **hosts, uint32_t *n) {
+    const gate_run *g = call_of(c)->run;
+    return vm_reach(g->image, g->body, a, hosts, n);
+}
 
 int64_t pb_call_time_left(const vm_call *c) {
     int64_t left = call_of(c)->deadline_ms - pb_loop_mono_ms();

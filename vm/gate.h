@@ -28,6 +28,9 @@ typedef struct gate_run {
     pb_loop *loop;
     pb_arena *arena;     /* the run's */
     pb_value context;    /* what RUN gives */
+    const vm_program *image;
+    uint32_t body;       /* the playbook's function */
+    const pb_site *site; /* NULL: none */
     pb_effect most;      /* the playbook's effect: nothing beyond it is let through */
     int64_t deadline_ms; /* monotonic; of the whole run; 0: none */
     bool dry;

@@ -9,6 +9,7 @@
 
 #include "vm/interp.h"
 #include "vm/loop.h"
+#include "vm/site.h"
 
 typedef struct pb_host pb_host;
 /* Called with the run's call; must answer it once with vm_return/vm_raise. The loop is the engine's. */
@@ -31,10 +32,16 @@ typedef struct pb_host_provider {
     void *state;
     bool (*resolve)(void *state, pb_str name, pb_host *out);
     void (*close)(void *state); /* NULL: nothing to free */
+    /* What is kept for this run can be let go; it has no calls under way. NULL: nothing is kept. */
+    void (*run_end)(void *state, const vm_run *r);
 } pb_host_provider;
 
 /* The context of the run that a call belongs to: what RUN gives (incident_id, account, region, ...). */
 pb_value pb_call_context(const vm_call *c);
+/* The site's settings; NULL: there is no site. */
+const pb_site *pb_call_site(const vm_call *c);
+/* The names of all hosts that the running playbook can come to. False: out of memory. */
+bool pb_call_reach(const vm_call *c, pb_arena *a, const pb_str **hosts, uint32_t *n);
 /* Time left for the call in ms (its step's, its run's or the default limit), at least 1. */
 int64_t pb_call_time_left(const vm_call *c);
 

@@ -39,7 +39,7 @@ typedef struct run_args {
     size_t npaths;
     const char *sets[SETS_MAX];
     size_t nsets;
-    const char *event, *evidence;
+    const char *event, *evidence, *site;
     bool dry, json, quiet, version;
     int64_t timeout_ms;
 } run_args;
@@ -49,6 +49,7 @@ typedef struct session {
     run_args args;
     pb_arena *arena; /* images, programs, messages */
     pb_buf image;    /* of what was compiled here */
+    pb_buf site;     /* of --site's file */
     engine *engine;
     events *events;
     evidence_log *log;
@@ -84,6 +85,7 @@ static int fail(pb_str message, int status) {
 static const cli_option option_rows[] = {
     {"run", 'p', "playbooks", "PATH",
      "a .pb file, a directory of them, or a .pbx image; may be given again, as may operands"},
+    {"run", 0, "site", "FILE", "the site block of this .pb or .pbx file holds, whatever the playbooks' own is"},
     {"run", 'e', "event", "FILE", "events as JSON, one or many; - is standard input"},
     {"run", 0, "evidence", "DIR", "append the evidence of each run to DIR/evidence.jsonl"},
     {"run", 0, "dry-run", NULL, "read and plan, change nothing, tell nobody"},
@@ -137,6 +139,9 @@ static const char *take_option(run_args *a, const char *name, const char *value)
         return read_duration(value, &a->timeout_ms) ? NULL : "--timeout takes a duration such as 90s, 5m or 2h, not";
     } else if (strcmp(name, "evidence") == 0) {
         a->evidence = value;
+    } else if (strcmp(name, "site") == 0) {
+        if (a->site) return "--site is given twice; there is one site:";
+        a->site = value;
     } else if (strcmp(name, "store") == 0) {
         return "--store is not available in this version:";
     } else {
@@ -193,7 +198,7 @@ static void show_diagnostics(diag_list *diags, const source_set *sources) {
     pb_buf_free(&b);
 }
 
-static int add_sources(session *s, const char *const *paths, size_t n) {
+static int add_sources(session *s, const char *const *paths, size_t n, pb_buf *image) {
     size_t nbuiltins = 0;
     const builtin_source *builtins = stdlib_sources(&nbuiltins);
     pb_arena *a = pb_arena_new(0);
@@ -201,14 +206,14 @@ static int add_sources(session *s, const char *const *paths, size_t n) {
     source_set *sources = NULL;
     pb_str err = {0};
     int status = STATUS_INTERNAL;
-    bool ok = diags && compile_paths(a, diags, &sources, aws_schema(), builtins, nbuiltins, paths, n, &s->image);
+    bool ok = diags && compile_paths(a, diags, &sources, aws_schema(), builtins, nbuiltins, paths, n, image);
     if (diags) show_diagnostics(diags, sources);
     if (!ok) {
         status =
             diags && diag_count(diags, DIAG_ERROR) ? STATUS_FAILED : fail(PB_STR("out of memory"), STATUS_INTERNAL);
         goto cleanup;
     }
-    vm_program *p = vm_program_load(s->image.data, s->image.len, s->arena, &err);
+    vm_program *p = vm_program_load(image->data, image->len, s->arena, &err);
     if (p && engine_add(s->engine, p, paths[0], &err))
         status = STATUS_OK;
     else
@@ -230,7 +235,16 @@ static int add_playbooks(session *s) {
         else
             sources[n++] = s->args.paths[i];
     }
-    if (status == STATUS_OK && n) status = add_sources(s, sources, n);
+    if (status == STATUS_OK && n) status = add_sources(s, sources, n, &s->image);
+    return status;
+}
+
+/* A program like the others, whose site counts. */
+static int add_site(session *s) {
+    const char *path = s->args.site;
+    if (!path) return STATUS_OK;
+    int status = is_image(path) ? add_image(s, path) : add_sources(s, &path, 1, &s->site);
+    if (status == STATUS_OK) engine_use_site(s->engine);
     return status;
 }
 
@@ -430,7 +444,9 @@ static int run_session(session *s) {
                                progress_colours(STDERR_FILENO));
     if (!s->engine || !s->progress) return fail((pb_str){0}, STATUS_INTERNAL);
     progress_loop(s->progress, engine_loop(s->engine));
-    if ((status = add_playbooks(s)) != STATUS_OK || (status = set_params(s)) != STATUS_OK) return status;
+    if ((status = add_playbooks(s)) != STATUS_OK || (status = add_site(s)) != STATUS_OK ||
+        (status = set_params(s)) != STATUS_OK)
+        return status;
     s->events = events_open(s->args.event, s->arena, &err);
     if (!s->events) return fail(err, STATUS_USAGE);
     /* Before anything is done: what cannot be proved afterwards is not done. */
@@ -444,6 +460,7 @@ static void session_end(session *s) {
     evidence_close(s->log);
     engine_free(s->engine);
     pb_buf_free(&s->image);
+    pb_buf_free(&s->site);
     pb_arena_free(s->arena);
     if (s->signal_fd >= 0) close(s->signal_fd);
     free(s);

@@ -138,10 +138,20 @@ static void line_begin(pb_buf *b, const engine_run *r) {
     pb_buf_putc(b, ' ');
 }
 
+/* " [123456789012 eu-west-1]" of a step that an `in account` has moved; else nothing. */
+static pb_str step_place(char out[64], const vm_step *s) {
+    if (!s->moved) return (pb_str){"", 0};
+    int n = snprintf(out, 64, " [%.*s%s%.*s]", PB_ARG(s->account), s->account.n && s->region.n ? " " : "",
+                     PB_ARG(s->region));
+    return (pb_str){out, n > 0 && n < 64 ? (uint32_t)n : 0};
+}
+
 static void step_line(const progress *p, const engine_run *r, const vm_step *s) {
     pb_buf b = {0};
     line_begin(&b, r);
+    char place[64];
     plain_add(&b, progress_step_name(r, s), 0);
+    plain_add(&b, step_place(place, s), 0);
     pb_buf_printf(&b, " %s ", progress_step_status(s));
     progress_time(&b, step_ms(s));
     if (s->status == STEP_FAILED) {
@@ -241,7 +251,7 @@ static void step_glyph(drawing *d, const vm_step *s) {
 }
 
 static void tree_step(drawing *d, const engine_run *r, const vm_step *s, uint32_t indent) {
-    char spaces[] = "        ";
+    char spaces[] = "        ", place[64];
     const char *status = progress_step_status(s);
     spaces[indent < 8 ? indent : 8] = 0;
     text_c(d, spaces);
@@ -249,6 +259,7 @@ static void tree_step(drawing *d, const engine_run *r, const vm_step *s, uint32_
     text_c(d, " ");
     text(d, indent > 2 ? progress_step_name(r, s) : progress_step_title(r, s),
          d->width > 40 ? d->width - 24 : d->width / 2);
+    text(d, step_place(place, s), 0);
     text_c(d, "  ");
     paint(d, DIM);
     if (s->status != STEP_RUNNING && strcmp(status, "ok") != 0) {

@@ -1,75 +1,194 @@
 /*
  * provider.c - between the gate's calls and the AWS client.
  *
- * The region of a call is the run's: the event's, for what it tells of lives there; without one the client takes
- * AWS_REGION. The idempotency token's seed is the run and the step, so a step that is sent again says the same token
- * and AWS does it once, while the next step, or another run, says another.
+ * A call is made in the account and the region of its step: the event's, for what it tells of lives there, or those of an
+ * `in account` around it. First it is asked with whose keys (sessions.h), then the client sends it; without a region the
+ * client takes AWS_REGION. When AWS calls a session expired before its time, the call was not carried out: it is made
+ * once more with a new one. The idempotency token's seed is the run and the step, so a step that is sent again says the
+ * same token and AWS does it once, while the next step, or another run, says another.
  */
 #include "stdlib/aws/provider.h"
 
 #include "stdlib/aws/pages.h"
+#include "stdlib/aws/retry.h"
+#include "stdlib/aws/sessions.h"
 #include "stdlib/aws/waiter.h"
 
-static void finished(void *ctx, const aws_outcome *o) {
-    vm_call *c = ctx;
-    c->host_data = NULL;
-    if (c->step) c->step->meta = o->meta;
-    if (o->ok)
-        vm_return(c, o->value);
-    else
-        vm_raise(c, o->code, o->message);
+#include <stdlib.h>
+
+struct aws_provider {
+    aws_client *client;
+    aws_sessions *sessions;
+};
+
+/* A call on its way; in the run's arena. */
+typedef struct passage {
+    aws_provider *provider;
+    const pb_host *host;
+    vm_call *call;
+    pb_loop *loop;
+    aws_call_spec spec;
+    aws_access_wait *asking; /* for keys, or ... */
+    aws_pages *pages;        /* ... under way as a call or ... */
+    aws_wait *wait;          /* ... as a waiter */
+    aws_waiter waiter;       /* 0: it is a call */
+    pb_value assumed;        /* the session that was made for it */
+    bool renewed;
+} passage;
+
+static void ask_for_keys(passage *p);
+
+/* What the client tells of the call, and how it came by its keys. */
+static pb_value meta_of(const passage *p, pb_value meta) {
+    pb_map_builder b = {.arena = p->spec.arena};
+    if (p->assumed.kind != PB_MAP) return meta;
+    for (uint32_t i = 0; meta.kind == PB_MAP && i < meta.n; i++)
+        pb_map_add(&b, meta.u.entries[i].key, meta.u.entries[i].value);
+    pb_map_add(&b, PB_STR("assumed_role"), p->assumed);
+    return pb_map_done(&b);
 }
 
-static aws_call_spec spec_of(const pb_host *h, vm_call *c) {
-    pb_value context = pb_call_context(c), region = pb_get_c(context, "region"), id = pb_get_c(context, "id");
+static void over(passage *p, pb_value meta) {
+    p->call->host_data = NULL;
+    if (p->call->step) p->call->step->meta = meta_of(p, meta);
+}
+
+static bool renew(passage *p, const aws_outcome *o) {
+    if (o->ok || p->renewed || aws_failure_of(0, o->code) != AWS_FAIL_EXPIRED ||
+        !aws_sessions_expired(p->provider->sessions, p->spec.keys))
+        return false;
+    p->renewed = true;
+    p->spec.keys = NULL;
+    ask_for_keys(p);
+    return true;
+}
+
+static void finished(void *ctx, const aws_outcome *o) {
+    passage *p = ctx;
+    p->pages = NULL;
+    p->wait = NULL;
+    if (renew(p, o)) return;
+    over(p, o->meta);
+    if (o->ok)
+        vm_return(p->call, o->value);
+    else
+        vm_raise(p->call, o->code, o->message);
+}
+
+static void keys_are_there(void *ctx, const aws_access *a) {
+    passage *p = ctx;
+    aws_client *client = p->provider->client;
+    p->asking = NULL;
+    if (a->assumed.kind == PB_MAP) p->assumed = a->assumed;
+    if (!a->ok) {
+        over(p, PB_NONE_VALUE);
+        vm_raise(p->call, a->code, a->message);
+        return;
+    }
+    p->spec.keys = a->keys;
+    /* NULL from a start: it has been answered already. */
+    if (p->waiter)
+        p->wait = aws_wait_start(client, p->loop, p->waiter, &p->spec, finished, p);
+    else
+        p->pages = aws_pages_start(client, p->loop, &p->spec, finished, p);
+}
+
+static bool reach(void *ctx, pb_arena *a, const pb_str **hosts, uint32_t *n) {
+    return pb_call_reach(((passage *)ctx)->call, a, hosts, n);
+}
+
+static pb_str context_text(const vm_call *c, const char *key) {
+    pb_value v = pb_get_c(pb_call_context(c), key);
+    return v.kind == PB_STRING ? pb_text(v) : (pb_str){"", 0};
+}
+
+static void ask_for_keys(passage *p) {
+    const vm_call *c = p->call;
+    aws_who who = {.run = c->run,
+                   .run_id = context_text(c, "id"),
+                   .incident_id = context_text(c, "incident_id"),
+                   .account = c->step->account,
+                   .region = c->step->region,
+                   .moved = c->step->moved,
+                   .changes = p->host->effect > PB_READ,
+                   .site = pb_call_site(c),
+                   .reach = reach,
+                   .reach_ctx = p};
+    aws_access_wait *w =
+        aws_sessions_ask(p->provider->sessions, p->loop, p->spec.arena, &who, keys_are_there, p);
+    if (w) p->asking = w;
+}
+
+static aws_call_spec spec_of(const vm_call *c) {
+    pb_str id = context_text(c, "id");
     pb_arena *a = vm_run_arena(c->run);
     return (aws_call_spec){
-        .op = (aws_op)h->number, /* a wait's is its waiter: it knows the operation */
         .input = c->args,
-        .region = region.kind == PB_STRING ? pb_text(region) : (pb_str){"", 0},
-        .token_seed = pb_printf(a, "%.*s/%u", id.kind == PB_STRING ? (int)id.n : 0, id.kind == PB_STRING ? id.u.s : "",
-                                c->step ? c->step->number : 0),
+        .region = c->step->region,
+        .token_seed = pb_printf(a, "%.*s/%u", PB_ARG(id), c->step->number),
         .deadline_ms = pb_loop_mono_ms() + pb_call_time_left(c),
         .arena = a,
     };
 }
 
-/* NULL from a start: answered already, and c may be gone. */
-static void provider_call(const pb_host *h, vm_call *c, pb_loop *loop) {
-    aws_call_spec spec = spec_of(h, c);
-    aws_pages *call = aws_pages_start(h->state, loop, &spec, finished, c);
-    if (call) c->host_data = call;
+static void begin(const pb_host *h, vm_call *c, pb_loop *loop, aws_op op, aws_waiter waiter) {
+    passage *p = pb_alloc(vm_run_arena(c->run), sizeof *p);
+    if (!p) {
+        vm_raise(c, PB_STR("memory"), PB_STR("the run's memory is used up"));
+        return;
+    }
+    *p = (passage){.provider = h->state, .host = h, .call = c, .loop = loop, .spec = spec_of(c), .waiter = waiter};
+    p->spec.op = op;
+    c->host_data = p;
+    ask_for_keys(p);
 }
 
+static void provider_call(const pb_host *h, vm_call *c, pb_loop *loop) { begin(h, c, loop, (aws_op)h->number, 0); }
+
+/* The waiter knows its operation. */
 static void provider_wait(const pb_host *h, vm_call *c, pb_loop *loop) {
-    aws_call_spec spec = spec_of(h, c);
-    aws_wait *wait = aws_wait_start(h->state, loop, (aws_waiter)h->number, &spec, finished, c);
-    if (wait) c->host_data = wait;
+    begin(h, c, loop, 0, (aws_waiter)h->number);
 }
 
 static void provider_cancel(const pb_host *h, vm_call *c) {
+    passage *p = c->host_data;
+    pb_value meta = PB_NONE_VALUE;
     (void)h;
-    aws_pages_cancel(c->host_data, c->step ? &c->step->meta : NULL);
-    c->host_data = NULL;
+    if (!p) return;
+    aws_sessions_unask(p->asking);
+    if (p->pages) aws_pages_cancel(p->pages, &meta);
+    if (p->wait) aws_wait_cancel(p->wait, &meta);
+    over(p, meta);
 }
 
-static void provider_cancel_wait(const pb_host *h, vm_call *c) {
-    (void)h;
-    aws_wait_cancel(c->host_data, c->step ? &c->step->meta : NULL);
-    c->host_data = NULL;
+aws_provider *aws_provider_new(void) {
+    aws_provider *p = calloc(1, sizeof *p);
+    if (!p) return NULL;
+    p->client = aws_client_new();
+    p->sessions = p->client ? aws_sessions_new(p->client) : NULL;
+    if (p->sessions) return p;
+    aws_provider_free(p);
+    return NULL;
 }
+
+void aws_provider_free(aws_provider *p) {
+    if (!p) return;
+    aws_sessions_free(p->sessions);
+    aws_client_free(p->client);
+    free(p);
+}
+
+void aws_provider_run_end(aws_provider *p, const vm_run *r) { aws_sessions_run_end(p->sessions, r); }
 
 bool aws_provider_resolve(void *state, pb_str name, pb_host *out) {
     const aws_model *m = aws_model_get();
     aws_waiter waiter;
     aws_op op = aws_host_op(m, name, &waiter);
     if (!op) return false;
-    *out = (pb_host){
-        .effect = aws_op_effect(m, op), .fn = provider_call, .cancel = provider_cancel, .number = op, .state = state};
-    if (waiter) {
-        out->fn = provider_wait;
-        out->cancel = provider_cancel_wait;
-        out->number = waiter;
-    }
+    *out = (pb_host){.effect = aws_op_effect(m, op),
+                     .fn = waiter ? provider_wait : provider_call,
+                     .cancel = provider_cancel,
+                     .number = waiter ? (uint64_t)waiter : (uint64_t)op,
+                     .state = state};
     return true;
 }

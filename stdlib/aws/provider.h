@@ -7,7 +7,12 @@
 
 #include "vm/host.h"
 
-/* What pb_host_provider wants: state is an aws_client. */
+/* The client behind the hosts, and the sessions of runs in other accounts. */
+typedef struct aws_provider aws_provider;
+aws_provider *aws_provider_new(void); /* NULL: out of memory */
+void aws_provider_free(aws_provider *p);
+/* What pb_host_provider wants: state is an aws_provider. */
 bool aws_provider_resolve(void *state, pb_str name, pb_host *out);
+void aws_provider_run_end(aws_provider *p, const vm_run *r);
 
 #endif
