@@ -10,8 +10,11 @@
 
 #include "stdlib/sim/sim.h"
 
-static const sim_service *const services[] = {&sim_ec2, &sim_iam, &sim_s3,        &sim_s3control,  &sim_sts,
-                                              &sim_ssm, &sim_sns, &sim_guardduty, &sim_securityhub};
+static const sim_service *const services[] = {
+    &sim_ec2,           &sim_iam,         &sim_s3,        &sim_s3control,   &sim_sts,
+    &sim_ssm,           &sim_sns,         &sim_guardduty, &sim_securityhub, &sim_lambda,
+    &sim_organizations, &sim_cloudtrail,  &sim_events,    &sim_logs,        &sim_secretsmanager,
+    &sim_kms,           &sim_autoscaling, &sim_rds,       &sim_dynamodb};
 enum { SERVICES = sizeof services / sizeof *services, SAME_SIGNING_NAME_MAX = 16 };
 
 /* A request on its way: the call, and what is known of its target. */
@@ -26,7 +29,9 @@ typedef struct passage {
     sigv4_claim claim;
     pb_str request_id;
     aws_response response;
-    const sim_fault *fault;
+    bool faulty;
+    sim_fault fault;
+    int64_t delay_ms;
 } passage;
 
 pb_value sim_fail(sim_call *c, int status, const char *code, const char *fmt, ...) {
@@ -236,36 +241,45 @@ static void read_request(passage *p) {
         if (c->err.status <= 0) c->err.status = 400;
         return;
     }
+}
+
+static void find_row(passage *p) {
+    sim_call *c = &p->call;
     pb_str op = aws_op_name(p->sim->model, p->op);
+    c->service = p->service ? p->service->name : "";
     c->row = p->service ? row_of(p->service, op) : NULL;
     if (!c->row)
         sim_fail(c, 501, "NotImplemented", "the simulated account does not keep state for %.*s.%.*s",
                  PB_ARG(p->info.name), PB_ARG(op));
 }
 
-/* A fault takes the place of the answer, once for each time it was asked for. */
-static const sim_fault *fault_due(passage *p) {
-    pb_str name =
-        pb_printf(p->call.arena, "%.*s.%.*s", PB_ARG(p->info.name), PB_ARG(aws_op_name(p->sim->model, p->op)));
-    for (size_t i = 0; i < p->sim->nfaults; i++) {
-        sim_fault *f = &p->sim->faults[i];
-        if (f->left <= 0 || !pb_str_eq(f->operation, name)) continue;
-        f->left--;
-        return f;
-    }
-    return NULL;
+/* Faults that are no error codes. */
+typedef enum special { S_NONE, S_CLOSE, S_GARBAGE, S_LOST, S_HALF, S_PARTIAL } special;
+static special special_of(const passage *p) {
+    static const struct {
+        const char *word;
+        special is;
+    } words[] = {
+        {"Close", S_CLOSE}, {"Garbage", S_GARBAGE}, {"Lost", S_LOST}, {"Half", S_HALF}, {"partial", S_PARTIAL}};
+    for (size_t i = 0; p->faulty && i < sizeof words / sizeof *words; i++)
+        if (strcmp(p->fault.code, words[i].word) == 0) return words[i].is;
+    return S_NONE;
 }
 
-static int fault_status(pb_str code, aws_protocol protocol) {
-    static const struct {
-        const char *begins;
-        int status;
-    } known[] = {{"Internal", 500},     {"ServiceUnavailable", 503}, {"Unavailable", 503},  {"SlowDown", 503},
-                 {"AccessDenied", 403}, {"Unauthorized", 403},       {"ExpiredToken", 403}, {"TooManyRequests", 429}};
-    if (pb_str_is(code, "RequestLimitExceeded") && protocol == AWS_EC2) return 503;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (str_starts(code, known[i].begins)) return known[i].status;
-    return 400;
+/* A fault takes the place of the operation; some only spoil its answer. */
+static void meet_trouble(passage *p) {
+    sim_call *c = &p->call;
+    sim_trouble *t = &p->sim->trouble;
+    pb_str name = pb_printf(c->arena, "%.*s.%.*s", PB_ARG(p->info.name), PB_ARG(aws_op_name(p->sim->model, p->op)));
+    p->faulty = trouble_fault(t, name, &p->fault);
+    special is = special_of(p);
+    c->partial = is == S_PARTIAL;
+    if (p->faulty && (is == S_NONE || is == S_CLOSE || is == S_GARBAGE)) {
+        sim_fail(c, trouble_status(&p->fault, p->info.protocol), "", "a fault that was asked for");
+        c->err.code = pb_strdup(c->arena, p->fault.code, strlen(p->fault.code));
+    }
+    if (!c->failed && trouble_throttled(t, name)) trouble_slower(c, p->info.name, p->info.protocol);
+    p->delay_ms = trouble_delay(t, name);
 }
 
 static void authorize(passage *p) {
@@ -314,13 +328,9 @@ static pb_value in_transaction(passage *p, const aws_incoming *as_sent, sigv4_pr
     if (!c->failed && pb_str_is(p->info.name, "s3") && !s3_unpack(c, &p->in)) return PB_NONE_VALUE;
     if (!c->failed) read_request(p);
     if (c->failed) return PB_NONE_VALUE;
-    p->fault = fault_due(p);
-    if (p->fault) {
-        int status = fault_status(p->fault->code, p->info.protocol);
-        c->err = (aws_error){.code = p->fault->code, .message = PB_STR("a fault that was asked for"), .status = status};
-        c->failed = true;
-        return PB_NONE_VALUE;
-    }
+    meet_trouble(p);
+    if (!c->failed) find_row(p);
+    if (c->failed) return PB_NONE_VALUE;
     authorize(p);
     if (!c->failed && pb_str_is(p->info.name, "s3")) s3_check_digest(c, &p->in, c->row->flags & SIM_CHECKSUM);
     return c->failed ? PB_NONE_VALUE : perform(p);
@@ -347,12 +357,9 @@ static bool write_answer(passage *p, pb_value output) {
 /* An output that can't be written makes the call a failed one. */
 static void answer(passage *p, pb_value output, sim_answer *out) {
     sim_call *c = &p->call;
-    if (p->fault && pb_str_is(p->fault->code, "Close")) {
-        plain_answer(out, 0, "");
-        return;
-    }
-    if (p->fault && pb_str_is(p->fault->code, "Garbage")) {
-        plain_answer(out, 200, "\x01 this is no answer <of> {any protocol");
+    special is = special_of(p);
+    if (is == S_CLOSE || is == S_GARBAGE) {
+        plain_answer(out, is == S_CLOSE ? 0 : 200, "\x01 this is no answer <of> {any protocol");
         return;
     }
     if (!p->number) service_set(p, by_name(p, "sts")); /* an unknown service is refused in the commonest protocol */
@@ -364,6 +371,8 @@ static void answer(passage *p, pb_value output, sim_answer *out) {
     const aws_response *r = &p->response;
     *out = (sim_answer){.status = r->status, .headers = r->headers, .nheaders = r->nheaders, .body = r->body};
     if (!ok) plain_answer(out, 500, "internal error\n");
+    if (is == S_LOST) out->status = 0;
+    out->half = is == S_HALF;
 }
 
 /* The answer is written before the state is: what can't be answered has not happened. */
@@ -384,6 +393,8 @@ static void transact(passage *p, const aws_incoming *as_sent, sigv4_problem prob
         if (!state_begin(s)) return;
         state_next(s, PB_STR("id/request")); /* the id has been given out */
     }
+    if (p->op && p->call.row && !pb_arena_failed(p->call.arena))
+        trail_record(&p->call, &p->info, p->op, p->request_id);
     if (count_call(p) && state_commit(s)) return;
     state_rollback(s);
     if (!p->call.failed) plain_answer(out, 500, unwritten);
@@ -404,6 +415,7 @@ static int64_t wall_ms(void) {
 }
 
 void sim_answer_request(sim *s, pb_arena *a, const aws_incoming *in, sim_answer *out) {
+    if (trouble_control(s, a, in, out)) return;
     passage p = {.sim = s, .in = *in};
     p.call =
         (sim_call){.sim = s, .state = s->state, .arena = a, .account = s->account, .now = wall_ms(), .http = &p.in};
@@ -420,5 +432,6 @@ void sim_answer_request(sim *s, pb_arena *a, const aws_incoming *in, sim_answer 
         plain_answer(out, 500, "internal error\n");
     else
         transact(&p, in, problem, out);
+    out->delay_ms = p.delay_ms;
     log_call(&p, out);
 }

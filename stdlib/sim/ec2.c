@@ -57,6 +57,6 @@ static const sim_operation operations[] = {
     {"DescribeAvailabilityZones", ec2_zones, NULL, NULL, 0},
 };
 
-static const sim_paging paging = {"NextToken", "NextToken", "MaxResults", NULL, "InvalidNextToken", 1000, 1};
+static const sim_paging paging = {"NextToken", "NextToken", "MaxResults", NULL, "InvalidNextToken", 1000, 1, false};
 
 const sim_service sim_ec2 = {"ec2", SIM_OPS(operations), &paging, ec2_prepare};

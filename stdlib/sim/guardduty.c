@@ -218,6 +218,6 @@ static const sim_operation operations[] = {
     {"ArchiveFindings", archive, &to_archive, NULL, 0},     {"UnarchiveFindings", archive, &to_unarchive, NULL, 0},
 };
 
-static const sim_paging paging = {"NextToken", "NextToken", "MaxResults", NULL, "BadRequestException", 50, 1};
+static const sim_paging paging = {"NextToken", "NextToken", "MaxResults", NULL, "BadRequestException", 50, 1, false};
 
 const sim_service sim_guardduty = {"guardduty", SIM_OPS(operations), &paging, NULL};

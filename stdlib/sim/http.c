@@ -42,6 +42,8 @@ enum {
     X(create_response_from_callback) \
     X(add_response_header) \
     X(queue_response) \
+    X(suspend_connection) \
+    X(resume_connection) \
     X(destroy_response)
 
 typedef struct mhd_api {
@@ -56,18 +58,23 @@ static const lazy_symbol mhd_symbols[] = {
 #undef X
 };
 
-typedef struct server {
-    sim *sim;
-    mhd_api mhd;
-} server;
-
-/* One request on its way in. */
+/* One request on its way in, and its answer while that waits for its time. */
 typedef struct exchange {
     pb_arena *arena;
     pb_str target; /* path and query as received */
     pb_buf body;
-    bool begun;
+    bool begun, answered;
+    sim_answer answer;
+    struct MHD_Connection *connection;
+    int64_t due;           /* monotonic ms */
+    struct exchange *next; /* among the waiting */
 } exchange;
+
+typedef struct server {
+    sim *sim;
+    mhd_api mhd;
+    exchange *waiting;
+} server;
 
 pb_str sim_header(const aws_incoming *in, const char *name) {
     size_t n = strlen(name);
@@ -149,23 +156,36 @@ static ssize_t no_body(void *ctx, uint64_t pos, char *buf, size_t max) {
     return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
+/* Half of what Content-Length promised, then the end. */
+static ssize_t half_body(void *ctx, uint64_t pos, char *buf, size_t max) {
+    const exchange *x = ctx;
+    uint64_t half = x->answer.body.n / 2, n = pos < half ? half - pos : 0;
+    if (!n) return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (n > max) n = max;
+    memcpy(buf, x->answer.body.s + pos, (size_t)n);
+    return (ssize_t)n;
+}
+
 static bool header_is(pb_str name, const char *z) { return name.n == strlen(z) && strncasecmp(name.s, z, name.n) == 0; }
 
 /* The library sets Content-Length itself; for HEAD it has to be told through a body that is never read. */
-static struct MHD_Response *response_new(server *s, const sim_answer *out, bool head) {
+static struct MHD_Response *response_new(server *s, exchange *x, bool head) {
+    const sim_answer *out = &x->answer;
     if (head)
         for (uint32_t i = 0; i < out->nheaders; i++)
             if (header_is(out->headers[i].name, "content-length"))
                 return s->mhd.create_response_from_callback(strtoull(out->headers[i].value.s, NULL, 10), 1, no_body,
                                                             NULL, NULL);
+    if (out->half && !head) return s->mhd.create_response_from_callback(out->body.n, 4096, half_body, x, NULL);
     return s->mhd.create_response_from_buffer(
         out->body.n, out->body.n ? (void *)(uintptr_t)out->body.s : (void *)(uintptr_t) "", MHD_RESPMEM_MUST_COPY);
 }
 
-static enum MHD_Result respond(server *s, struct MHD_Connection *connection, pb_arena *a, const sim_answer *out,
-                               bool head) {
+static enum MHD_Result respond(server *s, struct MHD_Connection *connection, exchange *x, bool head) {
+    const sim_answer *out = &x->answer;
+    pb_arena *a = x->arena;
     if (out->status <= 0) return MHD_NO; /* a fault that cuts the connection */
-    struct MHD_Response *r = response_new(s, out, head);
+    struct MHD_Response *r = response_new(s, x, head);
     if (!r) return MHD_NO;
     for (uint32_t i = 0; i < out->nheaders; i++) {
         pb_str name = pb_strdup(a, out->headers[i].name.s, out->headers[i].name.n);
@@ -179,13 +199,38 @@ static enum MHD_Result respond(server *s, struct MHD_Connection *connection, pb_
 }
 
 static enum MHD_Result refuse(server *s, struct MHD_Connection *connection, exchange *x, int status, const char *text) {
-    sim_answer out = {.status = status, .body = pb_str_c(text)};
-    return respond(s, connection, x->arena, &out, false);
+    x->answer = (sim_answer){.status = status, .body = pb_str_c(text)};
+    return respond(s, connection, x, false);
 }
 
 static bool too_long(server *s, struct MHD_Connection *connection) {
     const char *length = s->mhd.lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
     return length && strtoull(length, NULL, 10) > SIM_MAX_BODY;
+}
+
+/* The answer waits for its time; on_request is called again after that. */
+static void put_aside(server *s, struct MHD_Connection *connection, exchange *x) {
+    x->connection = connection;
+    x->due = trouble_clock() + x->answer.delay_ms;
+    x->next = s->waiting;
+    s->waiting = x;
+    s->mhd.suspend_connection(connection);
+}
+
+/* Takes up the answers whose time has come (all: every one). How long the next has to wait still, at most `most`. */
+static int64_t take_up(server *s, bool all, int64_t most) {
+    int64_t now = trouble_clock();
+    for (exchange **at = &s->waiting; *at;) {
+        exchange *x = *at;
+        if (all || x->due <= now) {
+            *at = x->next;
+            s->mhd.resume_connection(x->connection);
+        } else {
+            if (x->due - now < most) most = x->due - now;
+            at = &x->next;
+        }
+    }
+    return most;
 }
 
 /* Called once when the headers are in, once for each piece of the body, and once after it. */
@@ -209,10 +254,15 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
         return x->body.oom ? MHD_NO : MHD_YES;
     }
     aws_incoming in;
-    sim_answer out = {0};
-    if (!incoming(s, connection, x, method, &in)) return MHD_NO;
-    sim_answer_request(s->sim, x->arena, &in, &out);
-    return respond(s, connection, x->arena, &out, strcmp(method, "HEAD") == 0);
+    if (!x->answered && !incoming(s, connection, x, method, &in)) return MHD_NO;
+    if (!x->answered) sim_answer_request(s->sim, x->arena, &in, &x->answer);
+    bool wait = !x->answered && x->answer.delay_ms > 0;
+    x->answered = true;
+    if (wait) {
+        put_aside(s, connection, x);
+        return MHD_YES;
+    }
+    return respond(s, connection, x, strcmp(method, "HEAD") == 0);
 }
 
 /* ---- the server ---- */
@@ -252,13 +302,13 @@ static void serve(server *s, struct MHD_Daemon *d, int signals) {
     for (;;) {
         fd_set in, out, bad;
         int most = signals;
-        MHD_UNSIGNED_LONG_LONG wait = POLL_MS;
+        MHD_UNSIGNED_LONG_LONG wait = POLL_MS, next = (MHD_UNSIGNED_LONG_LONG)take_up(s, false, POLL_MS);
         FD_ZERO(&in);
         FD_ZERO(&out);
         FD_ZERO(&bad);
         FD_SET(signals, &in);
         if (s->mhd.get_fdset2(d, &in, &out, &bad, &most, FD_SETSIZE) != MHD_YES) return;
-        if (s->mhd.get_timeout(d, &wait) != MHD_YES || wait > POLL_MS) wait = POLL_MS;
+        if (s->mhd.get_timeout(d, &wait) != MHD_YES || wait > next) wait = next;
         struct timeval t = {.tv_sec = (time_t)(wait / 1000), .tv_usec = (suseconds_t)(wait % 1000 * 1000)};
         if (select(most + 1, &in, &out, &bad, &t) < 0) {
             if (errno != EINTR) return;
@@ -287,7 +337,7 @@ int http_serve(sim *sim_, int port) {
     }
     signals = signals_open();
     if (signals >= 0)
-        d = s.mhd.start_daemon(MHD_NO_FLAG, 0, NULL, NULL, on_request, &s, MHD_OPTION_LISTEN_SOCKET, fd,
+        d = s.mhd.start_daemon(MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, &s, MHD_OPTION_LISTEN_SOCKET, fd,
                                MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
                                (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
                                MHD_OPTION_URI_LOG_CALLBACK, on_target, &s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
@@ -300,6 +350,7 @@ int http_serve(sim *sim_, int port) {
     printf("listening on http://127.0.0.1:%d\n", port_of(fd));
     fflush(stdout);
     serve(&s, d, signals);
+    take_up(&s, true, 0);
     s.mhd.stop_daemon(d); /* closes the listening socket too */
     status = 0;
 cleanup:

@@ -616,6 +616,6 @@ static const sim_operation operations[] = {
     {"ListAccountAliases", account_aliases, NULL, "AccountAliases", 0},
 };
 
-static const sim_paging paging = {"Marker", "Marker", "MaxItems", "IsTruncated", "ValidationError", 100, 1};
+static const sim_paging paging = {"Marker", "Marker", "MaxItems", "IsTruncated", "ValidationError", 100, 1, false};
 
 const sim_service sim_iam = {"iam", SIM_OPS(operations), &paging, NULL};

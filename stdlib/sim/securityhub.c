@@ -182,6 +182,6 @@ static const sim_operation operations[] = {
     {"GetFindings", get_findings, NULL, "Findings", 0},
 };
 
-static const sim_paging paging = {"NextToken", "NextToken", "MaxResults", NULL, "InvalidInputException", 10, 1};
+static const sim_paging paging = {"NextToken", "NextToken", "MaxResults", NULL, "InvalidInputException", 10, 1, false};
 
 const sim_service sim_securityhub = {"securityhub", SIM_OPS(operations), &paging, NULL};

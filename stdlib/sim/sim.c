@@ -28,16 +28,24 @@ static const char usage[] =
     "  --access-key ID        the root user's access key (default $AWS_ACCESS_KEY_ID, else AKIASIMULATEDACCOUNT)\n"
     "  --secret-key SECRET    and its secret (default $AWS_SECRET_ACCESS_KEY, else a well-known one)\n"
     "  --seed TEXT            what identifiers are made from: the same seed and calls give the same ids\n"
-    "  --fault SVC.OP=CODE[:N]  the next N calls (default 1) of an operation fail with this code;\n"
-    "                         Close cuts the connection, Garbage answers with nonsense\n"
+    "  --page-size N          no page of a list holds more than N items\n"
+    "  --empty-pages          before each page of a list comes an empty one with a token\n"
+    "  --fault SVC.OP=CODE[@STATUS][:N]  the next N calls (default 1) of an operation (a glob: ec2.*) fail with this\n"
+    "                         code; nothing is done then. Close cuts the connection, Garbage answers with nonsense;\n"
+    "                         Lost does what was asked and cuts the connection, Half after half of the answer;\n"
+    "                         partial lets the first item of a batch fail\n"
+    "  --throttle SVC.OP=RATE[:BURST]    more calls a second are refused, in the service's own words\n"
+    "  --delay SVC.OP=200ms[:N]          the answer comes so much later, always or N times\n"
+    "  --control TOKEN        let POST, GET and DELETE /_sim/trouble with the header X-Sim-Token: TOKEN add, list and\n"
+    "                         forget rules while the account runs, one a line: fault ec2.CreateTags=Throttling:2\n"
     "  --log                  a line for each request on standard error\n"
     "  --show                 print what the state file holds, and how often what was called, as JSON\n"
     "  --help                 this text\n";
 
 typedef struct options {
-    const char *port, *state, *account, *region, *access_key, *secret_key, *seed;
+    const char *port, *state, *account, *region, *access_key, *secret_key, *seed, *control;
     bool log, show, help;
-    sim *sim; /* faults go straight there */
+    sim *sim; /* rules go straight there */
 } options;
 
 typedef struct option_row {
@@ -54,6 +62,7 @@ static const option_row option_rows[] = {
     {"--access-key", offsetof(options, access_key), false},
     {"--secret-key", offsetof(options, secret_key), false},
     {"--seed", offsetof(options, seed), false},
+    {"--control", offsetof(options, control), false},
     {"--log", offsetof(options, log), true},
     {"--show", offsetof(options, show), true},
     {"--help", offsetof(options, help), true},
@@ -65,19 +74,13 @@ static bool misuse(const char *what, const char *arg) {
     return false;
 }
 
-/* ec2.CreateTags=Throttling:2 */
-static bool fault_add(sim *s, const char *text) {
-    const char *equals = strchr(text, '='), *dot = strchr(text, '.'), *colon = equals ? strchr(equals, ':') : NULL;
-    char *end = NULL;
-    long times = colon ? strtol(colon + 1, &end, 10) : 1;
-    if (!equals || !dot || dot > equals || equals[1] == 0 || equals[1] == ':')
-        return misuse("a fault is written SERVICE.OPERATION=CODE or SERVICE.OPERATION=CODE:TIMES", text);
-    if (times < 1 || times > 1000000 || (colon && (end == colon + 1 || *end)))
-        return misuse("how often is a number from 1 to 1000000", text);
-    if (s->nfaults == SIM_MAX_FAULTS) return misuse("more faults than can be kept (32)", text);
-    pb_str code = {equals + 1, (uint32_t)(colon ? (size_t)(colon - equals - 1) : strlen(equals + 1))};
-    s->faults[s->nfaults++] = (sim_fault){{text, (uint32_t)(equals - text)}, code, times};
-    return true;
+/* A rule of trouble.c: --fault, --throttle and so on. The arguments that it took; 0 with the misuse told. */
+static int rule_read(sim *s, const char *name, const char *value) {
+    bool alone = strcmp(name, "--empty-pages") == 0;
+    if (!alone && !value) return misuse("a value must follow", name);
+    const char *wrong = trouble_add(&s->trouble, pb_str_c(name + 2), alone ? PB_STR("") : pb_str_c(value));
+    if (wrong) return misuse(wrong, alone ? name : value);
+    return alone ? 1 : 2;
 }
 
 static const option_row *option_find(const char *name) {
@@ -87,18 +90,22 @@ static const option_row *option_find(const char *name) {
 }
 
 static bool options_read(options *o, int argc, char **argv) {
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc;) {
         const option_row *row = option_find(argv[i]);
-        bool fault = strcmp(argv[i], "--fault") == 0;
-        if (!row && !fault) return misuse("there is no such option", argv[i]);
-        if (row && row->flag) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        int taken = 1;
+        if (str_starts(pb_str_c(argv[i]), "--") && trouble_knows(argv[i] + 2)) {
+            if ((taken = rule_read(o->sim, argv[i], value)) == 0) return false;
+        } else if (!row) {
+            return misuse("there is no such option", argv[i]);
+        } else if (row->flag) {
             *(bool *)((char *)o + row->offset) = true;
-            continue;
+        } else {
+            if (!value) return misuse("a value must follow", argv[i]);
+            memcpy((char *)o + row->offset, &value, sizeof value);
+            taken = 2;
         }
-        if (i + 1 == argc) return misuse("a value must follow", argv[i]);
-        i++;
-        if (fault ? !fault_add(o->sim, argv[i]) : false) return false;
-        if (row) memcpy((char *)o + row->offset, &argv[i], sizeof argv[i]);
+        i += taken;
     }
     return true;
 }
@@ -163,6 +170,7 @@ int sim_main(int argc, char **argv) {
     s.seed = pb_str_c(o.seed);
     s.access_key = pb_str_c(either(o.access_key, "AWS_ACCESS_KEY_ID", default_key));
     s.secret_key = pb_str_c(either(o.secret_key, "AWS_SECRET_ACCESS_KEY", default_secret));
+    s.control = pb_str_c(o.control ? o.control : "");
     s.log = o.log;
     pb_arena *a = pb_arena_new(SIM_MAX_MEMORY);
     status = a ? open_and_go(&o, &s, a, port) : 5;

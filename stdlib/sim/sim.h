@@ -63,7 +63,24 @@ enum {
     X(K_DETECTOR, "guardduty.detector", false) \
     X(K_GD_FINDING, "guardduty.finding", false) \
     X(K_HUB, "securityhub.hub", false) \
-    X(K_SH_FINDING, "securityhub.finding", false)
+    X(K_SH_FINDING, "securityhub.finding", false) \
+    X(K_FUNCTION, "lambda.function", false) \
+    X(K_ORG_ACCOUNT, "organizations.account", true) \
+    X(K_TRAIL, "cloudtrail.trail", false) \
+    X(K_TRAIL_EVENT, "cloudtrail.event", false) \
+    X(K_BUS_EVENT, "events.event", false) \
+    X(K_BUS_RULE, "events.rule", false) \
+    X(K_LOG_GROUP, "logs.group", false) \
+    X(K_LOG_STREAM, "logs.stream", false) \
+    X(K_LOG_LINE, "logs.event", false) \
+    X(K_SECRET, "secretsmanager.secret", false) \
+    X(K_SECRET_VERSION, "secretsmanager.version", false) \
+    X(K_KEY, "kms.key", false) \
+    X(K_ASG, "autoscaling.group", false) \
+    X(K_DB, "rds.db", false) \
+    X(K_DB_SNAPSHOT, "rds.snapshot", false) \
+    X(K_TABLE, "dynamodb.table", false) \
+    X(K_ITEM, "dynamodb.item", false)
 typedef enum sim_kind {
 #define X(name, text, global) name,
     SIM_KINDS(X)
@@ -102,6 +119,7 @@ typedef struct sim_paging {
     const char *bad_token;                    /* error code */
     uint32_t page;                            /* items a page when the request names no limit */
     uint32_t least;                           /* the smallest limit that may be asked for; 0 is 1 */
+    bool empties;                             /* gives empty pages on the way, as the real service does */
 } sim_paging;
 
 enum { SIM_CHECKSUM = 1 /* S3: a checksum of the body is required */ };
@@ -124,7 +142,8 @@ typedef struct sim_service {
 #define SIM_OPS(table) (table), sizeof(table) / sizeof *(table)
 
 extern const sim_service sim_ec2, sim_iam, sim_s3, sim_s3control, sim_sts, sim_ssm, sim_sns, sim_guardduty,
-    sim_securityhub;
+    sim_securityhub, sim_lambda, sim_organizations, sim_cloudtrail, sim_events, sim_logs, sim_secretsmanager, sim_kms,
+    sim_autoscaling, sim_rds, sim_dynamodb;
 
 typedef struct sim_caller {
     pb_str arn, user_id, access_key; /* arn empty: anonymous (S3 only) */
@@ -134,6 +153,7 @@ typedef struct sim_caller {
 
 struct sim_call {
     const sim *sim;
+    const char *service; /* the row's, "ec2" */
     sim_state *state;
     pb_arena *arena;
     const sim_operation *row;
@@ -143,26 +163,57 @@ struct sim_call {
     pb_value in;
     int64_t now;  /* ms */
     bool changed; /* something in the state is different now */
+    bool partial; /* a fault: the first item of a batch is to fail */
     bool failed;
     aws_error err;
 };
 
-enum { SIM_MAX_FAULTS = 32 };
-/* The next `left` calls of an operation answer with this instead. */
+/* ---- trouble.c: what makes the account misbehave ---- */
+
+enum { SIM_MAX_RULES = 64, SIM_NAME_MAX = 96, SIM_CODE_MAX = 64 };
+#define SIM_ALWAYS INT64_MAX
+/* Operations are globs of "ec2.CreateTags". */
 typedef struct sim_fault {
-    pb_str operation; /* "ec2.CreateTags" */
-    pb_str code;      /* "Throttling"; "Close" cuts the connection, "Garbage" answers with something else */
+    char operation[SIM_NAME_MAX];
+    char code[SIM_CODE_MAX]; /* an error's, or one of the words in call.c ("Close") */
+    int status;              /* 0: what goes with the code */
     int64_t left;
 } sim_fault;
+typedef struct sim_throttle {
+    char operation[SIM_NAME_MAX];
+    double rate, burst, tokens;
+    int64_t at; /* when the tokens were counted; 0: never */
+} sim_throttle;
+typedef struct sim_delay {
+    char operation[SIM_NAME_MAX];
+    int64_t ms, left;
+} sim_delay;
+typedef struct sim_trouble {
+    sim_fault faults[SIM_MAX_RULES];
+    sim_throttle throttles[SIM_MAX_RULES];
+    sim_delay delays[SIM_MAX_RULES];
+    size_t nfaults, nthrottles, ndelays;
+    int64_t page_size; /* no page has more items; 0: as the services have it */
+    bool empty_pages;  /* before each page of a list comes one that is empty */
+} sim_trouble;
+/* "fault", "ec2.CreateTags=Throttling:2". NULL, or what is wrong with it. */
+const char *trouble_add(sim_trouble *t, pb_str what, pb_str text);
+bool trouble_knows(const char *what);
+bool trouble_fault(sim_trouble *t, pb_str operation, sim_fault *out); /* false: none is due */
+bool trouble_throttled(sim_trouble *t, pb_str operation);
+int64_t trouble_delay(sim_trouble *t, pb_str operation); /* ms */
+int64_t trouble_clock(void);                             /* monotonic ms */
+void trouble_slower(sim_call *c, pb_str service, aws_protocol protocol);
+int trouble_status(const sim_fault *f, aws_protocol protocol);
 
 struct sim {
     sim_state *state;
     const aws_model *model;
     sigv4_keys *keys;
     pb_str account, region, access_key, secret_key, seed;
+    pb_str control; /* token of the control path; empty: there is none */
     bool log;
-    sim_fault faults[SIM_MAX_FAULTS];
-    size_t nfaults;
+    sim_trouble trouble;
 };
 
 /* Notes the error (the first one counts); always none, so that a handler can return it. */
@@ -199,6 +250,8 @@ pb_value sim_with(sim_call *c, pb_value map, const char *key, pb_value v); /* no
 pb_value sim_merge(sim_call *c, pb_value base, pb_value over);             /* all of over's entries into base */
 pb_value sim_pick(sim_call *c, pb_value from, const char *const *keys);    /* NULL-terminated */
 pb_value sim_text(sim_call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* arn:aws:SERVICE:REGION:ACCOUNT:KINDname; the kind with what stands behind it: "function:". */
+pb_value sim_arn(sim_call *c, const char *service, const char *kind, pb_str name);
 
 typedef struct sim_items {
     pb_value *v;
@@ -207,6 +260,7 @@ typedef struct sim_items {
 void items_add(sim_call *c, sim_items *l, pb_value v);
 pb_value items_list(sim_call *c, const sim_items *l);
 pb_value sim_list1(sim_call *c, pb_value v); /* a list of one */
+bool sim_item_fails(sim_call *c);            /* is this item of a batch to fail? Once a call that was asked to */
 
 /* A text member, never with a NULL pointer; empty when there is none. */
 static inline pb_str get_text(pb_value v, const char *key) {
@@ -259,6 +313,11 @@ bool policy_allows_anyone(sim_call *c, pb_str text, pb_str action, pb_str resour
 /* Does an explicit Deny among the caller's own policies speak of this action? */
 bool policy_denies_caller(sim_call *c, pb_str action);
 
+/* ---- cloudtrail.c ---- */
+
+/* Keeps the call in the event history, if it is of a kind that is kept there. Inside the transaction. */
+void trail_record(sim_call *c, const aws_service_info *service, aws_op op, pb_str request_id);
+
 /* ---- s3.c and s3_http.c ---- */
 
 /* Turns virtual-host style into path style. */
@@ -275,9 +334,13 @@ typedef struct sim_answer {
     pb_header *headers;
     uint32_t nheaders;
     pb_str body;
+    int64_t delay_ms; /* to be sent so much later */
+    bool half;        /* only half of the body is to arrive */
 } sim_answer;
 /* Answers one request; everything in the arena. */
 void sim_answer_request(sim *s, pb_arena *a, const aws_incoming *in, sim_answer *out);
+/* The requests that are not AWS's but the account's own (trouble.c); false: this is none. */
+bool trouble_control(sim *s, pb_arena *a, const aws_incoming *in, sim_answer *out);
 /* Serves until SIGTERM or SIGINT. The exit status. */
 int http_serve(sim *s, int port);
 

@@ -135,6 +135,6 @@ static const sim_operation operations[] = {
     {"ListSubscriptionsByTopic", list_topic_subscriptions, NULL, "Subscriptions", 0},
 };
 
-static const sim_paging paging = {"NextToken", "NextToken", "MaxResults", NULL, "InvalidParameter", 100, 1};
+static const sim_paging paging = {"NextToken", "NextToken", "MaxResults", NULL, "InvalidParameter", 100, 1, false};
 
 const sim_service sim_sns = {"sns", SIM_OPS(operations), &paging, NULL};

@@ -121,6 +121,6 @@ static const sim_operation operations[] = {
     {"DeleteParameters", delete_parameters, NULL, NULL, 0},
 };
 
-static const sim_paging paging = {"NextToken", "NextToken", "MaxResults", NULL, "InvalidNextToken", 10, 1};
+static const sim_paging paging = {"NextToken", "NextToken", "MaxResults", NULL, "InvalidNextToken", 10, 1, false};
 
 const sim_service sim_ssm = {"ssm", SIM_OPS(operations), &paging, NULL};

@@ -185,12 +185,14 @@ int64_t state_next(sim_state *s, pb_str name) {
 
 /* ---- the dump ---- */
 
-static const char *const secret_members[] = {"SecretAccessKey", "SessionToken", "Password", "Value"};
+static const char *const secret_members[] = {"SecretAccessKey", "SessionToken", "Password",
+                                             "SecretString",    "SecretBinary", "Value"};
+enum { SECRET_MEMBERS = sizeof secret_members / sizeof *secret_members };
 
-/* A secret's place stays visible. Value is one in Parameter Store only. */
+/* A secret's place stays visible. Value, the last, is one in Parameter Store only. */
 static pb_value masked(sim_call *c, pb_value v, bool parameter) {
-    for (size_t i = 0; i < 4; i++)
-        if ((i < 3 || parameter) && is_set(pb_get_c(v, secret_members[i])))
+    for (size_t i = 0; i < SECRET_MEMBERS; i++)
+        if ((i + 1 < SECRET_MEMBERS || parameter) && is_set(pb_get_c(v, secret_members[i])))
             v = sim_with(c, v, secret_members[i], pb_string_c("***"));
     return v;
 }

@@ -53,6 +53,11 @@ pb_value sim_text(sim_call *c, const char *fmt, ...) {
     return s.s ? pb_string(s) : PB_NONE_VALUE;
 }
 
+pb_value sim_arn(sim_call *c, const char *service, const char *kind, pb_str name) {
+    return sim_text(c, "arn:%.*s:%s:%.*s:%.*s:%s%.*s", PB_ARG(c->partition), service, PB_ARG(c->region),
+                    PB_ARG(c->account), kind, PB_ARG(name));
+}
+
 void items_add(sim_call *c, sim_items *l, pb_value v) {
     if (!is_set(v)) return;
     if (l->n == l->cap) {
@@ -75,6 +80,12 @@ pb_value sim_list1(sim_call *c, pb_value v) {
     sim_items l = {0};
     items_add(c, &l, v);
     return items_list(c, &l);
+}
+
+bool sim_item_fails(sim_call *c) {
+    bool fails = c->partial;
+    c->partial = false;
+    return fails;
 }
 
 /* ---- texts ---- */
@@ -193,17 +204,38 @@ pb_value sim_conform(sim_call *c, pb_value v, aws_shape shape) { return conform(
 
 /* ---- pages ---- */
 
-/* A token is the base64 of a word and the number of items already given. */
-static bool token_read(sim_call *c, pb_str token, uint32_t *from) {
+/* A token says of which operation it is, how many items were given already, and whether the empty page before the next
+ * ones was; a digest over that shows a token that nobody here gave out. */
+enum { DIGEST_CHARS = 12 };
+
+static pb_str token_digest(sim_call *c, pb_str text) {
+    pb_str salted = pb_printf(c->arena, "%.*s|%.*s", PB_ARG(c->sim->seed), PB_ARG(text));
+    pb_str d = salted.s ? sigv4_sha256_hex(c->arena, salted.s, salted.n) : salted;
+    if (d.n > DIGEST_CHARS) d.n = DIGEST_CHARS;
+    return d;
+}
+
+static pb_str token_text(sim_call *c, uint32_t from, bool was_empty) {
+    return pb_printf(c->arena, "%s.%s|%u|%d", c->service, c->row->name, from, was_empty);
+}
+
+static pb_value token_new(sim_call *c, uint32_t from, bool was_empty) {
+    pb_str text = token_text(c, from, was_empty), digest = token_digest(c, text);
+    text = pb_printf(c->arena, "%.*s|%.*s", PB_ARG(text), PB_ARG(digest));
+    return pb_string(pb_base64(c->arena, text.s, text.n));
+}
+
+static bool token_read(sim_call *c, pb_str token, uint32_t *from, bool *was_empty) {
     pb_str text;
-    *from = 0;
-    if (!token.n) return true;
-    if (!pb_base64_decode(c->arena, token, &text) || !str_starts(text, "from:") || text.n > 15) return false;
-    for (uint32_t i = 5; i < text.n; i++) {
-        if (text.s[i] < '0' || text.s[i] > '9') return false;
-        *from = *from * 10 + (uint32_t)(text.s[i] - '0');
-    }
-    return text.n > 5;
+    if (!pb_base64_decode(c->arena, token, &text) || text.n < DIGEST_CHARS + 2) return false;
+    pb_str digest = {text.s + text.n - DIGEST_CHARS, DIGEST_CHARS};
+    text.n -= DIGEST_CHARS + 1;
+    if (!pb_str_eq(digest, token_digest(c, text))) return false;
+    const char *bar = memchr(text.s, '|', text.n);
+    *was_empty = text.s[text.n - 1] == '1';
+    for (bar = bar ? bar + 1 : text.s; bar < text.s + text.n && *bar >= '0' && *bar <= '9'; bar++)
+        *from = *from * 10 + (uint32_t)(*bar - '0');
+    return pb_str_eq(text, token_text(c, *from, *was_empty)); /* of this operation? */
 }
 
 static pb_value page_limit_bad(sim_call *c, const sim_paging *p, int64_t limit) {
@@ -213,22 +245,22 @@ static pb_value page_limit_bad(sim_call *c, const sim_paging *p, int64_t limit) 
 }
 
 pb_value sim_page(sim_call *c, pb_value out, const char *list, const sim_paging *p) {
-    uint32_t from;
+    uint32_t from = 0;
+    bool was_empty = false;
+    const sim_trouble *t = &c->sim->trouble;
     pb_value all = pb_get_c(out, list), token = pb_get_c(c->in, p->token_in);
     if (all.kind != PB_LIST) return out;
     int64_t limit = get_int(c->in, p->limit, p->page);
     if (limit < p->least || limit < 1) return page_limit_bad(c, p, limit);
-    if (!token_read(c, token.kind == PB_STRING ? pb_text(token) : PB_STR(""), &from) || (from && from >= all.n))
+    if (t->page_size && limit > t->page_size) limit = t->page_size;
+    if (token.kind == PB_STRING && token.n && !token_read(c, pb_text(token), &from, &was_empty))
         return sim_fail(c, 400, p->bad_token, "The token in %s is not valid", p->token_in);
-    uint32_t n = all.n - from;
-    bool more = n > limit;
-    if (more) n = (uint32_t)limit;
-    pb_value page = {PB_LIST, n, {.items = n ? all.u.items + from : NULL}};
-    out = sim_with(c, out, list, page);
+    uint32_t n = from < all.n ? all.n - from : 0; /* the list may have become shorter since */
+    bool empty = (t->empty_pages || (p->empties && from)) && n && !was_empty, more = empty || n > limit;
+    if (more) n = empty ? 0 : (uint32_t)limit;
+    out = sim_with(c, out, list, (pb_value){PB_LIST, n, {.items = n ? all.u.items + from : NULL}});
     if (p->truncated) out = sim_with(c, out, p->truncated, pb_bool(more));
-    if (!more) return out;
-    pb_str next = pb_printf(c->arena, "from:%u", from + n);
-    return sim_with(c, out, p->token_out, pb_string(pb_base64(c->arena, next.s, next.n)));
+    return more ? sim_with(c, out, p->token_out, token_new(c, from + n, empty)) : out;
 }
 
 /* ---- identifiers ---- */
@@ -292,8 +324,9 @@ pb_value tags_merge(sim_call *c, pb_value have, pb_value add) {
         items_add(c, &l, is_set(changed) ? sim_with(c, *t, "Value", changed) : *t);
     }
     EACH(t, add)
-    if (!is_set(tags_value(have, get_text(*t, "Key")))) items_add(
-        c, &l, MAP(c, {"Key", pb_get_c(*t, "Key")}, {"Value", or_else(pb_get_c(*t, "Value"), pb_string_c(""))}));
+    if (!is_set(tags_value(have, get_text(*t, "Key"))))
+        items_add(c, &l,
+                  MAP(c, {"Key", pb_get_c(*t, "Key")}, {"Value", or_else(pb_get_c(*t, "Value"), pb_string_c(""))}));
     return items_list(c, &l);
 }
 

@@ -118,8 +118,8 @@ def _():
     error_of(signed("ssm", b"{}", headers={"X-Amz-Target": "AmazonSSM.DoMagic", "Content-Type": "application/x-amz-json-1.1"}), "UnknownOperationException", 400)
     with refused("NotImplemented", 501, "ec2.DescribeNatGateways"):
         account.client("ec2").describe_nat_gateways()
-    with refused("NotImplemented", 501, "lambda.ListFunctions"):
-        account.client("lambda").list_functions()
+    with refused("NotImplemented", 501, "lambda.ListLayers"):
+        account.client("lambda").list_layers()
     with refused("NotImplemented", 501, "elbv2.DescribeLoadBalancers"):
         account.client("elbv2").describe_load_balancers()
 
