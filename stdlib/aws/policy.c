@@ -137,10 +137,12 @@ static pb_str value_of(const policy_use *u, pb_str name) {
     return arg && arg->value.s && is_plain(arg->value) ? arg->value : (pb_str){NULL, 0};
 }
 
-/* A word with its {name}s filled in (an ARN for one of them is the whole), `unknown` where a call does not say. *missing: one of them was not known. */
-static pb_str fill(job *j, const policy_use *u, pb_str form, const char *unknown, bool *missing) {
+/* A word with its {name}s filled in, * for what a call does not say. *missing: there was such a one. *arn, if asked for: an
+ * ARN that was an argument. */
+static pb_str fill(job *j, const policy_use *u, pb_str form, bool *missing, pb_str *arn) {
     pb_buf b = {0};
     *missing = false;
+    if (arn) *arn = (pb_str){NULL, 0};
     for (uint32_t i = 0; i < form.n; i++) {
         uint32_t end = i;
         if (form.s[i] == '{')
@@ -151,10 +153,8 @@ static pb_str fill(job *j, const policy_use *u, pb_str form, const char *unknown
         }
         pb_str v = value_of(u, (pb_str){form.s + i + 1, end - i - 1});
         if (!v.s) *missing = true;
-        bool whole = v.n > 4 && memcmp(v.s, "arn:", 4) == 0;
-        if (whole) b.len = 0;
-        pb_buf_add(&b, v.s ? v.s : unknown, v.s ? v.n : strlen(unknown));
-        if (whole) break;
+        pb_buf_add(&b, v.s ? v.s : "*", v.s ? v.n : 1);
+        if (arn && v.n > 4 && memcmp(v.s, "arn:", 4) == 0) *arn = v;
         i = end;
     }
     pb_str out = b.oom ? (pb_str){NULL, 0} : pb_strdup(j->a, b.data ? b.data : "", b.len);
@@ -163,10 +163,10 @@ static pb_str fill(job *j, const policy_use *u, pb_str form, const char *unknown
     return out;
 }
 
-/* "ec2:R:A:instance/..." as an ARN; "*" and what is one already stay as they are. */
+/* "ec2:R:A:instance/..." as an ARN; "*" stays as it is. */
 static pb_str arn_of(job *j, pb_str form) {
-    pb_str part[3], rest = form;
-    if (pb_str_is(form, "*") || cut_front(&rest, "arn:")) return form;
+    pb_str part[3];
+    if (pb_str_is(form, "*")) return form;
     for (int i = 0; i < 3; i++) {
         const char *colon = form.n ? memchr(form.s, ':', form.n) : NULL;
         if (!colon) return PB_STR("*");
@@ -189,39 +189,47 @@ static bool add_once(pb_str *list, size_t *n, pb_str s) {
     return true;
 }
 
-/* One form for all calls: each call's own when all name it, else the one that fits every call. */
+/* A form as each call has it. */
 static void add_resource(job *j, pb_str form, pb_str *list, size_t *n) {
-    static const policy_use unknown = {.any_args = true};
-    size_t before = *n;
     for (size_t i = 0; i < j->nuses && !j->failed; i++) {
-        bool missing, ignored;
-        pb_str one = fill(j, &j->uses[i], form, "*", &missing);
-        if (missing) {
-            *n = before;
-            one = fill(j, &unknown, form, "*", &ignored);
-        }
-        if (!add_once(list, n, arn_of(j, one))) {
-            *n = 0;
-            add_once(list, n, PB_STR("*"));
-            return;
-        }
-        if (missing) return;
+        bool missing;
+        pb_str whole, one = fill(j, &j->uses[i], form, &missing, &whole);
+        if (add_once(list, n, whole.s ? whole : arn_of(j, one))) continue;
+        *n = 0;
+        add_once(list, n, PB_STR("*"));
+        return;
     }
 }
 
-/* Does a, which ends in a wildcard, hold b? */
-static bool holds(pb_str a, pb_str b) {
-    return a.n && a.s[a.n - 1] == '*' && b.n >= a.n && memcmp(a.s, b.s, a.n - 1) == 0;
+/* Does a pattern hold another one? Where the other has a *, so must the pattern. */
+static bool holds(pb_str pattern, pb_str text) {
+    uint32_t p = 0, t = 0, star = UINT32_MAX, mark = 0;
+    while (t < text.n) {
+        if (p < pattern.n && pattern.s[p] == '*') {
+            star = p++;
+            mark = t;
+        } else if (p < pattern.n && pattern.s[p] == text.s[t]) {
+            p++;
+            t++;
+        } else if (star != UINT32_MAX) {
+            p = star + 1;
+            t = ++mark;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.n && pattern.s[p] == '*') p++;
+    return p == pattern.n;
 }
 
-/* Sorted, without those that others hold (user/x* holds user/xy). */
+/* Sorted, without those that others hold. */
 static void tidy(pb_str *list, size_t *n) {
     size_t kept = 0;
     qsort(list, *n, sizeof *list, policy_compare_strs);
     for (size_t i = 0; i < *n; i++) {
         bool held = false;
         for (size_t k = 0; k < *n && !held; k++)
-            held = k != i && holds(list[k], list[i]) && !(k > i && holds(list[i], list[k]));
+            held = !pb_str_eq(list[k], list[i]) && holds(list[k], list[i]);
         if (!held) list[kept++] = list[i];
     }
     *n = kept;
@@ -244,7 +252,7 @@ static pb_str conditions_of(job *j, const policy_use *u, const char *forms) {
     pb_str out = PB_STR(""), form;
     for (words w = {forms}; next_word(&w, &form);) {
         bool missing;
-        pb_str one = fill(j, u, form, "", &missing);
+        pb_str one = fill(j, u, form, &missing, NULL);
         if (!missing) out = pb_printf(j->a, "%.*s%s%.*s", PB_ARG(out), out.n ? " " : "", PB_ARG(one));
     }
     if (!out.s) j->failed = true;
@@ -387,7 +395,12 @@ static int compare_grants(const void *x, const void *y) {
 static bool covers(const policy_grant *b, const policy_grant *g) {
     if (!pb_str_eq(b->action, g->action)) return false;
     if (b->conditions.n && !pb_str_eq(b->conditions, g->conditions)) return false;
-    return (b->nresources == 1 && pb_str_is(b->resources[0], "*")) || compare_resources(b, g) == 0;
+    for (size_t i = 0; i < g->nresources; i++) {
+        size_t k = 0;
+        while (k < b->nresources && !holds(b->resources[k], g->resources[i])) k++;
+        if (k == b->nresources) return false;
+    }
+    return true;
 }
 
 /* Each once, and none that another covers. Sorted by action, so equals are neighbours. */

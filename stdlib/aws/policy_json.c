@@ -14,7 +14,7 @@
 
 enum { SID_TYPES = 4 /* resource types in a statement's name: with more of them none is named */ };
 
-typedef enum step { EXACT, READS_ANYWHERE, ALL_ANYWHERE, ALIKE_AS_ONE, WHOLE_SERVICES, STEPS } step;
+typedef enum step { EXACT, READS_ANYWHERE, ANY_TYPE, ANY_RESOURCE, ALIKE_AS_ONE, WHOLE_SERVICES, STEPS } step;
 
 typedef struct statement {
     pb_effect kind;
@@ -355,14 +355,41 @@ static bool whole_services(pb_arena *a, policy_grant *g, size_t *n) {
     return true;
 }
 
+/* "arn:aws:ec2:R:A:instance/..." as "arn:aws:ec2:R:A:*". */
+static pb_str any_type(pb_arena *a, pb_str arn) {
+    uint32_t at = 0, colons = 0;
+    while (at < arn.n && colons < 5) colons += arn.s[at++] == ':';
+    return colons < 5 ? anywhere : pb_printf(a, "%.*s*", (int)at, arn.s);
+}
+
+/* The resources of a grant whatever their type and name, each once; conditions stay. */
+static bool drop_types(pb_arena *a, policy_grant *g) {
+    pb_str *list = pb_alloc_array(a, g->nresources, sizeof *list);
+    size_t n = 0;
+    if (!list) return false;
+    for (size_t i = 0; i < g->nresources; i++) {
+        pb_str one = any_type(a, g->resources[i]);
+        if (!one.s) return false;
+        if (!n || !pb_str_eq(list[n - 1], one)) list[n++] = one; /* sorted, so alike are neighbours */
+    }
+    g->resources = list;
+    g->nresources = n;
+    return true;
+}
+
+static void drop_resources(policy_grant *g) {
+    g->resources = &anywhere;
+    g->nresources = 1;
+    g->conditions = PB_STR("");
+}
+
 static bool widen(pb_arena *a, policy_grant *g, size_t *n, step s) {
     size_t kept = 0;
-    for (size_t i = 0; i < *n && s >= READS_ANYWHERE; i++) {
-        if (s >= ALL_ANYWHERE || g[i].effect == PB_READ) {
-            g[i].resources = &anywhere;
-            g[i].nresources = 1;
-            g[i].conditions = PB_STR("");
-        }
+    for (size_t i = 0; i < *n; i++) {
+        if (s >= ANY_RESOURCE || (s >= READS_ANYWHERE && g[i].effect == PB_READ))
+            drop_resources(&g[i]);
+        else if (s == ANY_TYPE && !drop_types(a, &g[i]))
+            return false;
     }
     for (size_t i = 0; i < *n; i++) /* those of an action are neighbours and may have become alike */
         if (!kept || !pb_str_eq(g[kept - 1].action, g[i].action) || !same_resources(&g[kept - 1], &g[i]) ||
@@ -377,6 +404,8 @@ pb_str policy_compact(pb_arena *a, const policy_grant *grants, size_t n, pb_str 
     static const char *const how[STEPS] = {
         NULL,
         "reads are allowed on every resource, because the exact policy is too long for a session",
+        "reads are allowed on every resource and the rest on every one of the account, because the exact policy is too "
+        "long for a session",
         "everything is allowed on every resource, because the exact policy is too long for a session",
         "operations of a service that begin alike are allowed by wildcards, on every resource, because the exact policy "
         "is too long for a session",

@@ -1,7 +1,7 @@
 /*
  * policy.c - policies from operations' names, as manifests have them: what is in them, their compact form for sessions,
  * what is refused. With --serve it writes the policy for each line of operations, for tests/aws/test_policy.py, which
- * holds them against what AWS publishes and a simulator.
+ * holds them against what AWS publishes and a simulator; with --list it names every operation there is.
  */
 #include "stdlib/aws/policy.h"
 #include "stdlib/aws/model.h"
@@ -19,6 +19,19 @@ static size_t split(char *line, pb_str *names) {
     size_t n = 0;
     for (char *w = strtok(line, " \n"); w && n < MOST; w = strtok(NULL, " \n")) names[n++] = pb_str_c(w);
     return n;
+}
+
+/* Every operation of the table, one a line. */
+static int list_operations(void) {
+    const pb_schema *s = aws_schema();
+    for (uint32_t i = 0; i < s->service_count(s->ctx); i++) {
+        pb_str service = s->service_name(s->ctx, i);
+        schema_service v = s->service_find(s->ctx, service);
+        schema_operation op;
+        for (uint32_t k = 0; k < s->operation_count(s->ctx, v); k++)
+            if (s->operation_at(s->ctx, v, k, &op)) printf("%.*s.%.*s\n", PB_ARG(service), PB_ARG(op.name));
+    }
+    return 0;
 }
 
 /* One line of operations (in front "compact" or "pretty"), one line of JSON: {"policy", "note"} or {"error"}. */
@@ -163,6 +176,7 @@ static void test_memory(void) {
 
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--serve") == 0) return serve();
+    if (argc == 2 && strcmp(argv[1], "--list") == 0) return list_operations();
     pb_arena *a = pb_arena_new(0);
     test_text(a);
     test_place(a);
