@@ -54,7 +54,8 @@ static void over(passage *p, pb_value meta) {
 }
 
 static bool renew(passage *p, const aws_outcome *o) {
-    if (o->ok || p->renewed || aws_failure_of(0, o->code) != AWS_FAIL_EXPIRED ||
+    bool expired = aws_failure_of(0, o->code) == AWS_FAIL_EXPIRED || pb_str_is(o->code, "RequestExpired"); /* EC2's */
+    if (o->ok || p->renewed || !expired ||
         !aws_sessions_expired(p->provider->sessions, p->spec.keys))
         return false;
     p->renewed = true;

@@ -158,6 +158,8 @@ static bool caller_is_session(passage *p, pb_value session) {
         sim_fail(c, style_of(p) == SIGV4_STYLE_S3 ? 400 : 403, expired_code(style_of(p)),
                  "The security token included in the request is expired");
     c->caller.issued_ms = get_int(session, "IssuedMs", 0);
+    c->caller.policy = get_text(session, "Policy");
+    if (get_text(session, "Account").n) c->account = get_text(session, "Account");
     if (user.n) return caller_is_user(p, user);
     c->caller.arn = get_text(session, "Arn");
     c->caller.user_id = get_text(session, "UserId");
@@ -290,13 +292,15 @@ static void authorize(passage *p) {
         return;
     }
     pb_str action = pb_printf(c->arena, "%.*s:%.*s", PB_ARG(p->info.signing_name), PB_ARG(op));
-    if (action.s && policy_denies_caller(c, action))
+    bool denied = action.s && policy_denies_caller(c, action);
+    if (denied || policy_narrows(c, p->info.name, op))
         sim_fail(c, 403,
                  p->info.protocol == AWS_EC2                                        ? "UnauthorizedOperation"
                  : p->info.protocol >= AWS_JSON && p->info.protocol != AWS_REST_XML ? "AccessDeniedException"
                                                                                     : "AccessDenied",
-                 "User: %.*s is not authorized to perform: %.*s with an explicit deny in an identity-based policy",
-                 PB_ARG(c->caller.arn), PB_ARG(action));
+                 "User: %.*s is not authorized to perform: %.*s %s", PB_ARG(c->caller.arn), PB_ARG(action),
+                 denied ? "with an explicit deny in an identity-based policy"
+                        : "because no session policy allows the action");
 }
 
 static aws_shape output_shape(const passage *p) {

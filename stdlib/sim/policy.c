@@ -7,6 +7,8 @@
  */
 #include "stdlib/sim/sim.h"
 
+#include "stdlib/aws/policy.h"
+
 static pb_value as_list(sim_call *c, pb_value v) { return v.kind == PB_LIST || !is_set(v) ? v : sim_list1(c, v); }
 
 static bool document(sim_call *c, pb_str text, pb_value *out) {
@@ -156,4 +158,69 @@ bool policy_denies_caller(sim_call *c, pb_str action) {
     EACH(g, groups)
     if (identity_denies(c, K_GROUP_POLICY, K_GROUP_ATTACHED, get_text(*g, "GroupName"), action)) return true;
     return false;
+}
+
+/* ---- session policies ---- */
+
+static bool session_allows(sim_call *c, pb_str action) {
+    pb_value list = statements(c, c->caller.policy);
+    bool allowed = false;
+    EACH(s, list) {
+        if (statement_denies(c, *s, action)) return false;
+        allowed = allowed || (pb_str_is(get_text(*s, "Effect"), "Allow") && any_matches(c, pb_get_c(*s, "Action"), action));
+    }
+    return allowed;
+}
+
+/* Permissions often have other names than operations, and what a resource is named in a request is not known here: so
+ * one permission that is allowed for some resource is enough. */
+bool policy_narrows(sim_call *c, pb_str service, pb_str operation) {
+    pb_str host = pb_printf(c->arena, "aws.%.*s.%.*s", PB_ARG(service), PB_ARG(operation)), needed = {0}, err = {0};
+    if (!c->caller.policy.n || !host.s || pb_str_is(host, "aws.sts.GetCallerIdentity")) return false;
+    if (!aws_policy_write(c->arena, &host, 1, PB_STR(""), PB_STR(""), false, &needed, &err)) return false;
+    pb_value list = statements(c, needed);
+    EACH(s, list) {
+        pb_value actions = as_list(c, pb_get_c(*s, "Action"));
+        EACH(a, actions) if (a->kind == PB_STRING && session_allows(c, pb_text(*a))) return false;
+    }
+    return true;
+}
+
+/* ---- trust ---- */
+
+/* {"StringEquals": {"sts:ExternalId": "x"}}; another condition is not met. */
+static bool trust_condition(pb_value condition, pb_str external_id) {
+    if (!is_set(condition)) return true;
+    if (condition.kind != PB_MAP || condition.n != 1 || !pb_str_is(condition.u.entries[0].key, "StringEquals"))
+        return false;
+    pb_value keys = condition.u.entries[0].value;
+    return keys.n == 1 && pb_str_eq(get_text(keys, "sts:ExternalId"), external_id) && external_id.n;
+}
+
+/* The caller itself, its role, or all of its account. */
+static bool is_caller(sim_call *c, pb_value principal) {
+    pb_value list = as_list(c, pb_get_c(principal, "AWS"));
+    pb_str root = pb_printf(c->arena, "arn:%.*s:iam::%.*s:root", PB_ARG(c->partition), PB_ARG(c->account));
+    pb_str role = pb_printf(c->arena, "arn:%.*s:iam::%.*s:role/%.*s", PB_ARG(c->partition), PB_ARG(c->account),
+                            PB_ARG(c->caller.role));
+    EACH(p, list) {
+        pb_str who = p->kind == PB_STRING ? pb_text(*p) : (pb_str){0};
+        if (pb_str_is(who, "*") || pb_str_eq(who, c->account) || pb_str_eq(who, root) ||
+            pb_str_eq(who, c->caller.arn) || (c->caller.role.n && pb_str_eq(who, role)))
+            return true;
+    }
+    return false;
+}
+
+bool policy_trusts(sim_call *c, pb_str trust, pb_str external_id, bool source_identity) {
+    bool assume = false, set = false;
+    pb_value list = statements(c, trust);
+    EACH(s, list) {
+        bool counts = pb_str_is(get_text(*s, "Effect"), "Allow") && is_caller(c, pb_get_c(*s, "Principal")) &&
+                      trust_condition(pb_get_c(*s, "Condition"), external_id);
+        if (!counts) continue;
+        assume = assume || any_matches(c, pb_get_c(*s, "Action"), PB_STR("sts:AssumeRole"));
+        set = set || any_matches(c, pb_get_c(*s, "Action"), PB_STR("sts:SetSourceIdentity"));
+    }
+    return assume && (set || !source_identity);
 }

@@ -27,6 +27,7 @@ static const char usage[] =
     "  --region NAME          region of requests that name none (default us-east-1)\n"
     "  --access-key ID        the root user's access key (default $AWS_ACCESS_KEY_ID, else AKIASIMULATEDACCOUNT)\n"
     "  --secret-key SECRET    and its secret (default $AWS_SECRET_ACCESS_KEY, else a well-known one)\n"
+    "  --session-seconds N    sessions of assumed roles end after N seconds, whatever was asked for\n"
     "  --seed TEXT            what identifiers are made from: the same seed and calls give the same ids\n"
     "  --page-size N          no page of a list holds more than N items\n"
     "  --empty-pages          before each page of a list comes an empty one with a token\n"
@@ -43,7 +44,7 @@ static const char usage[] =
     "  --help                 this text\n";
 
 typedef struct options {
-    const char *port, *state, *account, *region, *access_key, *secret_key, *seed, *control;
+    const char *port, *state, *account, *region, *access_key, *secret_key, *seed, *session_seconds, *control;
     bool log, show, help;
     sim *sim; /* rules go straight there */
 } options;
@@ -62,6 +63,7 @@ static const option_row option_rows[] = {
     {"--access-key", offsetof(options, access_key), false},
     {"--secret-key", offsetof(options, secret_key), false},
     {"--seed", offsetof(options, seed), false},
+    {"--session-seconds", offsetof(options, session_seconds), false},
     {"--control", offsetof(options, control), false},
     {"--log", offsetof(options, log), true},
     {"--show", offsetof(options, show), true},
@@ -141,6 +143,8 @@ static int options_check(const options *o, sim *s, int *port) {
     if (o->show) return o->state ? -1 : (misuse("needs --state FILE", "--show"), 2);
     if (!port_read(o->port, port)) return misuse("a number from 0 to 65535 is needed", "--port"), 2;
     if (!account_valid(o->account)) return misuse("an account id is twelve digits", o->account), 2;
+    if (o->session_seconds && strtol(o->session_seconds, NULL, 10) < 1)
+        return misuse("a number of seconds is needed", "--session-seconds"), 2;
     if (!aws_partition(s->model, pb_str_c(o->region)).n) return misuse("no such region", o->region), 2;
     return -1;
 }
@@ -168,6 +172,7 @@ int sim_main(int argc, char **argv) {
     s.account = pb_str_c(o.account);
     s.region = pb_str_c(o.region);
     s.seed = pb_str_c(o.seed);
+    s.session_seconds = o.session_seconds ? strtol(o.session_seconds, NULL, 10) : 0;
     s.access_key = pb_str_c(either(o.access_key, "AWS_ACCESS_KEY_ID", default_key));
     s.secret_key = pb_str_c(either(o.secret_key, "AWS_SECRET_ACCESS_KEY", default_secret));
     s.control = pb_str_c(o.control ? o.control : "");

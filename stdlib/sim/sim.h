@@ -147,6 +147,7 @@ extern const sim_service sim_ec2, sim_iam, sim_s3, sim_s3control, sim_sts, sim_s
 
 typedef struct sim_caller {
     pb_str arn, user_id, access_key; /* arn empty: anonymous (S3 only) */
+    pb_str policy;                   /* a session's own, which narrows it; empty: none */
     pb_str user, role;               /* name of the IAM user or role behind it; both empty: the account's root */
     int64_t issued_ms;               /* when a session's token was issued; 0: no session */
 } sim_caller;
@@ -211,6 +212,7 @@ struct sim {
     const aws_model *model;
     sigv4_keys *keys;
     pb_str account, region, access_key, secret_key, seed;
+    int64_t session_seconds; /* sessions of roles end so soon; 0: when they were asked to */
     pb_str control; /* token of the control path; empty: there is none */
     bool log;
     sim_trouble trouble;
@@ -310,6 +312,10 @@ pb_value tags_value(pb_value tags, pb_str key); /* none: no such tag */
 bool policy_valid(sim_call *c, pb_str text, bool identity);
 bool policy_is_public(sim_call *c, pb_str text);
 bool policy_allows_anyone(sim_call *c, pb_str text, pb_str action, pb_str resource);
+/* Does the session's own policy, if it has one, allow none of what an operation needs? */
+bool policy_narrows(sim_call *c, pb_str service, pb_str operation);
+/* May this caller assume a role of another account, by the role's trust policy? */
+bool policy_trusts(sim_call *c, pb_str trust, pb_str external_id, bool source_identity);
 /* Does an explicit Deny among the caller's own policies speak of this action? */
 bool policy_denies_caller(sim_call *c, pb_str action);
 

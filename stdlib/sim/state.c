@@ -237,6 +237,17 @@ pb_value state_dump(sim_state *s, pb_arena *a) {
 
 /* ---- resources ---- */
 
+/* Other accounts keep what is theirs beside the first one's. Sessions are one pool: their keys say whose they are. */
+static pb_str in_account(const sim_call *c, pb_str place) {
+    if (pb_str_eq(c->account, c->sim->account)) return place;
+    return pb_printf(c->arena, "%.*s/%.*s", PB_ARG(c->account), PB_ARG(place));
+}
+
+static pb_str scope_of(const sim_call *c, sim_kind k) {
+    if (k == K_SESSION) return PB_STR("");
+    return in_account(c, kinds[k].global ? PB_STR("") : c->region);
+}
+
 /* The statement with its key bound; NULL: the error is noted. */
 static sqlite3_stmt *keyed(sim_call *c, enum statement which, sim_kind k, pb_str parent, pb_str id) {
     sqlite3_stmt *st = statement(c->state, which);
@@ -244,7 +255,7 @@ static sqlite3_stmt *keyed(sim_call *c, enum statement which, sim_kind k, pb_str
         sim_fail(c, 500, "InternalError", "the state could not be read");
         return NULL;
     }
-    bind_text(st, 1, kinds[k].global ? PB_STR("") : c->region);
+    bind_text(st, 1, scope_of(c, k));
     bind_text(st, 2, pb_str_c(kinds[k].name));
     if (sqlite3_bind_parameter_count(st) > 2) bind_text(st, 3, parent);
     if (sqlite3_bind_parameter_count(st) > 3) bind_text(st, 4, id);
@@ -330,7 +341,7 @@ bool sim_delete(sim_call *c, sim_kind k, pb_str parent, pb_str id) { return dele
 void sim_delete_all(sim_call *c, sim_kind k, pb_str parent) { delete_with(c, S_DELETE_OF, k, parent, PB_STR("")); }
 
 int64_t sim_next(sim_call *c, const char *what, pb_str of) {
-    pb_str name = pb_printf(c->arena, "%s/%.*s/%.*s", what, PB_ARG(c->region), PB_ARG(of));
+    pb_str name = pb_printf(c->arena, "%s/%.*s/%.*s", what, PB_ARG(in_account(c, c->region)), PB_ARG(of));
     int64_t n = name.s ? state_next(c->state, name) : 0;
     if (n <= 0) sim_fail(c, 500, "InternalError", "the state could not be written");
     return n;
