@@ -109,7 +109,8 @@ def arn_fits(pattern, resource_types, types):
     for t in resource_types:
         want = parts(re.sub(r"\$\{[^}]*\}", "*", types[t["name"].lower()]["arn"]))
         got = parts(pattern)
-        if got[2] == want[2] and bool(got[3]) == bool(want[3]) and (got[4] in ("", "aws") or want[4]) and alike(got[5], want[5]):
+        shared = (got[2], got[4]) in (("ssm", ""), ("iam", "aws"), ("organizations", "aws"))  # what AWS owns and every account may use
+        if got[2] == want[2] and bool(got[3]) == bool(want[3]) and (shared or bool(got[4]) == bool(want[4])) and alike(got[5], want[5]):
             return True
     return False
 
@@ -437,6 +438,15 @@ def _():
         p = run([PBC, "iam", *args])
         eq((p.returncode, p.stdout), (status, ""), str(args))
         has(p.stderr, why)
+
+
+@case("policy: the example in stdlib/aws/PERMISSIONS.md is what comes out")
+def _():
+    with open(os.path.join(ROOT, "stdlib", "aws", "PERMISSIONS.md"), encoding="utf-8") as f:
+        examples = re.findall(r"^`pbc (iam [^\n]*)`:\n\n```json\n(.*?)```", f.read(), re.S | re.M)
+    assert examples
+    for command, text in examples:
+        eq(run([PBC, *command.split()]).stdout, text)
 
 
 if __name__ == "__main__":
