@@ -96,9 +96,9 @@ static void make_records(checker *c) {
     static const type_kind run_kinds[] = {TYPE_STRING, TYPE_STRING, TYPE_STRING, TYPE_STRING,
                                           TYPE_STRING, TYPE_TIME,   TYPE_TIME,   TYPE_BOOL};
     static const bool run_optional[] = {false, false, false, true, true, true, false, false};
-    static const char *const error[] = {"code", "message"};
-    static const type_kind error_kinds[] = {TYPE_STRING, TYPE_STRING};
-    static const bool error_optional[] = {false, false};
+    static const char *const error[] = {"code", "message", "conflict", "throttled", "status"};
+    static const type_kind error_kinds[] = {TYPE_STRING, TYPE_STRING, TYPE_BOOL, TYPE_BOOL, TYPE_INT};
+    static const bool error_optional[] = {false, false, false, false, true};
     c->run = record_of(c, "run", run, run_kinds, run_optional, sizeof run / sizeof *run);
     c->error = record_of(c, "error", error, error_kinds, error_optional, sizeof error / sizeof *error);
 }

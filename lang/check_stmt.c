@@ -136,8 +136,17 @@ static bool check_stop(checker *c, ast_stmt *s) {
     return not_in_branch(c, s, "stop");
 }
 
+/* `fail error`: the same error goes on. */
+static bool is_error(const checker *c, const ast_expr *e) {
+    const ast_local *l = e->kind == EXPR_NAME && pb_str_is(e->u.name.text, "error") ? scope_find(c, e->u.name.text) : NULL;
+    return l && l->type == c->error;
+}
+
 static bool check_fail(checker *c, ast_stmt *s) {
-    check_text(c, s->expr, "the message of `fail`");
+    if (is_error(c, s->expr))
+        check_expr(c, s->expr, NULL);
+    else
+        check_text(c, s->expr, "the message of `fail`");
     if (s->expr2) check_text(c, s->expr2, "the code of `fail`");
     return true;
 }

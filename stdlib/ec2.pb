@@ -87,13 +87,13 @@ action ec2.group(vpc: string, name: string, purpose: string): { changed: bool, i
     { ResourceType: "security-group", Tags: [{ Key: "ir:managed", Value: "true" }] }
   ]) as made else {
     if error.code != "InvalidGroup.Duplicate" {
-      fail error.message code error.code
+      fail error
     }
     let other = aws.ec2.DescribeSecurityGroups(Filters: filters).SecurityGroups.first()
     if other.GroupId exists {
       return { changed: false, id: other.GroupId }
     }
-    fail error.message code error.code
+    fail error
   }
   let id = made.GroupId
   if not (id exists) {

@@ -42,7 +42,15 @@ action iam.deactivate_key(user: string, key: string): { changed: bool, detail: s
   if any(k in found: k.Status == "Inactive") {
     return { changed: false, detail: "access key ${key} of ${user} was inactive already" }
   }
-  do aws.iam.UpdateAccessKey(UserName: user, AccessKeyId: key, Status: "Inactive")
+  do aws.iam.UpdateAccessKey(UserName: user, AccessKeyId: key, Status: "Inactive") else {
+    # Two changes of the user met: look what the other one was, then once more.
+    if not error.conflict {
+      fail error
+    }
+    if any(k in aws.iam.ListAccessKeys(UserName: user).AccessKeyMetadata: k.AccessKeyId == key and k.Status == "Active") {
+      do aws.iam.UpdateAccessKey(UserName: user, AccessKeyId: key, Status: "Inactive")
+    }
+  }
   verify any(k in aws.iam.ListAccessKeys(UserName: user).AccessKeyMetadata: k.AccessKeyId == key and k.Status == "Inactive")
     within 30s else "access key ${key} of ${user} is still active after it was set inactive"
   return { changed: true, detail: "access key ${key} of ${user} set inactive" }
@@ -84,7 +92,13 @@ action iam.revoke_sessions(user: string): { changed: bool, policy_name: string, 
   }
   # Issue times are whole seconds: one more second, so that a session made in this very second ends too.
   let before = now() + 1s
-  do aws.iam.PutUserPolicy(UserName: user, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: iam.revocation_document(before))
+  do aws.iam.PutUserPolicy(UserName: user, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: iam.revocation_document(before)) else {
+    # Two changes of the user met. This one does not depend on what the other one was, so it is made once more.
+    if not error.conflict {
+      fail error
+    }
+    do aws.iam.PutUserPolicy(UserName: user, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: iam.revocation_document(before))
+  }
   verify iam.revoked_before(aws.iam.GetUserPolicy(UserName: user, PolicyName: "AWSRevokeOlderSessions").PolicyDocument) >= since
     within 30s else "the policy that revokes the sessions of ${user} is not there after it was put"
   return { changed: true, policy_name: "AWSRevokeOlderSessions", before: before, detail: "sessions of ${user} issued before ${before} are revoked" }
@@ -111,7 +125,12 @@ action iam.revoke_role_sessions(role: string): { changed: bool, policy_name: str
   }
   # Issue times are whole seconds: one more second, so that a session made in this very second ends too.
   let before = now() + 1s
-  do aws.iam.PutRolePolicy(RoleName: role, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: iam.revocation_document(before))
+  do aws.iam.PutRolePolicy(RoleName: role, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: iam.revocation_document(before)) else {
+    if not error.conflict {
+      fail error
+    }
+    do aws.iam.PutRolePolicy(RoleName: role, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: iam.revocation_document(before))
+  }
   verify iam.revoked_before(aws.iam.GetRolePolicy(RoleName: role, PolicyName: "AWSRevokeOlderSessions").PolicyDocument) >= since
     within 30s else "the policy that revokes the sessions of ${role} is not there after it was put"
   return { changed: true, policy_name: "AWSRevokeOlderSessions", before: before, detail: "sessions of ${role} issued before ${before} are revoked" }

@@ -11,7 +11,7 @@ bool env_fail(vm_env *e, const char *code, const char *fmt, ...) {
     pb_str message = pb_vprintf(e->arena, fmt, ap);
     va_end(ap);
     if (!message.s) return env_no_memory(e);
-    e->error = (vm_error){pb_str_c(code), message, false, 0};
+    e->error = (vm_error){.code = pb_str_c(code), .message = message};
     return false;
 }
 
@@ -19,8 +19,9 @@ static size_t used(const vm_env *e) { return pb_arena_used(e->arena) - e->arena_
 
 bool env_no_memory(vm_env *e) {
     /* No formatting here: there may be no byte left to do it in. */
-    e->error = (vm_error){PB_STR("budget_memory"),
-                          PB_STR("out of memory: the run needs more than its memory limit allows"), true, 0};
+    e->error = (vm_error){.code = PB_STR("budget_memory"),
+                          .message = PB_STR("out of memory: the run needs more than its memory limit allows"),
+                          .fatal = true};
     return false;
 }
 

@@ -15,6 +15,7 @@ typedef struct vm_error {
     pb_str code, message;
     bool fatal;
     uint32_t place; /* source << 20 | line; 0: not known yet */
+    vm_error_class kind;
 } vm_error;
 
 typedef struct vm_env {

@@ -361,15 +361,23 @@ static outcome exec_STOP(exec *x) {
     return fiber_finish(x->f, END_STOP, reason);
 }
 
+static bool is_true(pb_value v) { return v.kind == PB_BOOL && v.u.b; }
+
 static outcome exec_FAIL(exec *x) {
     pb_value what = A, code = B;
+    vm_error_class kind = {0};
     if (what.kind == PB_MAP) { /* a caught error goes on */
+        pb_value status = pb_get_c(what, "status");
+        kind.conflict = is_true(pb_get_c(what, "conflict"));
+        kind.throttled = is_true(pb_get_c(what, "throttled"));
+        if (status.kind == PB_INT && status.u.i > 0 && status.u.i < 1000) kind.status = (int)status.u.i;
         if (code.kind == PB_NONE) code = pb_get_c(what, "code");
         what = pb_get_c(what, "message");
     }
     pb_str message = pb_display(x->env->arena, what);
     if (!message.s) return done(env_no_memory(x->env));
-    x->env->error = (vm_error){code.kind == PB_STRING ? pb_text(code) : PB_STR("failed"), message, false, 0};
+    code = code.kind == PB_STRING ? code : pb_string(PB_STR("failed"));
+    x->env->error = (vm_error){.code = pb_text(code), .message = message, .kind = kind};
     return RAISE;
 }
 

@@ -128,6 +128,9 @@ static outcome catch_error(fiber *f, const vm_error *e) {
     pb_map_builder map = {.arena = r->env.arena};
     pb_map_add(&map, PB_STR("code"), pb_string(e->code));
     pb_map_add(&map, PB_STR("message"), pb_string(e->message));
+    pb_map_add(&map, PB_STR("conflict"), pb_bool(e->kind.conflict));
+    pb_map_add(&map, PB_STR("throttled"), pb_bool(e->kind.throttled));
+    if (e->kind.status) pb_map_add(&map, PB_STR("status"), pb_int(e->kind.status));
     if (map.oom) {
         env_no_memory(&r->env);
         return RAISE;

@@ -112,14 +112,16 @@ void vm_return(vm_call *c, pb_value v) {
     f->state = FIBER_ANSWERED;
 }
 
-void vm_raise(vm_call *c, pb_str code, pb_str message) {
+void vm_raise(vm_call *c, pb_str code, pb_str message) { vm_raise_as(c, code, message, (vm_error_class){0}); }
+
+void vm_raise_as(vm_call *c, pb_str code, pb_str message, vm_error_class kind) {
     fiber *f = waiting_for(c);
     if (!f) return;
     pb_arena *a = c->run->env.arena;
     code = pb_strdup(a, code.s, code.n);
     message = pb_strdup(a, message.s, message.n);
     f->ok = false;
-    f->error = (vm_error){code, message, false, 0};
+    f->error = (vm_error){.code = code, .message = message, .kind = kind};
     if (!code.s || !message.s) {
         env_no_memory(&c->run->env);
         f->error = c->run->env.error;

@@ -74,6 +74,13 @@ typedef struct vm_call {
 } vm_call;
 void vm_return(vm_call *c, pb_value v);
 void vm_raise(vm_call *c, pb_str code, pb_str message);
+/* What a playbook can ask of an error besides its code: `error.conflict` (somebody else changed it at the same time: read
+ * again, then try once more), `error.throttled`, `error.status` (of HTTP; 0: there was none). */
+typedef struct vm_error_class {
+    bool conflict, throttled;
+    int status;
+} vm_error_class;
+void vm_raise_as(vm_call *c, pb_str code, pb_str message, vm_error_class kind);
 
 typedef struct vm_hooks {
     void *ctx;

@@ -88,6 +88,7 @@ struct aws_call {
     aws_rate *rate; /* NULL: not limited */
     int taken;      /* from the budget, for the last retry */
     bool admitted;  /* the next try has its place in the rate */
+    bool conflict;  /* an item of a partial failure is one */
     bool starved;   /* would have been tried again, but the budget is used up */
     bool repeatable, reclocked, redirected;
     bool rekeyed;
@@ -209,6 +210,9 @@ static void fail(aws_call *c, pb_str code, pb_str message) {
                                      : "";
     o.message = pb_printf(a, "%.*s.%.*s%s: %.*s%s", PB_ARG(c->info.name), PB_ARG(c->operation), many, PB_ARG(message),
                           starved);
+    o.status = c->status;
+    o.conflict = c->conflict || aws_is_conflict(c->info.name, code);
+    o.throttled = c->status && aws_failure_of(c->status, code) == AWS_FAIL_THROTTLED;
     if (!o.code.s) o.code = PB_STR("memory");
     if (!o.message.s) o.message = PB_STR("out of memory for the error's message");
     call_end(c, &o);
@@ -390,6 +394,7 @@ static bool partly_failed(aws_call *c, pb_value value) {
     if (!aws_partial_failure(c->info.name, c->operation, &value, &code, &message, &n)) return false;
     pb_arena *a = c->spec.arena;
     pb_str m = tame(a, message);
+    c->conflict = aws_is_conflict(c->info.name, code);
     fail(c, PB_STR("PartialFailure"),
          pb_printf(a, "AWS carried the request out in part: %u item%s failed, the first with %.*s%s%.*s", n,
                    n == 1 ? "" : "s", code.n ? (int)code.n : 13, code.n ? code.s : "no code given", m.n ? ": " : "",

@@ -31,6 +31,9 @@ typedef struct aws_outcome {
     bool ok;
     pb_value value;       /* ok: the operation's output, a map */
     pb_str code, message; /* else: AWS's code, or one of ours in small letters ("credentials", "outcome_unknown") */
+    bool conflict;        /* else: somebody else changed it at the same time, read again and try once more */
+    bool throttled;       /* AWS asked to come back later, until the tries were used up */
+    int status;           /* of HTTP; 0: there was no answer */
     pb_value meta;        /* {operation, region, attempts, http_status, request_id, retries}, for the evidence */
 } aws_outcome;
 

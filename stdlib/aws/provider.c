@@ -73,7 +73,7 @@ static void finished(void *ctx, const aws_outcome *o) {
     if (o->ok)
         vm_return(p->call, o->value);
     else
-        vm_raise(p->call, o->code, o->message);
+        vm_raise_as(p->call, o->code, o->message, (vm_error_class){o->conflict, o->throttled, o->status});
 }
 
 static void keys_are_there(void *ctx, const aws_access *a) {

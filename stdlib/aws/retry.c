@@ -92,6 +92,36 @@ const char *aws_failure_cure(aws_failure f) {
     }
 }
 
+/* ---- changes that met ---- */
+
+static const struct {
+    const char *service, *code; /* service: * is any */
+} CONFLICTS[] = {
+    {"*", "WAFOptimisticLockException"},
+    {"*", "ConcurrentModification"},
+    {"*", "ConcurrentModificationException"},
+    {"iam", "EntityTemporarilyUnmodifiable"},
+    {"iam", "EntityTemporarilyUnmodifiableException"},
+    {"network_firewall", "InvalidTokenException"},
+    {"lambda", "PreconditionFailedException"},
+    {"cloudtrail", "ConflictException"},
+    {"route53resolver", "ConflictException"},
+    {"securityhub", "ConcurrentUpdateError"},
+    {"autoscaling", "ResourceContention"},
+    {"autoscaling", "ResourceContentionFault"},
+    {"s3", "ConditionalRequestConflict"},
+    {"s3", "OperationAborted"},
+    {"ssm", "TooManyUpdates"},
+};
+
+bool aws_is_conflict(pb_str service, pb_str code) {
+    for (size_t i = 0; i < sizeof CONFLICTS / sizeof *CONFLICTS; i++)
+        if (pb_str_is(code, CONFLICTS[i].code) &&
+            (*CONFLICTS[i].service == '*' || pb_str_is(service, CONFLICTS[i].service)))
+            return true;
+    return false;
+}
+
 /* ---- what may be repeated ---- */
 
 /* Doing it twice ends where doing it once does. A second Delete may answer "not found", a second Attach "already
@@ -174,58 +204,138 @@ int64_t aws_retry_delay(const aws_retry_policy *p, int tried, uint64_t random) {
 
 /* ---- failures inside a 200 ---- */
 
-typedef struct partial {
-    const char *service, *operation; /* operation: a pattern */
-    const char *member;         /* the list or map of those that failed; or of all, those with a code having failed */
-    const char *code, *message; /* dotted, inside an item */
-    bool all;                   /* the list holds good items too */
-} partial;
+/* Members of answers in which services list what they could not do, whatever the operation. */
+static const char *const FAILED_MEMBERS[] = {
+    "Unprocessed*",  "unprocessed*", "Unsuccessful*", "Failed*",           "failed*",       "Failures",
+    "failures",      "*Failures",    "Errors",        "errors",            "ErrorList",     "errorEntries",
+    "*ErrorEntries", "*Errors",      "*Statuses",     "InvalidParameters", "InvalidLabels", "rejectedLogEventsInfo",
+};
 
-static const partial PARTIALS[] = {
-    {"securityhub", "BatchUpdateFindings*", "UnprocessedFindings", "ErrorCode", "ErrorMessage", false},
-    {"securityhub", "BatchImportFindings", "FailedFindings", "ErrorCode", "ErrorMessage", false},
-    {"securityhub", "*", "UnprocessedAccounts", "ProcessingResult", "ProcessingResult", false},
-    {"securityhub", "*", "UnprocessedAssociationUpdates", "ErrorCode", "ErrorReason", false},
-    {"resourcegroupstaggingapi", "*", "FailedResourcesMap", "ErrorCode", "ErrorMessage", false},
-    {"ec2", "*", "Unsuccessful", "Error.Code", "Error.Message", false},
-    {"ec2", "*", "UnsuccessfulInstanceCreditSpecifications", "Error.Code", "Error.Message", false},
-    {"events", "PutEvents", "Entries", "ErrorCode", "ErrorMessage", true},
-    {"events", "*", "FailedEntries", "ErrorCode", "ErrorMessage", false},
-    {"config", "PutEvaluations", "FailedEvaluations", "ComplianceResourceId", "Annotation", false},
-    {"config", "*", "FailedBatches", "FailureMessage", "FailureMessage", false},
-    {"ecr", "Batch*", "failures", "failureCode", "failureReason", false},
-    {"ecs", "*", "failures", "reason", "detail", false},
-    {"guardduty", "*", "UnprocessedAccounts", "Result", "Result", false},
-    {"inspector2", "*", "failedAccounts", "errorCode", "errorMessage", false},
-    {"s3", "DeleteObjects", "Errors", "Code", "Message", false},
-    {"sqs", "*Batch", "Failed", "Code", "Message", false},
-    {"sns", "PublishBatch", "Failed", "Code", "Message", false},
-    {"kinesis", "PutRecords", "Records", "ErrorCode", "ErrorMessage", true},
-    {"firehose", "PutRecordBatch", "RequestResponses", "ErrorCode", "ErrorMessage", true},
-    {"dynamodb", "BatchWriteItem", "UnprocessedItems", "", "", false},
+/* Lists that hold the good items too; those with a code have failed. */
+static const struct {
+    const char *service, *operation, *member;
+} MIXED[] = {
+    {"events", "Put*Events", "Entries"},
+    {"kinesis", "PutRecords", "Records"},
+    {"firehose", "PutRecordBatch", "RequestResponses"},
+};
+
+/* ... and what looks so but is none: what is refused is what was asked for, or what was looked for. */
+static const struct {
+    const char *service, *operation, *member;
+} NOT_FAILED[] = {
+    {"*", "Validate*", "*"},
+    {"*", "Test*", "*"},
+    {"datapipeline", "*", "validationErrors"},
+};
+
+/* Where an item says what went wrong with it, in the order of being looked at; dotted. */
+static const char *const CODES[] = {
+    "ErrorCode",
+    "errorCode",
+    "Code",
+    "code",
+    "FailureCode",
+    "failureCode",
+    "Error.Code",
+    "Error.ErrorCode",
+    "ErrorDetail.ErrorCode",
+    "ErrorDetails.ErrorCode",
+    "ResponseError.Code",
+    "CancelCapacityReservationFleetError.Code",
+    "FastSnapshotRestoreStateErrors.0.Error.Code",
+    "errors.0.errorCode",
+    "NotifyWorkersFailureCode",
+    "ErrorType",
+    "Result",
+    "ProcessingResult",
+    "Reason",
+    "reason",
+    "Fault",
+};
+static const char *const MESSAGES[] = {
+    "ErrorMessage",
+    "errorMessage",
+    "Message",
+    "message",
+    "ErrorReason",
+    "FailureReason",
+    "failureReason",
+    "FailureDescription",
+    "FailureMessage",
+    "Error.Message",
+    "Error.ErrorMessage",
+    "ErrorDetail.ErrorMessage",
+    "ErrorDetails.ErrorMessage",
+    "ResponseError.Message",
+    "CancelCapacityReservationFleetError.Message",
+    "FastSnapshotRestoreStateErrors.0.Error.Message",
+    "errors.0.errorMessage",
+    "NotifyWorkersFailureMessage",
+    "errorDescription",
+    "Result",
+    "ProcessingResult",
+    "Reason",
+    "detail",
+    "reason",
+    "Annotation",
 };
 
 static pb_value item_at(pb_value v, uint32_t i) { return v.kind == PB_LIST ? v.u.items[i] : v.u.entries[i].value; }
 
-static pb_str item_text(pb_value item, const char *path) {
-    pb_value v = *path ? pb_path(item, path) : PB_NONE_VALUE;
-    return v.kind == PB_STRING ? pb_text(v) : (pb_str){"", 0};
+/* The first text that is there. */
+static pb_str item_text(pb_value item, const char *const *paths, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        pb_value v = pb_path(item, paths[i]);
+        if (v.kind == PB_STRING && v.n) return pb_text(v);
+    }
+    return (pb_str){"", 0};
+}
+#define ITEM_TEXT(item, list) item_text((item), (list), sizeof(list) / sizeof *(list))
+
+/* What could not be done, where nothing says why: a name, an entry's key, or the first text that an item has. */
+static pb_str item_name(pb_value list, uint32_t i) {
+    if (list.kind == PB_MAP) return list.u.entries[i].key;
+    pb_value item = list.u.items[i];
+    for (uint32_t k = 0; item.kind == PB_MAP && k < item.n; k++)
+        if (item.u.entries[k].value.kind == PB_STRING) return pb_text(item.u.entries[k].value);
+    return item.kind == PB_STRING ? pb_text(item) : (pb_str){"", 0};
+}
+
+static bool lists_failed(pb_str service, pb_str operation, pb_str member) {
+    for (size_t i = 0; i < sizeof NOT_FAILED / sizeof *NOT_FAILED; i++)
+        if (fits(service, NOT_FAILED[i].service) && fits(operation, NOT_FAILED[i].operation) &&
+            fits(member, NOT_FAILED[i].member))
+            return false;
+    for (size_t i = 0; i < sizeof FAILED_MEMBERS / sizeof *FAILED_MEMBERS; i++)
+        if (fits(member, FAILED_MEMBERS[i])) return true;
+    return false;
+}
+
+static bool lists_mixed(pb_str service, pb_str operation, pb_str member) {
+    for (size_t i = 0; i < sizeof MIXED / sizeof *MIXED; i++)
+        if (pb_str_is(service, MIXED[i].service) && fits(operation, MIXED[i].operation) &&
+            pb_str_is(member, MIXED[i].member))
+            return true;
+    return false;
 }
 
 bool aws_partial_failure(pb_str service, pb_str operation, const pb_value *output, pb_str *code, pb_str *message,
                          uint32_t *failed) {
     *failed = 0;
-    for (size_t i = 0; i < sizeof PARTIALS / sizeof *PARTIALS; i++) {
-        const partial *p = &PARTIALS[i];
-        if (!pb_str_is(service, p->service) || !fits(operation, p->operation)) continue;
-        pb_value list = pb_get_c(*output, p->member);
+    for (uint32_t i = 0; output->kind == PB_MAP && i < output->n; i++) {
+        pb_value list = output->u.entries[i].value;
+        pb_str member = output->u.entries[i].key;
+        bool mixed = lists_mixed(service, operation, member);
         if (list.kind != PB_LIST && list.kind != PB_MAP) continue;
+        if (!mixed && !lists_failed(service, operation, member)) continue;
         for (uint32_t k = 0; k < list.n; k++) {
-            pb_str c = item_text(item_at(list, k), p->code);
-            if (p->all && c.n == 0) continue;
+            pb_str c = ITEM_TEXT(item_at(list, k), CODES);
+            if (mixed && c.n == 0) continue;
             if ((*failed)++ > 0) continue;
             *code = c;
-            *message = item_text(item_at(list, k), p->message);
+            *message = ITEM_TEXT(item_at(list, k), MESSAGES);
+            if (message->n == 0) *message = item_name(list, k);
         }
         if (*failed) return true;
     }

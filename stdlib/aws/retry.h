@@ -22,6 +22,9 @@ aws_failure aws_failure_of(int status, pb_str code);
 /* What the person who reads the error can do; "" when the code has nothing general to say. */
 const char *aws_failure_cure(aws_failure f);
 
+/* An optimistic lock did not hold, or two changes met: what is to be done is to read again and to try once more. */
+bool aws_is_conflict(pb_str service, pb_str code);
+
 /* May be sent again although it may have been received already: it only reads, it carries an idempotency token, or
  * doing it twice ends in the same state (names like Put*, Delete*, Modify*, less the exceptions in retry.c). */
 bool aws_repeatable(pb_str service, pb_str operation, pb_effect effect, bool has_token);
@@ -37,8 +40,9 @@ aws_retry_policy aws_retry_policy_of(pb_str service, int max_attempts, int64_t b
 /* Full jitter: evenly between 0 and the doubled base. tried: tries so far, from 1; random: any 64 bits. */
 int64_t aws_retry_delay(const aws_retry_policy *p, int tried, uint64_t random);
 
-/* A 200 in which some items failed, for operations known to answer so. True: *code and *message are the first item's
+/* A 200 of a write in which some items failed, by the members in which services list them. True: *code and *message are the first item's
  * (they may be empty) and *failed is how many there are. */
+/* Where an item has neither a code nor a message, *message is its name. */
 struct pb_value;
 bool aws_partial_failure(pb_str service, pb_str operation, const struct pb_value *output, pb_str *code, pb_str *message,
                          uint32_t *failed);

@@ -213,7 +213,11 @@ static void on_answer(void *ctx, const aws_outcome *o) {
     else if (judged && state == AWS_FAILURE)
         end_failed(w);
     else if (!judged && !o->ok && !late)
-        end(w, (aws_outcome){.code = o->code, .message = o->message});
+        end(w, (aws_outcome){.code = o->code,
+                             .message = o->message,
+                             .conflict = o->conflict,
+                             .throttled = o->throttled,
+                             .status = o->status});
     else
         pause_then_ask(w);
 }

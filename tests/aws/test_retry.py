@@ -5,7 +5,9 @@ import os
 import random
 import subprocess
 import sys
+import re
 import threading
+import time
 import http.server
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -13,7 +15,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from botocore.retries import adaptive, bucket, throttling
 
 from awsdrive import Client
-from pbtest import BUILD, case, eq, has, main
+from codecdiff import loader, service_model
+from lab import PLAYBOOKS, Lab, Proxy, documents
+from pbtest import BUILD, case, eq, has, main, tempdir
 
 
 def ask(**q):
@@ -128,19 +132,21 @@ def _():
 def _():
     server = Server((400, SLOW), (200, USERS))
     client = Client(server.url, PB_RETRY_BASE_MS="1", AWS_RETRY_MODE="adaptive")
+    start = time.monotonic()
     o = client.call("iam.ListUsers", deadline_ms=800)
-    eq((o["ok"], o["code"], o["ms"] < 500), (False, "rate_limited", True))
+    eq((o["ok"], o["code"], o["ms"] < 800), (False, "rate_limited", True))
     has(o["message"], "adaptive")
     server.script = [(200, "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>1</Account></GetCallerIdentityResult></GetCallerIdentityResponse>")]
-    eq(client.call("sts.GetCallerIdentity")["ms"] < 500, True)
+    eq(client.call("sts.GetCallerIdentity", deadline_ms=800)["ok"], True)
     server.script = [(200, USERS)]
     o = client.call("iam.ListUsers", deadline_ms=8000)
-    eq((o["ok"], 1000 < o["ms"] < 3500), (True, True), "%d ms: " % o["ms"])
+    took = time.monotonic() - start
+    eq((o["ok"], 1.8 < took < 6), (True, True), "%.1f s: " % took)
     client.close()
     server.script = [(400, SLOW), (200, USERS)]
     client = Client(server.url, PB_RETRY_BASE_MS="1", AWS_RETRY_MODE="standard")
     o = client.call("iam.ListUsers", deadline_ms=800)
-    eq((o["ok"], o["ms"] < 500), (True, True))
+    eq(o["ok"], True)
     client.close()
 
 
@@ -151,6 +157,128 @@ def _():
     eq((o["ok"], o["code"]), (False, "configuration"))
     has(o["message"], "AWS_RETRY_MODE")
     client.close()
+
+
+# ---- failures inside a 200 ----
+
+# What has such a name and is none: counts and texts apart, lists of what was asked for.
+EXEMPT = {("ssm", "UpdatePatchBaseline", "RejectedPatches"), ("lexv2-models", "UpdateBotLocale", "failureReasons"),
+          ("cloudfront", "CreateInvalidation", "Invalidation"), ("lex-models", "CreateIntentVersion", "rejectionStatement"),
+          ("lex-models", "PutIntent", "rejectionStatement"), ("appsync", "EvaluateCode", "error"), ("appsync", "EvaluateMappingTemplate", "error"),
+          ("sagemaker", "BatchDescribeModelPackage", "BatchDescribeModelPackageErrorMap")}
+
+
+def suspicious():
+    """Every output member of a write in all services whose name speaks of failures: (service, operation, member, shape)."""
+    few = ["ec2", "events", "logs", "securityhub", "guardduty", "sqs", "config", "ecr"]  # for the sanitizers: the code is the same for all
+    for service in few if BUILD.endswith("san") else loader.list_available_services("service-2"):
+        model = service_model(service)
+        for op in model.operation_names:
+            if re.match(r"(Describe|List|Get|BatchGet|Search|Query|Scan|Lookup|Validate|Test)", op) or not model.operation_model(op).output_shape:
+                continue
+            for member, shape in model.operation_model(op).output_shape.members.items():
+                if re.search(r"(?i)unprocess|fail|unsuccess|error|reject|invalid", member) and shape.type_name in ("list", "map", "structure"):
+                    yield service, op, member, shape
+
+
+def sample(shape, depth=0):
+    """A value with every member, texts saying which they are."""
+    if depth > 5:
+        return None
+    if shape.type_name == "structure":
+        return {k: sample(v, depth + 1) for k, v in shape.members.items()}
+    if shape.type_name == "list":
+        return [sample(shape.member, depth + 1)]
+    if shape.type_name == "map":
+        return {"some-key": sample(shape.value, depth + 1)}
+    return {"string": "text", "integer": 5, "long": 5, "boolean": True}.get(shape.type_name)
+
+
+@case("every list of failed items in the answers of writes, of all services, is a failure that says what failed; an empty one is not")
+def _():
+    p = subprocess.Popen([os.path.join(BUILD, "tests", "pages"), "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def judged(service, op, output):
+        p.stdin.write(json.dumps({"service": service.replace("-", "_"), "partial": op, "output": output}) + "\n")
+        p.stdin.flush()
+        return json.loads(p.stdout.readline())
+    wrong, seen = [], 0
+    for service, op, member, shape in suspicious():
+        if (service, op, member) in EXEMPT or op.startswith("PutPipelineDefinition"):
+            continue
+        seen += 1
+        got = judged(service, op, {member: sample(shape)})
+        says = [x for x in got[:2] if x] if got else None
+        if not says:
+            wrong.append("%s.%s %s: %r" % (service, op, member, got))
+        if judged(service, op, {member: [] if shape.type_name == "list" else {}}) is not None:
+            wrong.append("%s.%s %s: empty is a failure" % (service, op, member))
+    p.stdin.close()
+    p.wait()
+    eq(wrong, [])
+    eq(seen > (30 if BUILD.endswith("san") else 150), True, "%d members: " % seen)
+
+
+@case("over the wire: a write that failed in part raises PartialFailure with the first item's reason; a read does not")
+def _():
+    server = Server((200, json.dumps({"FailedEntryCount": 1, "FailedEntries": [{"TargetId": "t", "ErrorCode": "ConcurrentModificationException", "ErrorMessage": "busy"}]})))
+    client = Client(server.url)
+    o = client.call("events.RemoveTargets", Rule="r", Ids=["t"])
+    eq((o["ok"], o["code"]), (False, "PartialFailure"))
+    has(o["message"], "1 item failed, the first with ConcurrentModificationException: busy")
+    server.script = [(200, json.dumps({"InvalidParameters": ["/gone"], "DeletedParameters": ["/p"]}))]
+    o = client.call("ssm.DeleteParameters", Names=["/p", "/gone"])
+    eq((o["ok"], o["code"]), (False, "PartialFailure"))
+    has(o["message"], "/gone")
+    o = client.call("ssm.GetParameters", Names=["/p"])
+    eq(o["ok"], True)
+    server.script = [(200, json.dumps({"rejectedLogEventsInfo": {"tooOldLogEventEndIndex": 3}}))]
+    o = client.call("logs.PutLogEvents", logGroupName="g", logStreamName="s", logEvents=[{"timestamp": 1700000000000, "message": "m"}])
+    eq(o["code"], "PartialFailure")
+    has(o["message"], "tooOldLogEventEndIndex")
+    client.close()
+
+
+# ---- changes that met ----
+
+@case("a conflict: the library reads again and tries once more; the second one is the action's error, with its class")
+def _():
+    lab = Lab()
+    try:
+        lab.set_up()
+        proxy = Proxy(lab.url)
+        playbook = os.path.join(PLAYBOOKS, "revoke_exposed_key.pb")
+        event = lab.events["revoke_exposed_key"]
+        d = tempdir()
+        proxy.faults["UpdateAccessKey"] = [(409, "ConcurrentModification")]
+        p = lab.run(playbook, event, os.path.join(d, "one"), url=proxy.url)
+        eq((p.returncode, proxy.seen["UpdateAccessKey"]), (0, 2), p.stdout[-1500:] + p.stderr[-1500:])
+        eq(lab.user_state(lab.users[0])["keys"][lab.keys[0]], "Inactive")
+        lab.iam.update_access_key(UserName=lab.users[0], AccessKeyId=lab.keys[0], Status="Active")
+        proxy.faults["UpdateAccessKey"] = [(409, "ConcurrentModification")] * 2
+        p = lab.run(playbook, event, os.path.join(d, "two"), url=proxy.url)
+        eq(p.returncode, 1)
+        has(json.dumps(documents(os.path.join(d, "two"))[-1]), "ConcurrentModification")
+        proxy.faults["UpdateAccessKey"] = [(403, "AccessDenied")]
+        before = proxy.seen["UpdateAccessKey"]
+        p = lab.run(playbook, event, os.path.join(d, "three"), url=proxy.url)
+        eq((p.returncode, proxy.seen["UpdateAccessKey"] - before), (1, 1))
+        source = os.path.join(d, "p.pb")
+        with open(source, "w", encoding="utf-8") as f:
+            f.write('playbook p {\n  version "1.0.0"\n  summary "s"\n  owner "o"\n  tier auto\n  controls ["C"]\n  when guardduty.finding as f\n'
+                    '  do aws.iam.UpdateUser(UserName: "nobody-here") else {\n    record { status: error.status, conflict: error.conflict, throttled: error.throttled, code: error.code }\n  }\n'
+                    '  record { affected_resource: f.arn }\n}\n')
+        for fault, want in (((409, "ConcurrentModification"), (409, True, False)), ((400, "Throttling"), (400, False, True)), ((404, "NoSuchEntity"), (404, False, False))):
+            proxy.faults["UpdateUser"] = [fault] * 9
+            p = lab.run(source, event, os.path.join(d, "four"), url=proxy.url, PB_RETRY_BASE_MS="1")
+            eq(p.returncode, 0, p.stderr[-1500:])
+            kept = documents(os.path.join(d, "four"))[-1]
+            text = json.dumps(kept)
+            has(text, '"conflict": %s' % json.dumps(want[1]))
+            has(text, '"throttled": %s' % json.dumps(want[2]))
+            has(text, '"status": %d' % want[0])
+    finally:
+        lab.close()
 
 
 main()

@@ -6,6 +6,7 @@
 #include "stdlib/aws/jmespath.h"
 #include "stdlib/aws/pages.h"
 #include "stdlib/aws/rate.h"
+#include "stdlib/aws/retry.h"
 #include "stdlib/aws/waiter.h"
 #include "tests/lib/check.h"
 
@@ -98,7 +99,21 @@ static pb_value rates(pb_arena *a, pb_value events) {
     return list;
 }
 
+/* {service, operation, output} → [code, message, failed], or none */
+static pb_value partial(pb_arena *a, pb_value q) {
+    pb_str code = {"", 0}, message = {"", 0};
+    uint32_t failed;
+    pb_value out = pb_get_c(q, "output"), *items, list = pb_list_new(a, 3, &items);
+    if (!aws_partial_failure(text(q, "service"), text(q, "partial"), &out, &code, &message, &failed))
+        return PB_NONE_VALUE;
+    items[0] = pb_string(code);
+    items[1] = pb_string(message);
+    items[2] = pb_int(failed);
+    return list;
+}
+
 static pb_value answer(pb_arena *a, pb_value q) {
+    if (text(q, "partial").n) return partial(a, q);
     if (pb_get_c(q, "rates").kind == PB_LIST) return rates(a, pb_get_c(q, "rates"));
     if (pb_get_c(q, "pagers").kind == PB_BOOL) return all_pagers(a);
     if (pb_get_c(q, "waiters").kind == PB_BOOL) return all_waiters(a);
@@ -227,6 +242,18 @@ static void table(void) {
     pb_arena_free(a);
 }
 
+static void conflicts(void) {
+    CASE("conflicts: the codes that ask to read again and to try once more, by service") {
+        CHECK(aws_is_conflict(PB_STR("iam"), PB_STR("ConcurrentModification")));
+        CHECK(aws_is_conflict(PB_STR("wafv2"), PB_STR("WAFOptimisticLockException")));
+        CHECK(aws_is_conflict(PB_STR("network_firewall"), PB_STR("InvalidTokenException")));
+        CHECK(!aws_is_conflict(PB_STR("sts"), PB_STR("InvalidTokenException")));
+        CHECK(aws_is_conflict(PB_STR("s3"), PB_STR("OperationAborted")));
+        CHECK(!aws_is_conflict(PB_STR("guardduty"), PB_STR("ConflictException")));
+        CHECK(!aws_is_conflict(PB_STR("iam"), PB_STR("")));
+    }
+}
+
 static void budgets(void) {
     CASE("the retry budget: spent by retries, refilled by successes, never above its size") {
         aws_budget b = {0};
@@ -267,6 +294,7 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "--serve") == 0) return serve();
     expressions();
     table();
+    conflicts();
     budgets();
     return check_done();
 }
