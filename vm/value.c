@@ -92,9 +92,7 @@ static uint32_t map_find(const pb_map_builder *b, pb_str key) {
 
 bool pb_map_has(const pb_map_builder *b, pb_str key) { return map_find(b, key) < b->n; }
 
-static bool map_grow(pb_map_builder *b) {
-    uint32_t cap = b->cap ? b->cap * 2 : 8;
-    if (cap < b->cap) return false;
+static bool map_grow_to(pb_map_builder *b, uint32_t cap) {
     pb_entry *e = pb_alloc_array(b->arena, cap, sizeof *e);
     if (!e) return false;
     if (b->n) memcpy(e, b->entries, b->n * sizeof *e);
@@ -107,6 +105,32 @@ static bool map_grow(pb_map_builder *b) {
     b->nslots = cap * 2;
     for (uint32_t i = 0; i < b->n; i++) slots[key_slot(b, e[i].key)] = i + 1;
     return true;
+}
+
+static bool map_grow(pb_map_builder *b) {
+    uint32_t cap = b->cap >= 8 ? b->cap * 2 : 8;
+    return cap > b->cap && map_grow_to(b, cap);
+}
+
+void pb_map_reserve(pb_map_builder *b, uint32_t n) {
+    if (b->oom || n <= b->cap - b->n || n > UINT32_MAX - b->n) return;
+    pb_entry *e = pb_alloc_array(b->arena, b->n + n, sizeof *e);
+    if (!e) {
+        b->oom = true;
+        return;
+    }
+    if (b->n) memcpy(e, b->entries, b->n * sizeof *e);
+    b->entries = e;
+    b->cap = b->n + n;
+}
+
+void pb_map_put(pb_map_builder *b, pb_str key, pb_value v) {
+    if (b->oom) return;
+    if (b->slots || b->n == b->cap) {
+        pb_map_add(b, key, v);
+        return;
+    }
+    b->entries[b->n++] = (pb_entry){key, v};
 }
 
 void pb_map_add(pb_map_builder *b, pb_str key, pb_value v) {

@@ -64,6 +64,9 @@ typedef struct pb_map_builder {
     uint32_t nslots;
 } pb_map_builder;
 void pb_map_add(pb_map_builder *b, pb_str key, pb_value v);
+/* For keys that the caller knows to be new: room for n more, so that not more is taken; put looks for no older one. */
+void pb_map_reserve(pb_map_builder *b, uint32_t n);
+void pb_map_put(pb_map_builder *b, pb_str key, pb_value v);
 bool pb_map_has(const pb_map_builder *b, pb_str key);
 pb_value pb_map_done(pb_map_builder *b);
 

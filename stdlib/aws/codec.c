@@ -248,32 +248,39 @@ static bool read_rest_answer(codec *c, int status, const pb_header *headers, uin
     return rest_read_response(c, status, headers, nheaders, body, out);
 }
 
-bool aws_response_read(pb_arena *a, const aws_model *m, aws_op op, int status, const pb_header *headers,
-                       uint32_t nheaders, pb_str body, pb_value *out, pb_str *request_id, aws_error *err) {
+static bool read_response(codec *c, int status, const pb_header *headers, uint32_t nheaders, pb_str body, pb_value *out,
+                          pb_str *request_id) {
     enum { FIRST_ERROR = 301 }; /* as botocore has it */
-    codec c = begin(a, m, 0, op, err, "InvalidResponse");
-    *out = PB_NONE_VALUE;
-    *request_id = (pb_str){"", 0};
-    err->status = status;
-    if (!op || !c.op->service) return codec_fail(&c, c.bad, "no such operation");
+    if (!c->op || !c->op->service) return codec_fail(c, c->bad, "no such operation");
     if (status >= FIRST_ERROR) {
-        error_read(&c, status, headers, nheaders, body);
-        *request_id = err->request_id;
+        error_read(c, status, headers, nheaders, body);
+        *request_id = c->err->request_id;
         return false;
     }
     pb_str id = headers_get(headers, nheaders, "x-amzn-requestid");
     if (!id.s) id = headers_get(headers, nheaders, "x-amz-request-id");
-    if (id.s) *request_id = text_utf8(a, id);
-    if (!request_id->s) return codec_oom(&c);
+    if (id.s) *request_id = text_utf8(c->a, id);
+    if (!request_id->s) return codec_oom(c);
     bool ok = false;
-    switch ((aws_protocol)c.service->protocol) {
+    switch ((aws_protocol)c->service->protocol) {
     case AWS_QUERY:
-    case AWS_EC2: ok = read_xml_answer(&c, body, out, request_id); break;
-    case AWS_JSON: ok = read_json_answer(&c, body, out); break;
-    default: ok = read_rest_answer(&c, status, headers, nheaders, body, out); break;
+    case AWS_EC2: ok = read_xml_answer(c, body, out, request_id); break;
+    case AWS_JSON: ok = read_json_answer(c, body, out); break;
+    default: ok = read_rest_answer(c, status, headers, nheaders, body, out); break;
     }
-    ok = ok && custom_output(&c, body, out);
-    if (!ok && !err->request_id.n) err->request_id = *request_id;
+    ok = ok && custom_output(c, body, out);
+    if (!ok && !c->err->request_id.n) c->err->request_id = *request_id;
+    return ok;
+}
+
+bool aws_response_read(pb_arena *a, const aws_model *m, aws_op op, int status, const pb_header *headers,
+                       uint32_t nheaders, pb_str body, pb_value *out, pb_str *request_id, aws_error *err) {
+    codec c = begin(a, m, 0, op, err, "InvalidResponse");
+    *out = PB_NONE_VALUE;
+    *request_id = (pb_str){"", 0};
+    err->status = status;
+    bool ok = read_response(&c, status, headers, nheaders, body, out, request_id);
+    pb_arena_free(c.tree);
     return ok;
 }
 
@@ -341,34 +348,41 @@ static bool check_required(codec *c, pb_value input) {
     return true;
 }
 
+static bool read_request(codec *c, const aws_incoming *in, aws_op *op, pb_value *input) {
+    const aws_model *m = c->m;
+    form f = {0};
+    if (c->service == tab_service_at(m, 0)) return codec_fail(c, "UnknownService", "no such service");
+    bool form_body = c->service->protocol == AWS_QUERY || c->service->protocol == AWS_EC2;
+    if (form_body) {
+        if (!route_form(c, in, &f, op)) return false;
+    } else if (c->service->protocol == AWS_JSON) {
+        if (!route_target(c, in, op)) return false;
+    } else if (!(*op = rest_route(c, in))) {
+        c->err->status = 404;
+        return codec_fail(c, "UnknownOperationException", "no operation of this service has this method and path");
+    }
+    c->op = tab_op_at(m, *op);
+    c->bad = bad_input_code(c->service, m);
+    bool ok = form_body                          ? query_read(c, &f, input)
+              : c->service->protocol == AWS_JSON ? read_json_request(c, in, input)
+                                                 : read_rest_input(c, in, input);
+    if (!ok || !custom_server_input(c, input)) return false;
+    c->bad = bad_input_code(c->service, m);
+    if (!check_required(c, *input)) return false;
+    return !c->op->input || validate_value(c, tab_ref_at(m, c->op->input), *input, NULL,
+                                           CHECK_REQUIRED | CHECK_LIMITS | CHECK_WHOLE_PATTERN);
+}
+
 bool aws_request_read(pb_arena *a, const aws_model *m, aws_service service, const aws_incoming *in, aws_op *op,
                       pb_value *input, aws_error *err) {
     codec c = begin(a, m, service, 0, err, "InvalidRequest");
-    form f = {0};
     *op = 0;
     *input = (pb_value){PB_MAP, 0, {0}};
     c.server = true;
     err->status = 400;
-    if (!service || c.service == tab_service_at(m, 0)) return codec_fail(&c, "UnknownService", "no such service");
-    bool form_body = c.service->protocol == AWS_QUERY || c.service->protocol == AWS_EC2;
-    if (form_body) {
-        if (!route_form(&c, in, &f, op)) return false;
-    } else if (c.service->protocol == AWS_JSON) {
-        if (!route_target(&c, in, op)) return false;
-    } else if (!(*op = rest_route(&c, in))) {
-        err->status = 404;
-        return codec_fail(&c, "UnknownOperationException", "no operation of this service has this method and path");
-    }
-    c.op = tab_op_at(m, *op);
-    c.bad = bad_input_code(c.service, m);
-    bool ok = form_body                         ? query_read(&c, &f, input)
-              : c.service->protocol == AWS_JSON ? read_json_request(&c, in, input)
-                                                : read_rest_input(&c, in, input);
-    if (!ok || !custom_server_input(&c, input)) return false;
-    c.bad = bad_input_code(c.service, m);
-    if (!check_required(&c, *input)) return false;
-    return !c.op->input || validate_value(&c, tab_ref_at(m, c.op->input), *input, NULL,
-                                          CHECK_REQUIRED | CHECK_LIMITS | CHECK_WHOLE_PATTERN);
+    bool ok = read_request(&c, in, op, input);
+    pb_arena_free(c.tree);
+    return ok;
 }
 
 /* ---- server: answer ---- */

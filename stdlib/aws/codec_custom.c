@@ -236,41 +236,59 @@ typedef struct rewrite {
     bool (*change)(codec *c, pb_str in, pb_str *out);
 } rewrite;
 
-static bool rewrite_value(const rewrite *w, const tab_ref *r, pb_value *v, unsigned depth);
+/* What is not changed is not copied: most answers have no such string. */
+static bool rewrite_value(const rewrite *w, const tab_ref *r, pb_value *v, unsigned depth, bool *changed);
 
-static bool rewrite_map(const rewrite *w, const tab_shape *s, pb_value *v, unsigned depth) {
-    pb_map_builder b = {.arena = w->c->a};
+static bool rewrite_map(const rewrite *w, const tab_shape *s, pb_value *v, unsigned depth, bool *changed) {
+    pb_entry *copy = NULL;
     for (uint32_t i = 0; i < v->n; i++) {
         pb_entry e = v->u.entries[i];
         const tab_ref *r = s->kind == SCHEMA_MAP ? tab_ref_at(w->c->m, s->first + 1) : tab_find(w->c->m, s, e.key);
-        if (r && !rewrite_value(w, r, &e.value, depth)) return false;
-        pb_map_add(&b, e.key, e.value);
+        bool here = false;
+        if (r && !rewrite_value(w, r, &e.value, depth, &here)) return false;
+        if (!here) continue;
+        if (!copy) {
+            copy = pb_alloc_array(w->c->a, v->n, sizeof *copy);
+            if (!copy) return codec_oom(w->c);
+            memcpy(copy, v->u.entries, v->n * sizeof *copy);
+        }
+        copy[i] = e;
     }
-    *v = pb_map_done(&b);
-    return !b.oom || codec_oom(w->c);
-}
-
-static bool rewrite_list(const rewrite *w, const tab_shape *s, pb_value *v, unsigned depth) {
-    pb_value *items, list = pb_list_new(w->c->a, v->n, &items);
-    if (list.kind != PB_LIST) return codec_oom(w->c);
-    for (uint32_t i = 0; i < v->n; i++) {
-        items[i] = v->u.items[i];
-        if (!rewrite_value(w, tab_ref_at(w->c->m, s->first), &items[i], depth)) return false;
-    }
-    *v = list;
+    if (copy) v->u.entries = copy;
+    *changed = copy != NULL;
     return true;
 }
 
-static bool rewrite_value(const rewrite *w, const tab_ref *r, pb_value *v, unsigned depth) {
+static bool rewrite_list(const rewrite *w, const tab_shape *s, pb_value *v, unsigned depth, bool *changed) {
+    pb_value *copy = NULL;
+    for (uint32_t i = 0; i < v->n; i++) {
+        pb_value item = v->u.items[i];
+        bool here = false;
+        if (!rewrite_value(w, tab_ref_at(w->c->m, s->first), &item, depth, &here)) return false;
+        if (!here) continue;
+        if (!copy) {
+            copy = pb_alloc_array(w->c->a, v->n, sizeof *copy);
+            if (!copy) return codec_oom(w->c);
+            memcpy(copy, v->u.items, v->n * sizeof *copy);
+        }
+        copy[i] = item;
+    }
+    if (copy) v->u.items = copy;
+    *changed = copy != NULL;
+    return true;
+}
+
+static bool rewrite_value(const rewrite *w, const tab_ref *r, pb_value *v, unsigned depth, bool *changed) {
     const tab_shape *s = tab_ref_shape(w->c->m, r);
     pb_str t;
     if (depth > WIRE_MAX_DEPTH) return true;
     if ((s->kind == SCHEMA_STRUCT || s->kind == SCHEMA_MAP) && v->kind == PB_MAP)
-        return rewrite_map(w, s, v, depth + 1);
-    if (s->kind == SCHEMA_LIST && v->kind == PB_LIST) return rewrite_list(w, s, v, depth + 1);
+        return rewrite_map(w, s, v, depth + 1, changed);
+    if (s->kind == SCHEMA_LIST && v->kind == PB_LIST) return rewrite_list(w, s, v, depth + 1, changed);
     if (s->kind != SCHEMA_STRING || v->kind != PB_STRING || !w->hit(w->c, r)) return true;
     if (!w->change(w->c, pb_text(*v), &t)) return false;
     *v = pb_string(t);
+    *changed = true;
     return true;
 }
 
@@ -304,7 +322,8 @@ static bool encode_key(codec *c, pb_str in, pb_str *out) {
 static bool rewrite_output(codec *c, pb_value *output, bool (*hit)(const codec *, const tab_ref *),
                            bool (*change)(codec *, pb_str, pb_str *)) {
     rewrite w = {c, hit, change};
-    return rewrite_value(&w, tab_ref_at(c->m, c->op->output), output, 0);
+    bool changed;
+    return rewrite_value(&w, tab_ref_at(c->m, c->op->output), output, 0, &changed);
 }
 
 /* ---- outputs ---- */

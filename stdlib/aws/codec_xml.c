@@ -1,7 +1,8 @@
 /*
  * codec_xml.c - XML bodies: the answers of query and ec2, both directions of rest-xml.
  *
- * Expat parses into a small tree in the arena. A document type declaration is refused (no AWS service sends one), so
+ * Expat parses into a small tree in an arena of its own, which goes when the message has been read; texts are in the
+ * caller's, since values are made of them. A document type declaration is refused (no AWS service sends one), so
  * there are no entities beyond XML's own five and nothing external; depth is bounded, size by the arena. Namespace
  * prefixes of elements are dropped: the models know only local names. Reading goes by the model's members and looks
  * each up among the children, so elements the model does not know are passed over.
@@ -40,9 +41,9 @@ static pb_str local_name(const char *name) {
 static bool add_attrs(parser *p, xml_node *n, const char **atts) {
     xml_attr **tail = &n->attrs;
     for (; atts[0]; atts += 2) {
-        xml_attr *a = pb_alloc(p->c->a, sizeof *a);
+        xml_attr *a = pb_alloc(p->c->tree, sizeof *a);
         if (!a) return false;
-        a->name = pb_strdup(p->c->a, atts[0], strlen(atts[0]));
+        a->name = pb_strdup(p->c->tree, atts[0], strlen(atts[0]));
         a->value = pb_strdup(p->c->a, atts[1], strlen(atts[1]));
         if (!a->name.s || !a->value.s) return false;
         *tail = a;
@@ -57,9 +58,9 @@ static void XMLCALL on_start(void *ctx, const char *name, const char **atts) {
         stop(p, "nested too deep");
         return;
     }
-    xml_node *n = pb_alloc(p->c->a, sizeof *n);
+    xml_node *n = pb_alloc(p->c->tree, sizeof *n);
     pb_str local = local_name(name);
-    if (n) n->name = pb_strdup(p->c->a, local.s, local.n);
+    if (n) n->name = pb_strdup(p->c->tree, local.s, local.n);
     if (!n || !n->name.s || !add_attrs(p, n, atts)) {
         stop(p, "out of memory");
         return;
@@ -106,6 +107,7 @@ static void XMLCALL on_doctype(void *ctx, const char *name, const char *sys, con
 
 bool xml_parse(codec *c, pb_str body, xml_node **root) {
     enum { PIECE = 1 << 20 }; /* expat counts in int */
+    if (!c->tree && !(c->tree = pb_arena_new(WIRE_MAX_TREE))) return codec_oom(c);
     parser p = {.c = c, .xml = XML_ParserCreate("UTF-8")};
     if (!p.xml) return codec_oom(c);
     XML_SetUserData(p.xml, &p);
@@ -122,7 +124,7 @@ bool xml_parse(codec *c, pb_str body, xml_node **root) {
     bool good = ok == XML_STATUS_OK && p.root;
     if (!good) {
         const char *why = p.why ? p.why : XML_ErrorString(XML_GetErrorCode(p.xml));
-        if (pb_arena_failed(c->a) || p.text.oom)
+        if (pb_arena_failed(c->a) || pb_arena_failed(c->tree) || p.text.oom)
             codec_oom(c);
         else
             codec_fail(c, c->bad, "not XML: line %lu: %s", (unsigned long)XML_GetCurrentLineNumber(p.xml), why);
@@ -216,22 +218,72 @@ static const xml_attr *find_attr(const xml_node *n, pb_str name) {
     return NULL;
 }
 
+/*
+ * The first child of each name, to be asked for every member of a structure: EC2's have a hundred members, and looking
+ * for each among all children would cost more than parsing. More children than half the slots: one by one after all.
+ */
+enum { CHILD_SLOTS = 256 };
+typedef struct children {
+    const xml_node *slot[CHILD_SLOTS];
+    const xml_node *all; /* the parent, when they did not fit */
+} children;
+
+static uint32_t name_slot(pb_str s) {
+    uint32_t h = 2166136261u;
+    for (uint32_t i = 0; i < s.n; i++) h = (h ^ (unsigned char)s.s[i]) * 16777619u;
+    return (h ^ h >> 16) % CHILD_SLOTS;
+}
+
+/* Returns how many names there are. */
+static uint32_t children_of(const xml_node *n, children *to) {
+    uint32_t count = 0;
+    memset(to, 0, sizeof *to);
+    for (const xml_node *k = n ? n->child : NULL; k; k = k->next) {
+        uint32_t i = name_slot(k->name);
+        while (to->slot[i] && !pb_str_eq(to->slot[i]->name, k->name)) i = (i + 1) % CHILD_SLOTS;
+        if (to->slot[i]) continue;
+        to->slot[i] = k;
+        if (++count < CHILD_SLOTS / 2) continue;
+        to->all = n;
+        break;
+    }
+    return count;
+}
+
+static const xml_node *find_child(const children *in, pb_str name) {
+    if (in->all) return child_named(in->all, name);
+    uint32_t i = name_slot(name);
+    while (in->slot[i] && !pb_str_eq(in->slot[i]->name, name)) i = (i + 1) % CHILD_SLOTS;
+    return in->slot[i];
+}
+
+static bool read_member(codec *c, const tab_ref *r, const xml_node *n, const xml_node *k, const wire_path *at,
+                        bool reply, pb_map_builder *b) {
+    pb_str name = tab_str(c->m, r->name);
+    wire_path here = {at, name, 0};
+    pb_value v;
+    if (k) {
+        if (!xml_read(c, r, k, &here, reply, &v)) return false;
+        pb_map_put(b, name, v);
+    } else if (r->flags & TAB_R_ATTRIBUTE) {
+        const xml_attr *a = find_attr(n, tab_wire(c->m, r));
+        if (a) pb_map_put(b, name, pb_string(a->value));
+    }
+    return true;
+}
+
 bool xml_read_members(codec *c, const tab_shape *s, const xml_node *n, const wire_path *at, bool reply,
                       pb_map_builder *b) {
+    enum { FEW = 12 }; /* members: below, filling the table costs more than it saves */
+    children some;
+    uint32_t names = s->n > FEW ? children_of(n, &some) : s->n;
+    pb_map_reserve(b, names < s->n ? names : s->n);
     for (uint32_t i = 0; i < s->n; i++) {
         const tab_ref *r = tab_member(c->m, s, i);
-        pb_str name = tab_str(c->m, r->name);
         if (r->location != TAB_BODY || (r->flags & TAB_R_EVENT)) continue;
-        const xml_node *k = child_named(n, element_name(c, r, reply));
-        if (k) {
-            wire_path here = {at, name, 0};
-            pb_value v;
-            if (!xml_read(c, r, k, &here, reply, &v)) return false;
-            pb_map_add(b, name, v);
-        } else if (r->flags & TAB_R_ATTRIBUTE) {
-            const xml_attr *a = find_attr(n, tab_wire(c->m, r));
-            if (a) pb_map_add(b, name, pb_string(a->value));
-        }
+        pb_str name = element_name(c, r, reply);
+        const xml_node *k = s->n > FEW ? find_child(&some, name) : child_named(n, name);
+        if (!read_member(c, r, n, k, at, reply, b)) return false;
     }
     return !b->oom || codec_oom(c);
 }

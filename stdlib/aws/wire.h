@@ -21,6 +21,7 @@ enum {
     WIRE_MAX_ITEMS = 10000,  /* of one list in a form body: more would be an attack on the simulated account */
     WIRE_MAX_PARAMS = 10000, /* of a form body or query string; AWS's own largest calls have about 1,000 */
     WIRE_MAX_JSON = 64 << 20, /* the client takes no longer answer (client.c); its arena bounds what the values take */
+    WIRE_MAX_TREE = 256 << 20, /* what the elements of the longest answer may take */
     WIRE_MAX_MESSAGE = 600   /* bytes of a body that is no answer of the protocol, kept as the error's message */
 };
 
@@ -30,6 +31,7 @@ typedef struct codec {
     const tab_service *service;
     const tab_op *op;
     aws_error *err;
+    pb_arena *tree; /* of a parsed document, for as long as the message is read; NULL: none so far */
     const char *bad; /* code for what does not fit: "ParamValidation", "InvalidResponse", on the server AWS's own */
     bool server;
 } codec;
