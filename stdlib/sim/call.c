@@ -83,7 +83,21 @@ static bool knows_request(passage *p, aws_service s) {
            (aws_request_read(p->call.arena, p->sim->model, s, &p->in, &op, &input, &ignored) || op);
 }
 
-/* S3 and S3 Control sign with one name; among others that share one, the first that knows the request. */
+/* Among the services that sign with this name, the first that knows the request (kept: and keeps state here); 0: none.
+ */
+static aws_service service_knowing(passage *p, bool kept) {
+    const aws_model *m = p->sim->model;
+    for (uint32_t nth = 0; nth < SAME_SIGNING_NAME_MAX; nth++) {
+        aws_service_info info;
+        aws_service s = aws_service_by_signing_name(m, p->claim.service, nth);
+        if (!s) break;
+        aws_service_get(m, s, &info);
+        if ((!kept || service_kept(info.name)) && knows_request(p, s)) return s;
+    }
+    return 0;
+}
+
+/* S3 and S3 Control sign with one name, so do RDS, Neptune and DocumentDB, which even share operations. */
 static void service_by_signature(passage *p) {
     const aws_model *m = p->sim->model;
     pb_str name = p->claim.service;
@@ -92,13 +106,10 @@ static void service_by_signature(passage *p) {
         return;
     }
     service_set(p, aws_service_by_signing_name(m, name, 0));
-    for (uint32_t nth = 0; nth < SAME_SIGNING_NAME_MAX && aws_service_by_signing_name(m, name, 1); nth++) {
-        aws_service s = aws_service_by_signing_name(m, name, nth);
-        if (!s) break;
-        if (!knows_request(p, s)) continue;
-        service_set(p, s);
-        break;
-    }
+    if (!aws_service_by_signing_name(m, name, 1)) return;
+    aws_service s = service_knowing(p, true);
+    if (!s) s = service_knowing(p, false);
+    if (s) service_set(p, s);
 }
 
 /* An unsigned request shows its protocol only: enough to word the refusal. */
@@ -374,6 +385,7 @@ static void answer(passage *p, pb_value output, sim_answer *out) {
     }
     const aws_response *r = &p->response;
     *out = (sim_answer){.status = r->status, .headers = r->headers, .nheaders = r->nheaders, .body = r->body};
+    if (ok && !c->failed && c->status) out->status = c->status;
     if (!ok) plain_answer(out, 500, "internal error\n");
     if (is == S_LOST) out->status = 0;
     out->half = is == S_HALF;
@@ -397,8 +409,7 @@ static void transact(passage *p, const aws_incoming *as_sent, sigv4_problem prob
         if (!state_begin(s)) return;
         state_next(s, PB_STR("id/request")); /* the id has been given out */
     }
-    if (p->op && p->call.row && !pb_arena_failed(p->call.arena))
-        trail_record(&p->call, &p->info, p->op, p->request_id);
+    if (p->op && p->call.row && !pb_arena_failed(p->call.arena)) trail_record(&p->call, &p->info, p->op, p->request_id);
     if (count_call(p) && state_commit(s)) return;
     state_rollback(s);
     if (!p->call.failed) plain_answer(out, 500, unwritten);

@@ -330,7 +330,12 @@ static bool in_list(expr *x, pb_value v) {
 static bool comparison(expr *x) {
     pb_value a, b;
     path p, q;
+    pb_str first = x->tok;
     if (!operand(x, &a, &p)) return false;
+    if (p.n == 1 && is_op(x, "(")) {
+        ddb_fail(x->c, "Invalid %s: Invalid function name; function: %.*s", x->kind, PB_ARG(first));
+        return false;
+    }
     bool compares = x->is == T_OP && memchr("=<>", x->tok.s[0], 3);
     note_key(x, &p, is_op(x, "="));
     if (is_word(x, "BETWEEN")) return between(x, a);

@@ -32,6 +32,7 @@ typedef struct decimal {
     char d[DIGITS_MAX];
 } decimal;
 
+static const char no_number[] = "The parameter cannot be converted to a numeric value";
 static const char too_many[] = "Attempting to store more than 38 significant digits in a Number";
 
 /* Digits of any length, the first ones most significant, times 10^exp. */
@@ -52,7 +53,7 @@ static const char *decimal_from(decimal *out, const char *d, unsigned n, int exp
 }
 
 static const char *decimal_read(pb_str t, decimal *out) {
-    static const char wrong[] = "The parameter cannot be converted to a numeric value";
+    const char *wrong = no_number;
     char d[NUMBER_TEXT_MAX];
     unsigned n = 0, i = 0;
     int exp = 0, given = 0;
@@ -154,8 +155,8 @@ static pb_value normal(sim_call *c, pb_value v, unsigned depth);
 static pb_value normal_number(sim_call *c, pb_value v) {
     decimal n;
     const char *wrong = decimal_read(pb_text(v), &n);
-    if (wrong == too_many) return ddb_fail(c, "%s", wrong);
-    if (wrong) return ddb_fail(c, "%s: %.*s", wrong, PB_ARG(pb_text(v)));
+    if (wrong == no_number) return ddb_fail(c, "%s: %.*s", wrong, PB_ARG(pb_text(v)));
+    if (wrong) return ddb_fail(c, "%s", wrong);
     return decimal_text(c, &n);
 }
 
@@ -171,8 +172,7 @@ static pb_value normal_set(sim_call *c, pb_value v, char type) {
     EACH(i, v) {
         pb_value one = type == 'N' ? normal_number(c, *i) : type == 'B' ? normal_binary(c, *i) : *i;
         for (uint32_t k = 0; k < all.n; k++)
-            if (pb_equal(all.v[k], one))
-                return ddb_fail(c, "One or more parameter values were invalid: Input collection contains duplicates.");
+            if (pb_equal(all.v[k], one)) return ddb_fail(c, "Input collection contains duplicates");
         items_add(c, &all, one);
     }
     return items_list(c, &all);

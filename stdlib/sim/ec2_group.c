@@ -212,7 +212,8 @@ static bool group_used(sim_call *c, pb_str id) {
     EACH(e, enis) if (sim_path_matches(*e, "Groups.GroupId", id)) return true;
     EACH(r, rules)
     if (pb_str_eq(get_text(pb_get_c(*r, "ReferencedGroupInfo"), "GroupId"), id) &&
-        !pb_str_eq(get_text(*r, "GroupId"), id)) return true;
+        !pb_str_eq(get_text(*r, "GroupId"), id))
+        return true;
     return false;
 }
 

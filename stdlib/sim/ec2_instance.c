@@ -391,11 +391,12 @@ pb_value ec2_instance_status(sim_call *c) {
     pb_value all = ec2_select(c, &ec2_instances);
     sim_items l = {0};
     EACH(v, all)
-    if (state_code(*v) == 16 || get_bool(c->in, "IncludeAllInstances")) items_add(
-        c, &l,
-        MAP(c, {"InstanceId", pb_get_c(*v, "InstanceId")},
-            {"AvailabilityZone", pb_path(*v, "Placement.AvailabilityZone")}, {"InstanceState", pb_get_c(*v, "State")},
-            {"InstanceStatus", status_ok(c)}, {"SystemStatus", status_ok(c)}));
+    if (state_code(*v) == 16 || get_bool(c->in, "IncludeAllInstances"))
+        items_add(c, &l,
+                  MAP(c, {"InstanceId", pb_get_c(*v, "InstanceId")},
+                      {"AvailabilityZone", pb_path(*v, "Placement.AvailabilityZone")},
+                      {"InstanceState", pb_get_c(*v, "State")}, {"InstanceStatus", status_ok(c)},
+                      {"SystemStatus", status_ok(c)}));
     return MAP(c, {"InstanceStatuses", items_list(c, &l)});
 }
 

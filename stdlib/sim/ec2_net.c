@@ -117,8 +117,8 @@ static bool holds(sim_call *c, sim_kind k, const char *member, pb_str id, const 
     pb_value all = sim_list(c, k, NULL);
     EACH(v, all)
     if (pb_str_eq(get_text(*v, member), id) &&
-        !(except_default &&
-          (pb_str_is(get_text(*v, except_default), "default") || get_bool(*v, except_default)))) return true;
+        !(except_default && (pb_str_is(get_text(*v, except_default), "default") || get_bool(*v, except_default))))
+        return true;
     return false;
 }
 

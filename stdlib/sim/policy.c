@@ -167,7 +167,8 @@ static bool session_allows(sim_call *c, pb_str action) {
     bool allowed = false;
     EACH(s, list) {
         if (statement_denies(c, *s, action)) return false;
-        allowed = allowed || (pb_str_is(get_text(*s, "Effect"), "Allow") && any_matches(c, pb_get_c(*s, "Action"), action));
+        allowed =
+            allowed || (pb_str_is(get_text(*s, "Effect"), "Allow") && any_matches(c, pb_get_c(*s, "Action"), action));
     }
     return allowed;
 }

@@ -16,8 +16,16 @@ bool s3_acl_public(pb_value acl);
 /* A switch of the public access block, the bucket's or the account's. */
 bool s3_blocked(sim_call *c, pb_value bucket, const char *which);
 
-sim_handler s3_put_object, s3_get_object, s3_head_object, s3_delete_object, s3_delete_objects, s3_list_objects,
-    s3_list_objects_v2, s3_get_object_acl, s3_put_object_acl, s3_get_object_tagging, s3_put_object_tagging,
-    s3_delete_object_tagging;
+/* -- s3_object.c -- */
+pb_value s3_etag(sim_call *c, pb_str bytes);
+pb_value s3_metadata(sim_call *c); /* what the input says about the object beside its bytes */
+void s3_store(sim_call *c, pb_str bucket, pb_str key, pb_value metadata, pb_str bytes, pb_value tag);
+
+sim_handler s3_put_object, s3_copy_object, s3_get_object, s3_head_object, s3_delete_object, s3_delete_objects,
+    s3_list_objects, s3_list_objects_v2, s3_get_object_acl, s3_put_object_acl, s3_get_object_tagging,
+    s3_put_object_tagging, s3_delete_object_tagging;
+
+/* -- s3_multipart.c -- */
+sim_handler s3_create_upload, s3_upload_part, s3_complete_upload, s3_abort_upload, s3_list_parts, s3_list_uploads;
 
 #endif

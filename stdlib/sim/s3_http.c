@@ -99,7 +99,22 @@ static bool chunks(sim_call *c, aws_incoming *in) {
     return trailers(c, &r, in);
 }
 
+/* The model wants "/bucket/key" where clients also send "bucket/key". */
+static void root_copy_source(sim_call *c, aws_incoming *in) {
+    pb_str from = sim_header(in, "x-amz-copy-source");
+    if (!from.n || from.s[0] == '/') return;
+    pb_header *all = pb_alloc_array(c->arena, in->nheaders, sizeof *all);
+    pb_str rooted = pb_printf(c->arena, "/%.*s", PB_ARG(from));
+    if (!all || !rooted.s) return;
+    for (uint32_t i = 0; i < in->nheaders; i++) {
+        all[i] = in->headers[i];
+        if (all[i].value.s == from.s) all[i].value = rooted;
+    }
+    in->headers = all;
+}
+
 bool s3_unpack(sim_call *c, aws_incoming *in) {
+    root_copy_source(c, in);
     if (!str_starts(sim_header(in, "x-amz-content-sha256"), "STREAMING-") || chunks(c, in)) return true;
     sim_fail(c, 400, "IncompleteBody", "The request body terminated unexpectedly");
     return false;

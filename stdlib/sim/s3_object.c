@@ -1,6 +1,6 @@
 /*
- * s3_object.c - objects: put, get, delete, list. Small ones: an object comes in one request and is kept whole. There
- * are no versions and no multi-part uploads.
+ * s3_object.c - objects: put, get, delete, list. Objects are small and kept whole; one may come in parts
+ * (s3_multipart.c) and be read in ranges. There are no versions.
  */
 #include <openssl/evp.h>
 
@@ -8,7 +8,7 @@
 
 enum { MAX_KEYS = 1000, KEY_MAX = 1024 };
 
-static pb_value etag(sim_call *c, pb_str body) {
+pb_value s3_etag(sim_call *c, pb_str body) {
     unsigned char d[16];
     char hex[33];
     unsigned n = sizeof d;
@@ -29,32 +29,82 @@ static pb_value object(sim_call *c, pb_str *bucket, pb_str *key) {
     return is_set(v) ? v : sim_fail(c, 404, "NoSuchKey", "The specified key does not exist.");
 }
 
+static const char *const metadata_members[] = {
+    "ContentType", "ContentEncoding",      "ContentDisposition",      "ContentLanguage", "CacheControl",
+    "Metadata",    "ServerSideEncryption", "WebsiteRedirectLocation", "StorageClass",    NULL};
+
+pb_value s3_metadata(sim_call *c) {
+    pb_value v = sim_pick(c, c->in, metadata_members);
+    if (pb_str_is(get_text(v, "ContentEncoding"), "aws-chunked")) /* how it was sent, not what it is */
+        v = sim_with(c, v, "ContentEncoding", PB_NONE_VALUE);
+    return v;
+}
+
+void s3_store(sim_call *c, pb_str bucket, pb_str key, pb_value metadata, pb_str bytes, pb_value tag) {
+    pb_value v =
+        MAP(c, {"Key", pb_string(key)}, {"LastModified", pb_time(c->now)}, {"ETag", tag}, {"Size", pb_int(bytes.n)},
+            {"StorageClass", pb_string_c("STANDARD")}, {"ContentType", pb_string_c("binary/octet-stream")},
+            {"ServerSideEncryption", pb_string_c("AES256")});
+    if (!c->failed) sim_put_body(c, K_OBJECT, bucket, key, sim_merge(c, v, metadata), bytes);
+}
+
 pb_value s3_put_object(sim_call *c) {
-    static const char *const kept[] = {"ContentType",
-                                       "ContentEncoding",
-                                       "ContentDisposition",
-                                       "ContentLanguage",
-                                       "CacheControl",
-                                       "Metadata",
-                                       "ServerSideEncryption",
-                                       "WebsiteRedirectLocation",
-                                       NULL};
     pb_str name, key = get_text(c->in, "Key");
     pb_value b = s3_bucket(c, &name), body = pb_get_c(c->in, "Body"), has_acl = pb_get_c(c->in, "ACL");
     if (key.n > KEY_MAX) sim_fail(c, 400, "KeyTooLongError", "Your key is too long");
     pb_value acl = c->failed ? PB_NONE_VALUE : s3_acl_given(c, b);
     if (c->failed) return PB_NONE_VALUE;
-    if (pb_str_is(get_text(c->in, "ContentEncoding"), "aws-chunked")) /* how it was sent, not what it is */
-        c->in = sim_with(c, c->in, "ContentEncoding", PB_NONE_VALUE);
     pb_str bytes = is_set(body) ? pb_text(body) : PB_STR("");
-    pb_value tag = etag(c, bytes), sse = or_else(pb_get_c(c->in, "ServerSideEncryption"), pb_string_c("AES256"));
-    pb_value v =
-        MAP(c, {"Key", pb_string(key)}, {"LastModified", pb_time(c->now)}, {"ETag", tag}, {"Size", pb_int(bytes.n)},
-            {"StorageClass", or_else(pb_get_c(c->in, "StorageClass"), pb_string_c("STANDARD"))},
-            {"ContentType", pb_string_c("binary/octet-stream")}, {"ServerSideEncryption", sse},
-            {"_acl", is_set(has_acl) ? acl : PB_NONE_VALUE});
-    sim_put_body(c, K_OBJECT, name, key, sim_merge(c, v, sim_pick(c, c->in, kept)), bytes);
-    return MAP(c, {"ETag", tag}, {"ServerSideEncryption", sse});
+    pb_value tag = s3_etag(c, bytes), about = s3_metadata(c);
+    s3_store(c, name, key, sim_merge(c, about, MAP(c, {"_acl", is_set(has_acl) ? acl : PB_NONE_VALUE})), bytes, tag);
+    return MAP(c, {"ETag", tag},
+               {"ServerSideEncryption", or_else(pb_get_c(about, "ServerSideEncryption"), pb_string_c("AES256"))});
+}
+
+/* "/bucket/a%20key?versionId=...": decoded, in parts. */
+static bool copy_source(sim_call *c, pb_str *bucket, pb_str *key) {
+    pb_str from = get_text(c->in, "CopySource");
+    char *text = pb_alloc(c->arena, (size_t)from.n + 1);
+    uint32_t n = 0;
+    if (!text) return false;
+    for (uint32_t i = from.n && from.s[0] == '/' ? 1 : 0; i < from.n && from.s[i] != '?'; i++) {
+        const char *hex = "0123456789abcdef", *high = NULL, *low = NULL;
+        if (from.s[i] == '%' && i + 2 < from.n) {
+            high = memchr(hex, from.s[i + 1] | 32, 16);
+            low = memchr(hex, from.s[i + 2] | 32, 16);
+        }
+        text[n++] = high && low ? (char)((high - hex) * 16 + (low - hex)) : from.s[i];
+        if (high && low) i += 2;
+    }
+    const char *slash = memchr(text, '/', n);
+    if (!slash) return false;
+    *bucket = (pb_str){text, (uint32_t)(slash - text)};
+    *key = (pb_str){slash + 1, (uint32_t)(text + n - slash - 1)};
+    return true;
+}
+
+pb_value s3_copy_object(sim_call *c) {
+    pb_str to, from, key, new_key = get_text(c->in, "Key");
+    s3_bucket(c, &to);
+    bool anew = pb_str_is(get_text(c->in, "MetadataDirective"), "REPLACE");
+    if (!c->failed && !copy_source(c, &from, &key))
+        sim_fail(c, 400, "InvalidArgument",
+                 "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
+    if (c->failed) return PB_NONE_VALUE;
+    if (!is_set(sim_get(c, K_BUCKET, PB_STR(""), from)))
+        return sim_fail(c, 404, "NoSuchBucket", "The specified bucket does not exist");
+    pb_value v = sim_get(c, K_OBJECT, from, key);
+    if (!is_set(v)) return sim_fail(c, 404, "NoSuchKey", "The specified key does not exist.");
+    if (!anew && pb_str_eq(from, to) && pb_str_eq(key, new_key))
+        return sim_fail(c, 400, "InvalidRequest",
+                        "This copy request is illegal because it is trying to copy an object to itself without "
+                        "changing the object's metadata, storage class, website redirect location or encryption "
+                        "attributes.");
+    pb_value about = anew ? s3_metadata(c) : sim_pick(c, v, metadata_members);
+    pb_str bytes = sim_body(c, K_OBJECT, from, key);
+    pb_value tag = s3_etag(c, bytes);
+    s3_store(c, to, new_key, sim_with(c, about, "_tags", pb_get_c(v, "_tags")), bytes, tag);
+    return MAP(c, {"CopyObjectResult", MAP(c, {"ETag", tag}, {"LastModified", pb_time(c->now)})});
 }
 
 static pb_value object_head(sim_call *c, pb_str *bucket, pb_str *key) {
@@ -71,11 +121,47 @@ pb_value s3_head_object(sim_call *c) {
     return object_head(c, &bucket, &key);
 }
 
+static bool digits(pb_str t, int64_t *n) {
+    *n = 0;
+    for (uint32_t i = 0; i < t.n; i++) {
+        if (t.s[i] < '0' || t.s[i] > '9' || i == 15) return false;
+        *n = *n * 10 + (t.s[i] - '0');
+    }
+    return t.n > 0;
+}
+
+/* "bytes=0-99", "bytes=100-", "bytes=-10" of n bytes. A range that is not understood is the whole, as HTTP has it. */
+static bool range_read(pb_str t, int64_t n, int64_t *from, int64_t *to) {
+    *from = 0;
+    *to = n - 1;
+    if (!str_starts(t, "bytes=")) return false;
+    t = (pb_str){t.s + 6, t.n - 6};
+    const char *dash = t.n ? memchr(t.s, '-', t.n) : NULL;
+    if (!dash) return false;
+    pb_str a = {t.s, (uint32_t)(dash - t.s)}, b = {dash + 1, t.n - a.n - 1};
+    if (!a.n) {
+        if (!digits(b, from)) return false;
+        *from = *from > n ? 0 : n - *from;
+        return true;
+    }
+    if (!digits(a, from) || (b.n && !digits(b, to))) return false;
+    if (*to > n - 1) *to = n - 1;
+    return true;
+}
+
 pb_value s3_get_object(sim_call *c) {
-    pb_str bucket, key;
+    pb_str bucket, key, asked = get_text(c->in, "Range");
+    int64_t from, to;
     pb_value v = object_head(c, &bucket, &key);
     if (c->failed) return PB_NONE_VALUE;
     pb_str body = sim_body(c, K_OBJECT, bucket, key);
+    if (asked.n && range_read(asked, body.n, &from, &to)) {
+        if (from > to) return sim_fail(c, 416, "InvalidRange", "The requested range is not satisfiable");
+        v = sim_with(c, v, "ContentRange", sim_text(c, "bytes %lld-%lld/%u", (long long)from, (long long)to, body.n));
+        body = (pb_str){body.s + from, (uint32_t)(to - from + 1)};
+        v = sim_with(c, v, "ContentLength", pb_int(body.n));
+        c->status = 206;
+    }
     return sim_with(c, v, "Body", (pb_value){PB_BYTES, body.n, {.s = body.s}});
 }
 
@@ -88,18 +174,25 @@ pb_value s3_delete_object(sim_call *c) {
 
 pb_value s3_delete_objects(sim_call *c) {
     pb_str name;
-    sim_items deleted = {0};
+    sim_items deleted = {0}, errors = {0};
     pb_value objects = pb_get_c(pb_get_c(c->in, "Delete"), "Objects");
     s3_bucket(c, &name);
     if (objects.n > MAX_KEYS)
         sim_fail(c, 400, "MalformedXML",
                  "The XML you provided was not well-formed or did not validate against our published schema");
     EACH(o, objects) {
+        if (sim_item_fails(c)) {
+            items_add(c, &errors,
+                      MAP(c, {"Key", pb_get_c(*o, "Key")}, {"Code", pb_string_c("InternalError")},
+                          {"Message", pb_string_c("a fault that was asked for")}));
+            continue;
+        }
         sim_delete(c, K_OBJECT, name, get_text(*o, "Key"));
         items_add(c, &deleted, MAP(c, {"Key", pb_get_c(*o, "Key")}));
     }
     bool quiet = get_bool(pb_get_c(c->in, "Delete"), "Quiet");
-    return MAP(c, {"Deleted", quiet ? PB_NONE_VALUE : items_list(c, &deleted)});
+    return MAP(c, {"Deleted", quiet ? PB_NONE_VALUE : items_list(c, &deleted)},
+               {"Errors", errors.n ? items_list(c, &errors) : PB_NONE_VALUE});
 }
 
 /* ---- ACL and tags of an object ---- */
@@ -199,6 +292,8 @@ static void list_page(sim_call *c, pb_str bucket, pb_str after, int64_t max, pag
 static int64_t max_keys(sim_call *c) {
     int64_t max = get_int(c->in, "MaxKeys", MAX_KEYS);
     if (max < 0) sim_fail(c, 400, "InvalidArgument", "Argument maxKeys must be an integer between 0 and 2147483647");
+    int64_t most = c->sim->trouble.page_size;
+    if (most && max > most) return most;
     return max > MAX_KEYS ? MAX_KEYS : max;
 }
 

@@ -56,6 +56,12 @@ static pb_value batch_import(sim_call *c) {
         return sim_fail(c, 400, "InvalidInputException", "Findings must have between 1 and 100 items");
     EACH(f, findings) {
         pb_str product = get_text(*f, "ProductArn"), id = get_text(*f, "Id");
+        if (sim_item_fails(c)) {
+            items_add(c, &failed,
+                      MAP(c, {"Id", pb_string(id)}, {"ErrorCode", pb_string_c("InternalFailure")},
+                          {"ErrorMessage", pb_string_c("a fault that was asked for")}));
+            continue;
+        }
         if (!pb_str_eq(get_text(*f, "AwsAccountId"), c->account)) {
             items_add(c, &failed,
                       MAP(c, {"Id", pb_string(id)}, {"ErrorCode", pb_string_c("InvalidInput")},
@@ -80,10 +86,12 @@ static pb_value batch_update(sim_call *c) {
     EACH(i, ids) {
         pb_str product = get_text(*i, "ProductArn"), id = get_text(*i, "Id");
         pb_value f = sim_get(c, K_SH_FINDING, product, id);
-        if (!is_set(f)) {
+        bool fault = sim_item_fails(c);
+        if (fault || !is_set(f)) {
             items_add(c, &missed,
-                      MAP(c, {"FindingIdentifier", *i}, {"ErrorCode", pb_string_c("FindingNotFound")},
-                          {"ErrorMessage", pb_string_c("Finding Not Found")}));
+                      MAP(c, {"FindingIdentifier", *i},
+                          {"ErrorCode", pb_string_c(fault ? "ConcurrentUpdateError" : "FindingNotFound")},
+                          {"ErrorMessage", pb_string_c(fault ? "a fault that was asked for" : "Finding Not Found")}));
             continue;
         }
         f = sim_merge(c, sim_merge(c, f, sim_pick(c, c->in, members)), MAP(c, {"Note", note}, {"Workflow", workflow}));

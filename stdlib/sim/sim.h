@@ -79,6 +79,8 @@ enum {
     X(K_ASG, "autoscaling.group", false) \
     X(K_DB, "rds.db", false) \
     X(K_DB_SNAPSHOT, "rds.snapshot", false) \
+    X(K_UPLOAD, "s3.upload", true) \
+    X(K_PART, "s3.part", true) \
     X(K_TABLE, "dynamodb.table", false) \
     X(K_ITEM, "dynamodb.item", false)
 typedef enum sim_kind {
@@ -166,6 +168,7 @@ struct sim_call {
     bool changed; /* something in the state is different now */
     bool partial; /* a fault: the first item of a batch is to fail */
     bool failed;
+    int status; /* of an answer that is no error; 0: the protocol's */
     aws_error err;
 };
 
@@ -213,7 +216,7 @@ struct sim {
     sigv4_keys *keys;
     pb_str account, region, access_key, secret_key, seed;
     int64_t session_seconds; /* sessions of roles end so soon; 0: when they were asked to */
-    pb_str control; /* token of the control path; empty: there is none */
+    pb_str control;          /* token of the control path; empty: there is none */
     bool log;
     sim_trouble trouble;
 };

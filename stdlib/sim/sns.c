@@ -96,8 +96,8 @@ static pb_value subscribe(sim_call *c) {
     pb_value have = sim_list_of(c, K_SUBSCRIPTION, arn);
     EACH(s, have)
     if (pb_equal(pb_get_c(*s, "Protocol"), pb_get_c(c->in, "Protocol")) &&
-        pb_equal(pb_get_c(*s, "Endpoint"),
-                 pb_get_c(c->in, "Endpoint"))) return MAP(c, {"SubscriptionArn", pb_get_c(*s, "SubscriptionArn")});
+        pb_equal(pb_get_c(*s, "Endpoint"), pb_get_c(c->in, "Endpoint")))
+        return MAP(c, {"SubscriptionArn", pb_get_c(*s, "SubscriptionArn")});
     pb_value id = sim_text(c, "%.*s:%.*s", PB_ARG(arn), PB_ARG(sim_uuid(c, "subscription")));
     if (!is_set(id)) return PB_NONE_VALUE;
     pb_value s =

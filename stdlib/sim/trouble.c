@@ -29,7 +29,8 @@ enum {
 static bool target_read(pb_str text, char name[SIM_NAME_MAX], pb_str *rest) {
     const char *equals = text.n ? memchr(text.s, '=', text.n) : NULL;
     uint32_t n = equals ? (uint32_t)(equals - text.s) : 0;
-    if (!n || n >= SIM_NAME_MAX || !memchr(text.s, '.', n)) return false;
+    bool all = n == 1 && text.s[0] == '*';
+    if (!n || n >= SIM_NAME_MAX || !(all || memchr(text.s, '.', n))) return false;
     memcpy(name, text.s, n);
     name[n] = 0;
     *rest = (pb_str){equals + 1, text.n - n - 1};
