@@ -298,25 +298,34 @@ static void gen_comp(cg *g, const ast_expr *e, uint32_t dst) {
     cg_emit(g, OPCODE_LIST, dst, dst, 0);
     cg_loop l = cg_loop_begin(g, e->u.comp.list, e->u.comp.local);
     if (e->u.comp.cond) {
-        uint32_t inner = g->top;
-        skip = cg_jump(g, OPCODE_JMPF, cg_value(g, e->u.comp.cond));
+        uint32_t inner = g->top, cond = cg_value(g, e->u.comp.cond);
+        cg_emit(g, OPCODE_DOUBT, dst, cond, 0);
+        skip = cg_jump(g, OPCODE_JMPF, cond);
         g->top = inner;
     }
     value = cg_value(g, e->u.comp.value);
     cg_emit(g, OPCODE_APPEND, dst, value, 0);
     if (e->u.comp.cond) cg_here(g, skip);
     cg_loop_next(g, &l);
+    cg_emit(g, OPCODE_DOUBT, dst, l.base, 0);
     g->top = top;
 }
 
-/* any: false until an item says true; all: true until an item says false. Both leave the loop by a jump forwards. */
+/* any: false until an item says true; all: true until an item says false. Both leave the loop by a jump forwards.
+ * What is unknown of an item is unknown of the whole, unless another item decides. */
 static void gen_any_all(cg *g, const ast_expr *e, uint32_t dst) {
     bool any = e->kind == EXPR_ANY;
     uint32_t top = g->top, skip = 0;
     cg_emit(g, OPCODE_LOADBOOL, dst, !any, 0);
     cg_loop l = cg_loop_begin(g, e->u.comp.list, e->u.comp.local);
-    if (e->u.comp.cond) skip = cg_jump(g, OPCODE_JMPF, cg_value(g, e->u.comp.cond));
-    uint32_t on = cg_jump(g, any ? OPCODE_JMPF : OPCODE_JMPT, cg_value(g, e->u.comp.value));
+    if (e->u.comp.cond) {
+        uint32_t cond = cg_value(g, e->u.comp.cond);
+        cg_emit(g, OPCODE_DOUBT, dst, cond, 0);
+        skip = cg_jump(g, OPCODE_JMPF, cond);
+    }
+    uint32_t value = cg_value(g, e->u.comp.value);
+    cg_emit(g, OPCODE_DOUBT, dst, value, 0);
+    uint32_t on = cg_jump(g, any ? OPCODE_JMPF : OPCODE_JMPT, value);
     cg_emit(g, OPCODE_LOADBOOL, dst, any, 0);
     uint32_t out = cg_jump(g, OPCODE_JMP, 0);
     cg_here(g, on);

@@ -161,9 +161,38 @@ static void gen_do(cg *g, const ast_stmt *s) {
 
 /* ---- if, for, parallel ---- */
 
+/* How a block ends, from what a plan likes best to what it likes least. */
+typedef enum block_end { END_GOES_ON, END_RETURNS, END_STOPS, END_FAILS } block_end;
+
+static block_end block_ends(const ast_stmt *first) {
+    const ast_stmt *s = first;
+    if (!s) return END_GOES_ON;
+    while (s->next) s = s->next;
+    switch (s->kind) {
+    case STMT_RETURN: return END_RETURNS;
+    case STMT_STOP: return END_STOPS;
+    case STMT_FAIL: return END_FAILS;
+    case STMT_IF: {
+        block_end a = block_ends(s->body), b = block_ends(s->other);
+        return a < b ? a : b;
+    }
+    default: return END_GOES_ON;
+    }
+}
+
+/* In a dry run an unknown condition takes the first branch, so that the plan shows what may be done, unless that one
+ * gives up and the other does not: JMPF jumps on an unknown, and so does JMPT. */
+static uint32_t gen_if_jump(cg *g, const ast_stmt *s) {
+    uint32_t cond = cg_value(g, s->expr);
+    if (block_ends(s->body) > block_ends(s->other)) return cg_jump(g, OPCODE_JMPF, cond);
+    uint32_t yes = cg_jump(g, OPCODE_JMPT, cond), no = cg_jump(g, OPCODE_JMP, 0);
+    cg_here(g, yes);
+    return no;
+}
+
 static void gen_if(cg *g, const ast_stmt *s) {
     uint32_t top = g->top;
-    uint32_t no = cg_jump(g, OPCODE_JMPF, cg_value(g, s->expr));
+    uint32_t no = gen_if_jump(g, s);
     g->top = top;
     cg_block(g, s->body);
     if (!s->other) {

@@ -23,9 +23,9 @@ action ebs.snapshot_volumes(i: Instance, tags: map[string] = {}): { changed: boo
       ResourceType: "snapshot",
       Tags: [{ Key: "ir:action-key", Value: key }, { Key: "ir:instance", Value: i.id }] + [{ Key: k, Value: tags[k] } for k in tags.keys()]
     }]
-  )
+  ) as taken
   verify all(v in volumes: any(s in aws.ec2.DescribeSnapshots(OwnerIds: ["self"], Filters: filters).Snapshots: s.VolumeId == v))
     within 60s else "not every volume of ${i.id} has a snapshot after they were asked for"
-  let made = [s.SnapshotId for s in aws.ec2.DescribeSnapshots(OwnerIds: ["self"], Filters: filters).Snapshots if s.SnapshotId exists]
+  let made = [s.SnapshotId for s in taken.Snapshots if s.SnapshotId exists]
   return { changed: true, detail: "snapshots ${made.join(", ")} of ${i.id} taken", ids: made }
 }

@@ -6,9 +6,9 @@
  * what is checked are values. Each instruction costs one unit of the instruction budget, and operations that take time
  * in proportion to their input charge for it themselves (vm/env.h).
  *
- * An unknown condition (dry runs) counts as false: the plan shows what happens when nothing that was not done is taken
- * for done, and the step it happens in says so. A `where` lets an unknown pass, since the plan would be empty
- * otherwise.
+ * An unknown (dry runs: what a call that was held back would have given) is there, and is neither true nor false. Both
+ * conditional jumps are made on it: JMPF and JMPT, so the compiler says by its choice which way a plan goes. The step
+ * it happens in says that the real run may go the other way.
  */
 #include "vm/run.h"
 
@@ -116,8 +116,7 @@ static outcome exec_FIELD(exec *x) {
 }
 
 static outcome exec_EXISTS(exec *x) {
-    pb_value v = B;
-    A = v.kind == PB_UNKNOWN ? v : pb_bool(v.kind != PB_NONE);
+    A = pb_bool(B.kind != PB_NONE);
     return GO;
 }
 
@@ -202,21 +201,16 @@ static outcome exec_RETURN(exec *x) {
 
 /* The step that an unknown condition was met in says so, unless it has something better to say. */
 static void note_doubt(exec *x) {
-    x->f->in_doubt = true;
     vm_step *s = x->t->step;
-    if (s && !s->detail.n) s->detail = PB_STR("a condition that only the real run can know was taken for false");
+    if (s && !s->detail.n) s->detail = PB_STR("what happens here depends on what only the real run can know");
 }
 
-/* False: error set. */
-static bool condition(exec *x, bool *yes) {
+/* Is A true (false: none counts too)? An unknown is whatever makes the jump. False: error set. */
+static bool condition(exec *x, bool unknown, bool *yes) {
     pb_value v = A;
-    *yes = v.kind == PB_BOOL && v.u.b;
-    if (v.kind == PB_UNKNOWN) {
-        note_doubt(x);
-        return true;
-    }
-    x->f->in_doubt = false;
-    return v.kind == PB_BOOL || v.kind == PB_NONE ||
+    *yes = v.kind == PB_BOOL ? v.u.b : v.kind == PB_UNKNOWN && unknown;
+    if (v.kind == PB_UNKNOWN) note_doubt(x);
+    return v.kind == PB_BOOL || v.kind == PB_NONE || v.kind == PB_UNKNOWN ||
            env_fail(x->env, "type", "expected a bool as condition, found %s", vm_a_kind(v));
 }
 
@@ -227,15 +221,20 @@ static outcome exec_JMP(exec *x) {
 
 static outcome exec_JMPF(exec *x) {
     bool yes;
-    if (!condition(x, &yes)) return RAISE;
+    if (!condition(x, false, &yes)) return RAISE;
     if (!yes) jump(x);
     return GO;
 }
 
 static outcome exec_JMPT(exec *x) {
     bool yes;
-    if (!condition(x, &yes)) return RAISE;
+    if (!condition(x, true, &yes)) return RAISE;
     if (yes) jump(x);
+    return GO;
+}
+
+static outcome exec_DOUBT(exec *x) {
+    if (B.kind == PB_UNKNOWN) A = B;
     return GO;
 }
 
@@ -244,9 +243,20 @@ static outcome exec_JMPSOME(exec *x) {
     return GO;
 }
 
+/* A plan goes through the loop once. */
+static outcome for_unknown(exec *x, pb_value *v) {
+    if (v[1].kind == PB_INT && v[1].u.i != 0) return GO;
+    v[1] = pb_int(1);
+    v[2] = v[0];
+    note_doubt(x);
+    jump(x);
+    return GO;
+}
+
 static outcome exec_FORNEXT(exec *x) {
     pb_value *v = &A;
-    if (v[0].kind == PB_NONE || v[0].kind == PB_UNKNOWN) return GO;
+    if (v[0].kind == PB_NONE) return GO;
+    if (v[0].kind == PB_UNKNOWN) return for_unknown(x, v);
     if (v[0].kind != PB_LIST) return done(env_fail(x->env, "type", "for needs a list, found %s", vm_a_kind(v[0])));
     if (v[1].kind != PB_INT && v[1].kind != PB_NONE)
         return done(env_fail(x->env, "type", "a loop's index must be an int, found %s", vm_a_kind(v[1])));
@@ -339,10 +349,7 @@ static outcome exec_DRY(exec *x) {
 static outcome exec_SKIP(exec *x) {
     enum { SHOWN = 200 };
     pb_value v = A;
-    if (v.kind == PB_UNKNOWN || x->f->in_doubt) {
-        x->f->in_doubt = false;
-        return GO;
-    }
+    if (v.kind == PB_UNKNOWN) return GO;
     pb_str text = pb_display(x->env->arena, constant(x, op_bx(x->i))), is = pb_display(x->env->arena, v), reason = text;
     if (!text.s || !is.s) return done(env_no_memory(x->env));
     bool shorter = is.n > SHOWN;

@@ -82,7 +82,6 @@ struct fiber {
     fiber *parent, *sibling; /* sibling: the next branch of the group */
     frame *top;
     fiber_state state;
-    bool in_doubt; /* the last condition was unknown: a SKIP that follows lets pass */
     /* A call under way, or the one to be made again: its step. */
     vm_call *call;
     vm_step *retry;

@@ -67,6 +67,42 @@ def _():
     eq(len(lab.slack.messages), told)
 
 
+def writes(document):
+    """What was sent, or would be, beyond reading: in order."""
+    return [c["operation"] for a in document["automated_actions"] for c in a["calls"] if c["effect"] != "read"]
+
+
+@case("a plan lists the calls that the run then makes, in their order; more only where it says that something is not known")
+def _():
+    other = Lab()
+    try:
+        other.set_up()
+        for name in NAMES:
+            documents_of = []
+            for more in (["--dry-run"], []):
+                evidence = tempdir()
+                p = other.run(bundle, other.events[name], evidence, *more, **FAST)
+                eq(p.returncode, 0, p.stderr)
+                documents_of += documents(evidence)
+            plan, real = map(writes, documents_of)
+            assert real, name
+            doubt = [a for a in documents_of[0]["automated_actions"] if "only the real run can know" in (a["detail"] or "")]
+            eq([a["action"] for a in doubt], ["ebs.snapshot_volumes", "ec2.isolate"] if name == "quarantine_instance" else [])
+            if not doubt:
+                eq(plan, real, name)
+            rest = iter(plan)
+            assert all(call in rest for call in real), (plan, real)
+        event = trojan_on(other.instances[1], "second")
+        plans = []
+        for more in (["--dry-run"], []):
+            evidence = tempdir()
+            eq(other.run(bundle, event, evidence, *more, **FAST).returncode, 0)
+            plans += map(writes, documents(evidence))
+        eq(plans[0], plans[1], "with the groups there, nothing is unknown")
+    finally:
+        other.close()
+
+
 @case("a public bucket is blocked, unless it is tagged as public on purpose")
 def _():
     intended = copy.deepcopy(lab.events["block_public_bucket"])

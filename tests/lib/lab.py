@@ -194,7 +194,8 @@ class Lab:
         made = self.ec2.run_instances(ImageId="ami-0abcdef1234567890", InstanceType="c5.xlarge", MinCount=2, MaxCount=2, SecurityGroupIds=[self.group], BlockDeviceMappings=[
             {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8}}, {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 100}}],
             TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "api"}]}])["Instances"]
-        self.instance = made[0]["InstanceId"]
+        self.instances = [i["InstanceId"] for i in made]
+        self.instance = self.instances[0]
         self.events["quarantine_instance"]["detail"]["resource"]["instanceDetails"]["instanceId"] = self.instance
 
     def bucket_state(self):

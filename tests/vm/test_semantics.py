@@ -71,6 +71,37 @@ def fails(expr, detail, code, part, lets=""):
     has(doc["reason"]["message"], part)
 
 
+@case("a dry run: what is unknown is there, is neither true nor false, and decides as the reference says")
+def _():
+    decls = """
+action t.send(text: string): string? notify { do slack.post("#x", text) as sent  return sent.ts }
+action t.twice(ts: string?): string notify {
+  if ts == "7" { do slack.post("#x", "then") } else { do slack.post("#x", "not then") }
+  if ts == "7" { return "early" }
+  if ts == "8" { fail "never" } else { do slack.post("#x", "else") }
+  if ts exists { do slack.post("#x", "exists") } else { fail "it is there" }
+  return "late"
+}
+"""
+    doc = play("""do t.send("one") as ts
+do t.twice(ts) as way
+let all_of = [n for n in [1, 2] if ts == "${n}"]
+for c in (ts ?? "x").split(",") { do slack.post("#x", "loop") }
+where ts == "7"
+where any(n in [1, 2]: ts == "${n}")
+where not all(n in [1, 2]: ts == "${n}")
+where all_of.size() == 0 or ts == "9"
+record {
+  way: way
+  known: any(n in [1, 2]: n == 2 or ts == "7")
+  open: [any(n in [1]: ts == "x") == true, all(n in [1]: ts == "x") == true, all_of.size() == 0, ts == "x" or false, ts == "x" and true]
+}""", {}, "--dry-run", decls=decls)
+    eq(doc["remediation_status"], "planned", str(doc["reason"]))
+    eq([c["arguments"]["text"] for a in doc["automated_actions"] for c in a["calls"]], ["one", "then", "else", "exists", "loop"])
+    unknown = "(known only when it runs)"
+    eq(doc["record"], {"way": "late", "known": True, "open": [unknown] * 5})
+
+
 @case("numbers, durations, text")
 def _():
     values({"n": 3, "f": 2.5, "s": "x"}, {
