@@ -52,7 +52,7 @@ all: $(BUILD)/pbc $(BUILD)/pbrun
 # The libraries: unit tests link the archives, so that each takes only what it uses.
 LIBS := $(BUILD)/libstdlib.a $(BUILD)/libvm.a $(BUILD)/liblang.a
 
-$(BUILD)/pbc: $(BUILD)/lang/pbc.o $(STDLIB_OBJ) $(VM_OBJ) $(LANG_OBJ)
+$(BUILD)/pbc: $(BUILD)/lang/pbc.o $(BUILD)/aws_docs.o $(STDLIB_OBJ) $(VM_OBJ) $(LANG_OBJ)
 	@echo "  LINK  $@"
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/pbrun: $(BUILD)/vm/pbrun.o $(STDLIB_OBJ) $(VM_OBJ) $(LANG_OBJ)
@@ -97,18 +97,26 @@ $(BUILD)/aws_permissions.c: stdlib/aws/gen_permissions.py stdlib/aws/permissions
 # The AWS tables: one for the client, one (documentation) for the compiler; linked in by .incbin, so mapped and never parsed.
 # Shared by all build directories: they do not depend on compiler flags.
 MODEL_DIR := $(if $(filter build/%,$(BUILD)),build,$(BUILD))/model
-$(MODEL_DIR)/aws_model.bin $(MODEL_DIR)/aws_docs.bin &: stdlib/aws/gen_model.py stdlib/aws/gen_endpoints.py stdlib/aws/effects.tsv
+# Which models a table is of: another AWS_MODELS makes another one.
+$(MODEL_DIR)/source: FORCE
+	@mkdir -p $(@D)
+	@echo '$(AWS_MODELS)' | cmp -s - $@ || echo '$(AWS_MODELS)' > $@
+$(MODEL_DIR)/aws_model.bin $(MODEL_DIR)/aws_docs.bin &: stdlib/aws/gen_model.py stdlib/aws/gen_endpoints.py stdlib/aws/effects.tsv $(MODEL_DIR)/source
 	@mkdir -p $(@D)
 	@echo "  MODEL every service of $(AWS_MODELS)"
 	$(PY) $< --models $(AWS_MODELS) --effects stdlib/aws/effects.tsv --out $(MODEL_DIR)
-$(BUILD)/aws_model.o: stdlib/aws/model_data.S $(MODEL_DIR)/aws_model.bin $(MODEL_DIR)/aws_docs.bin
+$(BUILD)/aws_%.o: stdlib/aws/model_data.S $(MODEL_DIR)/aws_%.bin
 	@mkdir -p $(@D)
-	$(CC) -DMODEL_DIR='"$(MODEL_DIR)"' -c -o $@ $<
+	$(CC) -DNAME=aws_$*_data -DFILE='"$(MODEL_DIR)/aws_$*.bin"' -c -o $@ $<
 
-$(BUILD)/tests/%: tests/unit/%.c $(LIBS)
+$(BUILD)/tests/%: tests/unit/%.c $(LIBS) $(BUILD)/aws_docs.o
 	@echo "  TEST  $<"
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIBS) $(LDLIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/aws_docs.o $(LIBS) $(LDLIBS)
+# A server that answers all alike, for measuring clients.
+$(BUILD)/tests/constant: tests/bench/constant.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $<
 unit: $(UNIT_BIN)
 
 # Fuzz drivers (clang): everything again with its coverage counters and sanitizers, in build/fuzz.
@@ -136,8 +144,9 @@ test-fast: all unit
 demo: deps
 	$(MAKE) all
 	$(PY) playbooks/demo.py
-bench: all
+bench: all $(BUILD)/tests/constant
 	$(PY) tests/bench/bench.py
+	PB_BUILD=$(BUILD) $(PY) tests/bench/bench_aws.py
 conformance: $(BUILD)/tests/codec_driver $(BUILD)/tests/sigv4
 	PB_BUILD=$(BUILD) $(PY) -W ignore tests/aws/conformance.py
 fuzz: all fuzz-build
@@ -149,7 +158,7 @@ clean:
 	rm -rf build
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all unit deps test test-fast demo bench conformance fuzz fuzz-build lint clean
+.PHONY: FORCE all unit deps test test-fast demo bench conformance fuzz fuzz-build lint clean
 .DELETE_ON_ERROR:
 # One line a file; V=1 shows the commands.
 ifndef V

@@ -87,7 +87,8 @@ bool aws_endpoint(const aws_model *m, aws_service s, pb_str region, aws_variant 
 /* "aws" for eu-west-1, "aws-cn" for cn-north-1 ...; empty when the region fits no partition. */
 pb_str aws_partition(const aws_model *m, pb_str region);
 
-/* One line of documentation of an operation, of the i-th member of a structure; empty: none. */
+/* One line of documentation of an operation, of the i-th member of a structure; empty: none, or a program without the
+ * documentation's table (pbrun). */
 pb_str aws_op_doc(aws_op op);
 pb_str aws_member_doc(const aws_model *m, aws_shape shape, uint32_t i);
 
