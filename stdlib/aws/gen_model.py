@@ -61,10 +61,12 @@ class Pool:
     def __init__(self):
         self.data = bytearray(b"\0\0")
         self.known = {"": 2}
+        self.asked = 0  # characters, as if none were shared
 
     def __call__(self, text):
         text = text or ""
         at = self.known.get(text)
+        self.asked += len(text) + 2 if text else 0
         if at is None:
             raw = text.encode("utf-8")[:65535]
             self.data += struct.pack("<H", len(raw))
@@ -500,6 +502,16 @@ class Tables:
         lists = struct.pack("<%dI" % (len(self.op_docs) + len(self.ref_docs)), *self.op_docs, *self.ref_docs)
         return DOCS_MAGIC + head + lists + bytes(self.doc_text.data)
 
+    def report(self):
+        """What the tables take, for stdlib/aws/README.md."""
+        services, ops = len(self.services) - 1, len(self.ops) - 1
+        model, docs = len(self.model_bytes()), len(self.docs_bytes())
+        print("%d services, %d operations, %d shapes, %d references" % (services, ops, len(self.shapes) - 1, len(self.refs) - 1))
+        print("aws_model.bin %d bytes: %d a service, %d an operation" % (model, model // services, model // ops))
+        for name, pool in (("texts", self.text), ("documentation", self.doc_text)):
+            print("%s: %d bytes; without sharing they would be %d" % (name, len(pool.data), pool.asked))
+        print("aws_docs.bin %d bytes" % docs)
+
 
 def region_prefixes(regex):
     """'^(us|eu)\\-\\w+\\-\\d+$' -> ['us', 'eu']: all that partitions' patterns vary in."""
@@ -545,6 +557,7 @@ def main():
     p.add_argument("--models", required=True)
     p.add_argument("--effects", required=True)
     p.add_argument("--out", required=True)
+    p.add_argument("--sizes", action="store_true", help="say what the tables take")
     p.add_argument("--review", action="store_true", help="name the rules of effects.tsv that fit no operation")
     o = p.parse_args()
     if not os.path.isdir(o.models):
@@ -564,6 +577,8 @@ def main():
         sys.exit("gen_model.py: no service models in %s" % o.models)
     if o.review:
         tables.effects.warn_unused(set(names))
+    if o.sizes:
+        tables.report()
     os.makedirs(o.out, exist_ok=True)
     for file, data in (("aws_model.bin", tables.model_bytes()), ("aws_docs.bin", tables.docs_bytes())):
         path = os.path.join(o.out, file)
