@@ -4,13 +4,14 @@
  * What callers may rely on: certificates are always checked, redirects are never followed, only http and https are
  * spoken, an answer larger than the limit ends the transfer while it is being received, and the time limit covers
  * the whole transfer, so that a server that sends a byte a second cannot hold it. Connections are kept for a short
- * while and used again; curl looks whether one is still alive before it does. Loopback and link-local addresses
- * (simulators, metadata) are never asked for through a proxy. The URL is sent as written: signatures cover it.
- * Messages name the host and the cause, never the path, the query or a header, which may hold secrets.
+ * while and used again; curl looks whether one is still alive before it does. Which proxy is used is proxy.c's choice.
+ * The URL is sent as written: signatures cover it. Messages name the host and the cause, never the path, the query, a
+ * header or a proxy's password, which may be or hold secrets.
  */
 #include "vm/http.h"
 
 #include "vm/lazylib.h"
+#include "vm/proxy.h"
 
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
@@ -22,7 +23,7 @@ enum {
     HEADERS_MAX = 256,           /* of an answer; AWS sends about ten */
     HEADER_BYTES_MAX = 64 << 10, /* all of them together */
     HOST_MAX = 256,              /* DNS allows 253 */
-    MESSAGE_MAX = 640,
+    MESSAGE_MAX = 1024,
     IDLE_S = 15, /* a kept connection is not used again after that: AWS closes idle ones after about 20 s */
     CONNECTIONS_KEPT = 64
 };
@@ -70,6 +71,7 @@ struct pb_http {
     struct curl_slist *sent_headers;
     pb_http_fn *fn;
     void *ctx;
+    char proxy[PROXY_HOST_MAX]; /* for messages; "": none */
     char host[HOST_MAX]; /* "ec2.eu-west-1.amazonaws.com", "127.0.0.1:4566"; for messages */
     int64_t timeout_ms, connect_ms;
     size_t max_response;
@@ -125,14 +127,6 @@ static bool url_host(const char *url, char host[HOST_MAX]) {
     memcpy(host, p, n);
     host[n] = 0;
     return true;
-}
-
-static bool is_local(const char *host) {
-    static const char *const starts[] = {"127.", "169.254.", "[::1]", "localhost:"};
-    if (strcmp(host, "localhost") == 0) return true;
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
-        if (strncmp(host, starts[i], strlen(starts[i])) == 0) return true;
-    return false;
 }
 
 static bool header_ok(pb_header h) {
@@ -297,8 +291,22 @@ static bool set_safety(const pb_http *h, const pb_http_request *q) {
     ok &= c->easy_setopt(h->easy, CURLOPT_MAXAGE_CONN, (long)IDLE_S) == CURLE_OK;
     if (q->ca_file) ok &= c->easy_setopt(h->easy, CURLOPT_CAINFO, q->ca_file) == CURLE_OK;
     if (q->once) ok &= c->easy_setopt(h->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
-    if (is_local(h->host)) ok &= c->easy_setopt(h->easy, CURLOPT_NOPROXY, "*") == CURLE_OK;
     return ok;
+}
+
+/* NULL, or why not. Curl's own look at the environment is switched off. */
+static const char *set_proxy(pb_http *h, const char *url) {
+    const curl_api *c = &h->state->curl;
+    const char *variable;
+    proxy_choice p;
+    if (!proxy_choose(url, &p, &variable))
+        return variable[4] == '_' ? "http_proxy (or HTTP_PROXY) is not the address of a proxy: http://HOST:PORT"
+                                  : "https_proxy (or HTTPS_PROXY) is not the address of a proxy: http://HOST:PORT";
+    bool ok = c->easy_setopt(h->easy, CURLOPT_PROXY, p.used ? p.url : "") == CURLE_OK;
+    ok &= c->easy_setopt(h->easy, CURLOPT_NOPROXY, "") == CURLE_OK;
+    if (p.used) snprintf(h->proxy, sizeof h->proxy, "%s", p.host);
+    explicit_bzero(p.url, sizeof p.url);
+    return ok ? NULL : "libcurl refused an option; it is too old or lacks proxies";
 }
 
 static bool set_options(pb_http *h, const pb_http_request *q) {
@@ -336,6 +344,7 @@ pb_http *pb_http_start(pb_loop *l, const pb_http_request *q, pb_http_fn *fn, voi
     h->easy = s->curl.easy_init();
     if (!h->text || !h->easy) goto fail;
     const char *bad = add_headers(h, q);
+    if (!bad) bad = set_proxy(h, q->url);
     if (bad) {
         *err = bad;
         goto fail;
@@ -357,7 +366,15 @@ void pb_http_cancel(pb_http *h) { http_free(h); }
 
 /* ---- what happened ---- */
 
+/* It would not make a tunnel to the host: nothing has been sent there. */
+static bool refused_by_proxy(const pb_http *h, CURLcode code) {
+    long tunnel = 0;
+    h->state->curl.easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
+    return h->proxy[0] && code != CURLE_OK && tunnel != 0 && tunnel / 100 != 2;
+}
+
 static pb_http_error kind_of(const pb_http *h, CURLcode code) {
+    if (refused_by_proxy(h, code)) return HTTP_CONNECT;
     if (code == CURLE_OK) return h->head_done ? HTTP_OK : HTTP_CLOSED;
     if (h->too_large) return HTTP_TOO_LARGE;
     if (h->oom) return HTTP_INTERNAL;
@@ -387,30 +404,49 @@ static pb_http_error kind_of(const pb_http *h, CURLcode code) {
     }
 }
 
+/* "ec2.eu-west-1.amazonaws.com", and the proxy on the way when there is one. */
+static const char *way(const pb_http *h, char *room, size_t n) {
+    if (!h->proxy[0]) return h->host;
+    snprintf(room, n, "%s through the proxy %s", h->host, h->proxy);
+    return room;
+}
+
 static void describe(pb_http *h, pb_http_error kind, CURLcode code) {
+    char room[HOST_MAX + PROXY_HOST_MAX + 32];
+    const char *host = way(h, room, sizeof room);
+    long tunnel = 0;
     const curl_api *c = &h->state->curl;
     char *m = h->message;
     long os = 0;
     double connected = 0;
     c->easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os);
     c->easy_getinfo(h->easy, CURLINFO_CONNECT_TIME, &connected);
+    c->easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
+    if (refused_by_proxy(h, code)) {
+        snprintf(m, MESSAGE_MAX, "no connection to %s: the proxy answered HTTP %ld%s", host, tunnel,
+                 tunnel == 407 ? ": it wants a user and password, which stand in its address: http://USER:PASSWORD@HOST" : "");
+        return;
+    }
     switch (kind) {
     case HTTP_OK: m[0] = 0; break;
-    case HTTP_RESOLVE: snprintf(m, MESSAGE_MAX, "the name %s cannot be resolved", h->host); break;
+    case HTTP_RESOLVE: 
+        snprintf(m, MESSAGE_MAX, "the name %s cannot be resolved",
+                 code == CURLE_COULDNT_RESOLVE_PROXY ? h->proxy : h->host);
+        break;
     case HTTP_CONNECT:
-        snprintf(m, MESSAGE_MAX, "no connection to %s: %s", h->host, os ? strerror((int)os) : "refused or unreachable");
+        snprintf(m, MESSAGE_MAX, "no connection to %s: %s", host, os ? strerror((int)os) : "refused or unreachable");
         break;
     case HTTP_TLS:
-        snprintf(m, MESSAGE_MAX, "no trusted connection to %s: %s", h->host,
+        snprintf(m, MESSAGE_MAX, "no trusted connection to %s: %s", host,
                  h->detail[0] ? h->detail : c->easy_strerror(code));
         break;
     case HTTP_TIMEOUT:
-        snprintf(m, MESSAGE_MAX, "%s %s within %lld ms", h->host,
+        snprintf(m, MESSAGE_MAX, "%s %s within %lld ms", host,
                  connected > 0 ? "did not answer" : "could not be reached",
                  (long long)(connected > 0 ? h->timeout_ms : h->connect_ms));
         break;
     case HTTP_CLOSED:
-        snprintf(m, MESSAGE_MAX, "%s closed the connection %s", h->host,
+        snprintf(m, MESSAGE_MAX, "%s closed the connection %s", host,
                  h->nheaders ? "before the answer was complete" : "without an answer");
         break;
     case HTTP_TOO_LARGE:
@@ -435,7 +471,7 @@ static void finish(pb_http *h, CURLcode code) {
     describe(h, kind, code);
     pb_http_response r = {.error = kind,
                           .message = h->message,
-                          .sent = sent > 0,
+                          .sent = sent > 0 && !refused_by_proxy(h, code),
                           .status = (int)status,
                           .headers = h->headers,
                           .nheaders = h->nheaders,

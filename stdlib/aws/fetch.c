@@ -230,6 +230,10 @@ static void ask_sts(aws_fetch *f, const char *operation, const sigv4_credentials
         fail_c(f, input->oom ? "out of memory" : "the model table has no STS");
         return;
     }
+    if (!keys && aws_op_auth(m, spec.op) != AWS_AUTH_NONE) { /* it would wait for the keys that it is to bring */
+        fail_c(f, "the model table says that this call must be signed; make it from newer models");
+        return;
+    }
     /* The answer may come before the call is known, and f may be gone then. */
     call = aws_client_start(f->sts, f->loop, &spec, sts_answered, f);
     if (call) f->call = call;

@@ -40,6 +40,9 @@ LOCATIONS = {None: 0, "uri": 1, "querystring": 2, "header": 3, "headers": 4, "st
 TIMES = {None: 0, "iso8601": 1, "rfc822": 2, "unixtimestamp": 3}
 METHODS = {"GET": 0, "POST": 1, "PUT": 2, "DELETE": 3, "PATCH": 4, "HEAD": 5, "OPTIONS": 6}
 AUTH = {None: 0, "v4": 0, "v4a": 0, "none": 1, "v4-unsigned-body": 2, "bearer": 3}
+# Calls by which one comes to credentials: the older models do not say that they are not signed.
+UNSIGNED = {("sts", "AssumeRoleWithSAML"), ("sts", "AssumeRoleWithWebIdentity"), ("cognito_identity", "GetId"),
+            ("cognito_identity", "GetOpenIdToken"), ("cognito_identity", "UnlinkIdentity"), ("cognito_identity", "GetCredentialsForIdentity")}
 EFFECTS = {"pure": 0, "read": 1, "notify": 2, "contain": 3, "destroy": 4}
 
 # flags of a reference (member, list item, map key or value, input, output)
@@ -448,7 +451,7 @@ class Tables:
             flags |= O_ACCOUNT
         if op.get("endpointoperation"):
             flags |= O_DISCOVERY
-        auth = op.get("authtype")
+        auth = "none" if (service, name) in UNSIGNED else op.get("authtype")
         if "auth" in op and "smithy.api#noAuth" in op["auth"][:1]:
             auth = "none"
         if op.get("unsignedPayload"):

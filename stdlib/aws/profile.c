@@ -322,18 +322,23 @@ bool aws_profile_find(const aws_profiles *p, pb_str name, aws_profile *out) {
     return out->config || out->credentials;
 }
 
-pb_str aws_section_get(const aws_shared_file *f, const aws_section *s, pb_str key) {
+static const aws_entry *entry_of(const aws_shared_file *f, const aws_section *s, pb_str key) {
     for (const aws_entry *e = s ? s->entries : NULL; e; e = e->next)
-        if (pb_str_eq(e->key, key)) return e->value;
+        if (pb_str_eq(e->key, key)) return e;
     for (const aws_entry *e = s ? f->defaults.entries : NULL; e; e = e->next)
-        if (pb_str_eq(e->key, key)) return e->value;
-    return (pb_str){"", 0};
+        if (pb_str_eq(e->key, key)) return e;
+    return NULL;
+}
+
+pb_str aws_section_get(const aws_shared_file *f, const aws_section *s, pb_str key) {
+    const aws_entry *e = entry_of(f, s, key);
+    return e ? e->value : (pb_str){"", 0};
 }
 
 pb_str aws_profile_get(const aws_profile *p, const char *key) {
-    if (!p->all) return (pb_str){"", 0};
-    pb_str v = aws_section_get(&p->all->credentials, p->credentials, pb_str_c(key));
-    return v.n ? v : aws_section_get(&p->all->config, p->config, pb_str_c(key));
+    const aws_entry *e = p->all ? entry_of(&p->all->credentials, p->credentials, pb_str_c(key)) : NULL;
+    if (!e && p->all) e = entry_of(&p->all->config, p->config, pb_str_c(key));
+    return e ? e->value : (pb_str){"", 0};
 }
 
 pb_str aws_nested_get(pb_str nested, pb_str key) {
@@ -346,16 +351,10 @@ pb_str aws_nested_get(pb_str nested, pb_str key) {
     return (pb_str){"", 0};
 }
 
-static const aws_entry *entry_of(const aws_section *s, const char *key) {
-    const aws_entry *e = s ? s->entries : NULL;
-    while (e && !pb_str_is(e->key, key)) e = e->next;
-    return e;
-}
-
 pb_str aws_profile_where(pb_arena *a, const aws_profile *p, const char *key) {
-    const aws_entry *e = entry_of(p->credentials, key);
+    const aws_entry *e = entry_of(&p->all->credentials, p->credentials, pb_str_c(key));
     if (e) return pb_printf(a, "%.*s:%u", PB_ARG(p->all->credentials.path), e->line);
-    e = entry_of(p->config, key);
+    e = entry_of(&p->all->config, p->config, pb_str_c(key));
     if (e) return pb_printf(a, "%.*s:%u", PB_ARG(p->all->config.path), e->line);
     if (p->config) return pb_printf(a, "%.*s:%u", PB_ARG(p->all->config.path), p->config->line);
     return pb_printf(a, "%.*s:%u", PB_ARG(p->all->credentials.path), p->credentials ? p->credentials->line : 1);
