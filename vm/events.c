@@ -231,12 +231,14 @@ static events_result deliver(events *e, pb_arena *a, events_item *out) {
         return EVENTS_BAD;
     }
     while (text.n && is_space(text.s[text.n - 1])) text.n--;
-    if (!pb_json_parse(a, text.s, text.n, &out->value, &out->error)) {
+    if (!pb_json_parse_part(a, text.s, text.n, e->first_line, &out->value, &out->error)) {
         if (!out->error.n) out->error = PB_STR("not JSON");
         return EVENTS_BAD;
     }
     if (out->value.kind == PB_MAP) return EVENTS_ONE;
-    out->error = pb_printf(a, "%s, where an event (an object) is expected", kind_text(out->value));
+    out->error = pb_printf(
+        a, "%s, where an event (an object) is expected%s", kind_text(out->value),
+        out->value.kind == PB_LIST ? "; several events are written one behind the other, without [ and ]" : "");
     return EVENTS_BAD;
 }
 

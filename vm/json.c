@@ -25,6 +25,7 @@ typedef struct reader {
     pb_arena *arena;
     const char *start, *p, *end;
     const char *message; /* what is wrong at p; NULL so far */
+    unsigned first_line; /* of what the text is a part of */
     bool oom;
 } reader;
 
@@ -311,7 +312,7 @@ static bool read_value(reader *r, pb_value *out, int depth) {
 
 /* Line and column (in bytes, from 1) of the place where reading stopped. */
 static pb_str placed(const reader *r, pb_arena *a) {
-    unsigned line = 1, column = 1;
+    unsigned line = r->first_line, column = 1;
     for (const char *p = r->start; p < r->p; p++) {
         column++;
         if (*p == '\n') line++, column = 1;
@@ -331,12 +332,9 @@ static size_t first_bad_byte(const char *text, size_t n) {
     return n;
 }
 
-bool pb_json_parse(pb_arena *a, const char *text, size_t n, pb_value *out, pb_str *err) {
-    return pb_json_parse_upto(a, text, n, JSON_MAX_BYTES, out, err);
-}
-
-bool pb_json_parse_upto(pb_arena *a, const char *text, size_t n, size_t max, pb_value *out, pb_str *err) {
-    reader r = {.arena = a, .start = text, .p = text, .end = text + n};
+static bool parse(pb_arena *a, const char *text, size_t n, size_t max, unsigned first_line, pb_value *out,
+                  pb_str *err) {
+    reader r = {.arena = a, .start = text, .p = text, .end = text + n, .first_line = first_line};
     if (n > max) {
         *err = pb_printf(a, "%zu bytes of JSON are more than the %zu that are read", n, max);
         return false;
@@ -357,6 +355,18 @@ bool pb_json_parse_upto(pb_arena *a, const char *text, size_t n, size_t max, pb_
     *err = r.oom ? PB_STR("out of memory") : placed(&r, a);
     if (!err->s) *err = PB_STR("out of memory");
     return false;
+}
+
+bool pb_json_parse(pb_arena *a, const char *text, size_t n, pb_value *out, pb_str *err) {
+    return parse(a, text, n, JSON_MAX_BYTES, 1, out, err);
+}
+
+bool pb_json_parse_upto(pb_arena *a, const char *text, size_t n, size_t max, pb_value *out, pb_str *err) {
+    return parse(a, text, n, max, 1, out, err);
+}
+
+bool pb_json_parse_part(pb_arena *a, const char *text, size_t n, unsigned line, pb_value *out, pb_str *err) {
+    return parse(a, text, n, JSON_MAX_BYTES, line, out, err);
 }
 
 /* ---- json-c's objects ---- */

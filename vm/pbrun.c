@@ -183,10 +183,10 @@ static bool is_image(const char *path) {
 
 static int add_image(session *s, const char *path) {
     pb_str err = {0};
-    vm_program *p = vm_program_open(path, s->arena, &err);
-    if (p && engine_add(s->engine, p, path, &err)) return STATUS_OK;
-    return fail(pb_printf(s->arena, "%s: %.*s", path, PB_ARG(err)),
-                access(path, R_OK) == 0 ? STATUS_FAILED : STATUS_USAGE);
+    vm_program *p = vm_program_open(path, s->arena, &err); /* its sentence names the path */
+    if (!p) return fail(err, access(path, R_OK) == 0 ? STATUS_FAILED : STATUS_USAGE);
+    if (engine_add(s->engine, p, path, &err)) return STATUS_OK;
+    return fail(pb_printf(s->arena, "%s: %.*s", path, PB_ARG(err)), STATUS_FAILED);
 }
 
 /* Warnings alone are for whoever writes the playbook (`pbc check`), not for whoever answers an alert. */

@@ -92,6 +92,8 @@ enum { VALUE_MAX_DEPTH = 128 }; /* of any value that is walked: twice what JSON 
 enum { JSON_MAX_DEPTH = 64, JSON_MAX_BYTES = 4 << 20 }; /* an EventBridge event is at most 256 KB; 4 MB leaves room for custom sources */
 /* Text to a value. False with a sentence (place included) in *err. */
 bool pb_json_parse(pb_arena *a, const char *text, size_t n, pb_value *out, pb_str *err);
+/* The same for a part of a longer text that begins in this line of it. */
+bool pb_json_parse_part(pb_arena *a, const char *text, size_t n, unsigned line, pb_value *out, pb_str *err);
 /* The same for text from somebody less suspect than an event's sender: up to max bytes, the arena's limit holds besides. */
 bool pb_json_parse_upto(pb_arena *a, const char *text, size_t n, size_t max, pb_value *out, pb_str *err);
 bool pb_json_value(pb_arena *a, struct json_object *o, pb_value *out); /* false: out of memory, or nested too deep */

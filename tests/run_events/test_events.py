@@ -220,6 +220,15 @@ def _():
     eq(os.stat(os.path.join(d, "evidence.jsonl")).st_mode & 0o777, 0o600)
 
 
+@case("what is wrong with an event is said once, with its place in the whole input")
+def _():
+    p = fire('{"a": 1}\n{"a":\n  tru }\n[{"a": 1}]\n', status=1)
+    has(p.stderr, "event 2 (line 2): line 3, column 3: a value was expected here")
+    has(p.stderr, "event 3 (line 4): a list, where an event (an object) is expected; several events are written one behind the other")
+    p = run([PBRUN, "run", "-p", "nothere.pbx", "-e", "-"])
+    eq((p.returncode, p.stderr), (2, "pbrun: nothere.pbx: cannot be read: No such file or directory\n"))
+
+
 @case("the plan of a dry run: reads are made, messages are not")
 def _():
     p = fire(lines(alert(1, kind="tell", host="web\x1b[31m")), "--dry-run", env={"SLACK_BOT_TOKEN": "x", "SLACK_API_URL": "http://127.0.0.1:9"})
