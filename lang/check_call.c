@@ -255,8 +255,7 @@ static pb_type *check_aws(checker *c, ast_expr *e, bool is_do) {
 
 /* ---- waiters ---- */
 
-static bool find_waiter(checker *c, schema_service s, const ast_name *service, const ast_name *name,
-                        schema_waiter *w) {
+static bool find_waiter(checker *c, schema_service s, const ast_name *service, const ast_name *name, schema_waiter *w) {
     if (c->schema->waiter_find(c->schema->ctx, s, name->text, w)) return true;
     diag *d = diag_add(c->diags, DIAG_UNKNOWN_WAITER, name->span, "aws.%.*s has no waiter `%.*s`",
                        PB_ARG(service->text), PB_ARG(name->text));

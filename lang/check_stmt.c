@@ -138,7 +138,8 @@ static bool check_stop(checker *c, ast_stmt *s) {
 
 /* `fail error`: the same error goes on. */
 static bool is_error(const checker *c, const ast_expr *e) {
-    const ast_local *l = e->kind == EXPR_NAME && pb_str_is(e->u.name.text, "error") ? scope_find(c, e->u.name.text) : NULL;
+    const ast_local *l =
+        e->kind == EXPR_NAME && pb_str_is(e->u.name.text, "error") ? scope_find(c, e->u.name.text) : NULL;
     return l && l->type == c->error;
 }
 

@@ -44,8 +44,31 @@ struct jmespath {
 };
 
 typedef enum token {
-    T_END, T_BAD, T_NAME, T_NUMBER, T_LITERAL, T_TEXT, T_DOT, T_STAR, T_FLATTEN, T_OPEN, T_CLOSE, T_FILTER, T_LPAREN,
-    T_RPAREN, T_NOT, T_OR, T_AND, T_EQ, T_NE, T_LT, T_LE, T_GT, T_GE, T_COMMA, T_AT
+    T_END,
+    T_BAD,
+    T_NAME,
+    T_NUMBER,
+    T_LITERAL,
+    T_TEXT,
+    T_DOT,
+    T_STAR,
+    T_FLATTEN,
+    T_OPEN,
+    T_CLOSE,
+    T_FILTER,
+    T_LPAREN,
+    T_RPAREN,
+    T_NOT,
+    T_OR,
+    T_AND,
+    T_EQ,
+    T_NE,
+    T_LT,
+    T_LE,
+    T_GT,
+    T_GE,
+    T_COMMA,
+    T_AT
 } token;
 
 typedef struct reader {
@@ -120,14 +143,30 @@ static token next(reader *r) {
 /* ---- reading ---- */
 
 /* How strongly a token binds what stands left of it. */
-enum { B_NONE = 0, B_OR = 2, B_AND = 3, B_COMPARE = 5, B_FLATTEN = 9, B_PROJECTION_STOP = 10, B_STAR = 20,
-       B_FILTER = 21, B_DOT = 40, B_NOT = 45, B_BRACKET = 55 };
+enum {
+    B_NONE = 0,
+    B_OR = 2,
+    B_AND = 3,
+    B_COMPARE = 5,
+    B_FLATTEN = 9,
+    B_PROJECTION_STOP = 10,
+    B_STAR = 20,
+    B_FILTER = 21,
+    B_DOT = 40,
+    B_NOT = 45,
+    B_BRACKET = 55
+};
 
 static int binding(token t) {
     switch (t) {
     case T_OR: return B_OR;
     case T_AND: return B_AND;
-    case T_EQ: case T_NE: case T_LT: case T_LE: case T_GT: case T_GE: return B_COMPARE;
+    case T_EQ:
+    case T_NE:
+    case T_LT:
+    case T_LE:
+    case T_GT:
+    case T_GE: return B_COMPARE;
     case T_FLATTEN: return B_FLATTEN;
     case T_FILTER: return B_FILTER;
     case T_DOT: return B_DOT;
@@ -240,9 +279,7 @@ static const jmespath *beginning(reader *r) {
     pb_str name = r->text;
     const jmespath *e;
     switch (t) {
-    case T_NAME:
-        e = field(r);
-        return skip(r, T_LPAREN) ? called(r, name) : e;
+    case T_NAME: e = field(r); return skip(r, T_LPAREN) ? called(r, name) : e;
     case T_LITERAL: return literal(r);
     case T_TEXT: next(r); return node(r, (jmespath){.kind = N_LITERAL, .value = pb_string(name)});
     case T_AT: next(r); return current(r);

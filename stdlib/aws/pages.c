@@ -10,8 +10,9 @@
  * newer one each time the count of pages doubles. The one before is looked at too, since that is the common case.
  *
  * Joining follows botocore's build_full_result: lists are appended, numbers added up, texts put behind each other (and
- * maps united with the lists in them, where botocore keeps the first). All other members are the first page's, but tokens are left out and the
- * flag is the last page's. Everything lives in the run's arena, whose limit is the limit in bytes.
+ * maps united with the lists in them, where botocore keeps the first). All other members are the first page's, but
+ * tokens are left out and the flag is the last page's. Everything lives in the run's arena, whose limit is the limit in
+ * bytes.
  */
 #include "stdlib/aws/pages.h"
 
@@ -308,10 +309,12 @@ static void on_page(void *ctx, const aws_outcome *o) {
         else
             end_badly(p, o, PB_STR("memory"), "out of memory while its pages were joined");
     } else if (goes_in_circles(p, token)) {
-        end_badly(p, o, PB_STR("PaginationLoop"), "AWS gave the same token for the next page twice, so there is no end");
+        end_badly(p, o, PB_STR("PaginationLoop"),
+                  "AWS gave the same token for the next page twice, so there is no end");
     } else if (p->pages >= AWS_PAGES_MAX) {
-        end_badly(p, o, PB_STR("TooManyPages"),
-                  "more than 1,000 pages; narrow the request, ask for larger pages, or go on page by page with its token");
+        end_badly(
+            p, o, PB_STR("TooManyPages"),
+            "more than 1,000 pages; narrow the request, ask for larger pages, or go on page by page with its token");
     } else {
         ask(p, input_with(p, token));
     }

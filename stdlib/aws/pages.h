@@ -16,8 +16,8 @@ enum {
 };
 
 typedef struct aws_pages aws_pages;
-/* As aws_client_start: NULL: done has been called already. The outcome's meta tells of all pages: `attempts` are summed,
- * `retries` joined, `pages` counted and `request_ids` listed when there was more than one. */
+/* As aws_client_start: NULL: done has been called already. The outcome's meta tells of all pages: `attempts` are
+ * summed, `retries` joined, `pages` counted and `request_ids` listed when there was more than one. */
 aws_pages *aws_pages_start(aws_client *c, pb_loop *loop, const aws_call_spec *spec, aws_done_fn *done, void *ctx);
 void aws_pages_cancel(aws_pages *p, pb_value *meta);
 

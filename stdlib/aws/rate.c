@@ -5,9 +5,9 @@
  * times, and the service would see eight times the load when it can least bear it.
  *
  * The rate follows the rule that AWS publishes for its SDKs, which is TCP's CUBIC: when AWS throttles, the rate drops
- * to 0.7 of what it was (w_max); then it grows with the cube of the time, flat around w_max, which it reaches again after
- * k seconds, and steeper beyond. It never goes above twice of what is really sent, so that an idle client does not
- * save up for a burst.
+ * to 0.7 of what it was (w_max); then it grows with the cube of the time, flat around w_max, which it reaches again
+ * after k seconds, and steeper beyond. It never goes above twice of what is really sent, so that an idle client does
+ * not save up for a burst.
  *
  * Tokens may go below zero: each request takes its place in the queue at once, and what it has to wait is known then.
  */
@@ -39,7 +39,8 @@ static void measure(aws_rate *r, double now) {
 }
 
 static void refill(aws_rate *r, double now) {
-    if (r->filled_at > 0 && now > r->filled_at) r->tokens = fmin(r->capacity, r->tokens + (now - r->filled_at) * r->fill);
+    if (r->filled_at > 0 && now > r->filled_at)
+        r->tokens = fmin(r->capacity, r->tokens + (now - r->filled_at) * r->fill);
     r->filled_at = now;
 }
 

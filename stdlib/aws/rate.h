@@ -10,10 +10,10 @@
 /* ---- the budget ---- */
 
 enum {
-    AWS_BUDGET = 500,        /* AWS's SDKs' numbers: a hundred retries in a row, then none until calls succeed */
+    AWS_BUDGET = 500, /* AWS's SDKs' numbers: a hundred retries in a row, then none until calls succeed */
     AWS_RETRY_COST = 5,
-    AWS_TIMEOUT_COST = 10,   /* a retry after no answer in time: it holds a connection for long */
-    AWS_SUCCESS_GIVES = 1    /* a success at the first try; one after retries gives back what the last retry took */
+    AWS_TIMEOUT_COST = 10, /* a retry after no answer in time: it holds a connection for long */
+    AWS_SUCCESS_GIVES = 1  /* a success at the first try; one after retries gives back what the last retry took */
 };
 
 typedef struct aws_budget {

@@ -206,9 +206,15 @@ int64_t aws_retry_delay(const aws_retry_policy *p, int tried, uint64_t random) {
 
 /* Members of answers in which services list what they could not do, whatever the operation. */
 static const char *const FAILED_MEMBERS[] = {
-    "Unprocessed*",  "unprocessed*", "Unsuccessful*", "Failed*",           "failed*",       "Failures",
-    "failures",      "*Failures",    "Errors",        "errors",            "ErrorList",     "errorEntries",
-    "*ErrorEntries", "*Errors",      "*Statuses",     "InvalidParameters", "InvalidLabels", "rejectedLogEventsInfo",
+    "Unprocessed*",  "unprocessed*",
+    "Unsuccessful*", "Failed*",
+    "failed*",       "Failures",
+    "failures",      "*Failures",
+    "Errors",        "errors",
+    "ErrorList",     "errorEntries",
+    "*ErrorEntries", "*Errors",
+    "*Statuses",     "InvalidParameters",
+    "InvalidLabels", "rejectedLogEventsInfo",
 };
 
 /* Lists that hold the good items too; those with a code have failed. */

@@ -40,8 +40,8 @@ aws_retry_policy aws_retry_policy_of(pb_str service, int max_attempts, int64_t b
 /* Full jitter: evenly between 0 and the doubled base. tried: tries so far, from 1; random: any 64 bits. */
 int64_t aws_retry_delay(const aws_retry_policy *p, int tried, uint64_t random);
 
-/* A 200 of a write in which some items failed, by the members in which services list them. True: *code and *message are the first item's
- * (they may be empty) and *failed is how many there are. */
+/* A 200 of a write in which some items failed, by the members in which services list them. True: *code and *message are
+ * the first item's (they may be empty) and *failed is how many there are. */
 /* Where an item has neither a code nor a message, *message is its name. */
 struct pb_value;
 bool aws_partial_failure(pb_str service, pb_str operation, const struct pb_value *output, pb_str *code, pb_str *message,

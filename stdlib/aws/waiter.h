@@ -12,8 +12,8 @@
 bool aws_waiter_judge(pb_arena *a, aws_waiter w, const aws_outcome *o, aws_state *state, pb_value *value);
 
 typedef struct aws_wait aws_wait;
-/* As aws_client_start; spec->op is not looked at. The outcome has no value. Errors: WaiterFailed (it will not come about
- * any more), WaiterTimeout (not by the deadline), or that of an answer the waiter does not speak of. */
+/* As aws_client_start; spec->op is not looked at. The outcome has no value. Errors: WaiterFailed (it will not come
+ * about any more), WaiterTimeout (not by the deadline), or that of an answer the waiter does not speak of. */
 aws_wait *aws_wait_start(aws_client *c, pb_loop *loop, aws_waiter w, const aws_call_spec *spec, aws_done_fn *done,
                          void *ctx);
 void aws_wait_cancel(aws_wait *w, pb_value *meta);

@@ -3,8 +3,8 @@
  * JSON lines for tests/aws/test_pages.py and test_waiters.py: the table's paginators and waiters, the value of an
  * expression, a waiter's judgement of an answer.
  */
-#include "stdlib/aws/jmespath.h"
 #include "stdlib/aws/pages.h"
+#include "stdlib/aws/jmespath.h"
 #include "stdlib/aws/rate.h"
 #include "stdlib/aws/retry.h"
 #include "stdlib/aws/waiter.h"
@@ -177,7 +177,8 @@ static void expressions(void) {
         CHECK_STR(eval(a, "!t", v), "false");
     }
     CASE("jmespath: what is no expression, or too much of one, is refused") {
-        const char *bad[] = {"", "a.", ".a", "a[", "a[x]", "a[?b", "a b", "f(a)", "length(a", "`1", "a |b", "a ? b", "a[1", "(a", "!", "a.[b]", "a == "};
+        const char *bad[] = {"",   "a.",   ".a",    "a[",  "a[x]", "a[?b", "a b",   "f(a)", "length(a",
+                             "`1", "a |b", "a ? b", "a[1", "(a",   "!",    "a.[b]", "a == "};
         for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) CHECK_STR(eval(a, bad[i], "{}"), "refused");
         char deep[500];
         memset(deep, '(', sizeof deep);
