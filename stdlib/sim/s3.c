@@ -349,6 +349,7 @@ static const sim_operation operations[] = {
     {"DeleteObjects", s3_delete_objects, NULL, NULL, SIM_CHECKSUM},
     {"CreateMultipartUpload", s3_create_upload, NULL, NULL, 0},
     {"UploadPart", s3_upload_part, NULL, NULL, 0},
+    {"UploadPartCopy", s3_upload_part_copy, NULL, NULL, 0},
     {"CompleteMultipartUpload", s3_complete_upload, NULL, NULL, 0},
     {"AbortMultipartUpload", s3_abort_upload, NULL, NULL, 0},
     {"ListParts", s3_list_parts, NULL, NULL, 0},

@@ -40,21 +40,38 @@ pb_value s3_create_upload(sim_call *c) {
 
 static pb_str part_id(sim_call *c, int64_t number) { return pb_printf(c->arena, "%05lld", (long long)number); }
 
-pb_value s3_upload_part(sim_call *c) {
+static pb_value part_put(sim_call *c, pb_str bytes) {
     pb_str bucket, id;
     int64_t number = get_int(c->in, "PartNumber", 0);
-    pb_value body = pb_get_c(c->in, "Body");
     upload(c, &bucket, &id);
     if (number < 1 || number > PARTS_MAX)
         sim_fail(c, 400, "InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive");
-    pb_str bytes = is_set(body) ? pb_text(body) : PB_STR("");
+    if (c->failed) return PB_NONE_VALUE;
     pb_value tag = s3_etag(c, bytes);
-    if (!c->failed)
-        sim_put_body(c, K_PART, id, part_id(c, number),
-                     MAP(c, {"PartNumber", pb_int(number)}, {"ETag", tag}, {"Size", pb_int(bytes.n)},
-                         {"LastModified", pb_time(c->now)}),
-                     bytes);
+    sim_put_body(c, K_PART, id, part_id(c, number),
+                 MAP(c, {"PartNumber", pb_int(number)}, {"ETag", tag}, {"Size", pb_int(bytes.n)},
+                     {"LastModified", pb_time(c->now)}),
+                 bytes);
+    return tag;
+}
+
+pb_value s3_upload_part(sim_call *c) {
+    pb_value body = pb_get_c(c->in, "Body");
+    pb_value tag = part_put(c, is_set(body) ? pb_text(body) : PB_STR(""));
     return MAP(c, {"ETag", tag}, {"ServerSideEncryption", pb_string_c("AES256")});
+}
+
+pb_value s3_upload_part_copy(sim_call *c) {
+    pb_str bucket, key, bytes, asked = get_text(c->in, "CopySourceRange");
+    int64_t from, to;
+    s3_copied(c, &bucket, &key, &bytes);
+    if (c->failed) return PB_NONE_VALUE;
+    if (asked.n && s3_range(asked, bytes.n, &from, &to)) {
+        if (from > to) return sim_fail(c, 416, "InvalidRange", "The requested range is not satisfiable");
+        bytes = (pb_str){bytes.s + from, (uint32_t)(to - from + 1)};
+    }
+    pb_value tag = part_put(c, bytes);
+    return MAP(c, {"CopyPartResult", MAP(c, {"ETag", tag}, {"LastModified", pb_time(c->now)})});
 }
 
 static int hex_digit(char ch) { return ch >= 'a' ? ch - 'a' + 10 : ch - '0'; }

@@ -83,26 +83,31 @@ static bool copy_source(sim_call *c, pb_str *bucket, pb_str *key) {
     return true;
 }
 
-pb_value s3_copy_object(sim_call *c) {
-    pb_str to, from, key, new_key = get_text(c->in, "Key");
-    s3_bucket(c, &to);
-    bool anew = pb_str_is(get_text(c->in, "MetadataDirective"), "REPLACE");
-    if (!c->failed && !copy_source(c, &from, &key))
+pb_value s3_copied(sim_call *c, pb_str *bucket, pb_str *key, pb_str *bytes) {
+    if (!c->failed && !copy_source(c, bucket, key))
         sim_fail(c, 400, "InvalidArgument",
                  "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
     if (c->failed) return PB_NONE_VALUE;
-    if (!is_set(sim_get(c, K_BUCKET, PB_STR(""), from)))
+    if (!is_set(sim_get(c, K_BUCKET, PB_STR(""), *bucket)))
         return sim_fail(c, 404, "NoSuchBucket", "The specified bucket does not exist");
-    pb_value v = sim_get(c, K_OBJECT, from, key);
+    pb_value v = sim_get(c, K_OBJECT, *bucket, *key);
     if (!is_set(v)) return sim_fail(c, 404, "NoSuchKey", "The specified key does not exist.");
+    *bytes = sim_body(c, K_OBJECT, *bucket, *key);
+    return v;
+}
+
+pb_value s3_copy_object(sim_call *c) {
+    pb_str to, from, key, bytes, new_key = get_text(c->in, "Key");
+    s3_bucket(c, &to);
+    bool anew = pb_str_is(get_text(c->in, "MetadataDirective"), "REPLACE");
+    pb_value v = s3_copied(c, &from, &key, &bytes);
+    if (c->failed) return PB_NONE_VALUE;
     if (!anew && pb_str_eq(from, to) && pb_str_eq(key, new_key))
         return sim_fail(c, 400, "InvalidRequest",
                         "This copy request is illegal because it is trying to copy an object to itself without "
                         "changing the object's metadata, storage class, website redirect location or encryption "
                         "attributes.");
-    pb_value about = anew ? s3_metadata(c) : sim_pick(c, v, metadata_members);
-    pb_str bytes = sim_body(c, K_OBJECT, from, key);
-    pb_value tag = s3_etag(c, bytes);
+    pb_value about = anew ? s3_metadata(c) : sim_pick(c, v, metadata_members), tag = s3_etag(c, bytes);
     s3_store(c, to, new_key, sim_with(c, about, "_tags", pb_get_c(v, "_tags")), bytes, tag);
     return MAP(c, {"CopyObjectResult", MAP(c, {"ETag", tag}, {"LastModified", pb_time(c->now)})});
 }
@@ -131,7 +136,7 @@ static bool digits(pb_str t, int64_t *n) {
 }
 
 /* "bytes=0-99", "bytes=100-", "bytes=-10" of n bytes. A range that is not understood is the whole, as HTTP has it. */
-static bool range_read(pb_str t, int64_t n, int64_t *from, int64_t *to) {
+bool s3_range(pb_str t, int64_t n, int64_t *from, int64_t *to) {
     *from = 0;
     *to = n - 1;
     if (!str_starts(t, "bytes=")) return false;
@@ -155,7 +160,7 @@ pb_value s3_get_object(sim_call *c) {
     pb_value v = object_head(c, &bucket, &key);
     if (c->failed) return PB_NONE_VALUE;
     pb_str body = sim_body(c, K_OBJECT, bucket, key);
-    if (asked.n && range_read(asked, body.n, &from, &to)) {
+    if (asked.n && s3_range(asked, body.n, &from, &to)) {
         if (from > to) return sim_fail(c, 416, "InvalidRange", "The requested range is not satisfiable");
         v = sim_with(c, v, "ContentRange", sim_text(c, "bytes %lld-%lld/%u", (long long)from, (long long)to, body.n));
         body = (pb_str){body.s + from, (uint32_t)(to - from + 1)};
