@@ -32,7 +32,7 @@ typedef struct pbc {
     dump_kind dump;
     bool deny_warnings, json, version;
     const char *out;
-    const char *account, *region, *partition, *playbook; /* iam; NULL: not said */
+    const char *account, *region, *partition, *playbook, *diff; /* iam; NULL: not said */
     char **operands;
     int noperands;
     cli cli;
@@ -50,6 +50,7 @@ static const cli_option options[] = {
     {"iam", 0, "region", "REGION", "the region that the policy is for (default: any)"},
     {"iam", 0, "partition", "NAME", "aws, aws-cn, aws-us-gov ... (default: the region's, or aws)"},
     {"iam", 0, "playbook", "NAME", "what this playbook needs (default: all playbooks)"},
+    {"iam", 0, "diff", "OLD.json", "print what is allowed more (+) or less (-) than there; status 1 when more"},
     {"*", 'h', "help", NULL, "this text"},
     {"*", 0, "version", NULL, "the version"},
     {0},
@@ -74,6 +75,7 @@ static bool set_option(void *self, const char *name, const char *value, char err
     if (strcmp(name, "account") == 0) return p->account = value, value[0] != 0;
     if (strcmp(name, "region") == 0) return p->region = value, value[0] != 0;
     if (strcmp(name, "partition") == 0) return p->partition = value, value[0] != 0;
+    if (strcmp(name, "diff") == 0) return p->diff = value, value[0] != 0;
     if (strcmp(name, "playbook") == 0) return p->playbook = value, value[0] != 0;
     p->dump = strcmp(value, "tokens") == 0 ? DUMP_TOKENS : strcmp(value, "ast") == 0 ? DUMP_AST : DUMP_NOTHING;
     return p->dump != DUMP_NOTHING;
@@ -272,7 +274,7 @@ static int run_build(void *self) {
 /* ---- dis ---- */
 
 /* A file's bytes, malloc'ed, or NULL with errno. */
-static char *read_image(const char *path, size_t *size) {
+static char *read_bytes(const char *path, size_t *size) {
     struct stat st;
     char *data = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -297,7 +299,7 @@ static int run_dis(void *self) {
     const pbc *p = self;
     if (p->noperands != 1) return usage("dis", "which program? one FILE.pbx");
     size_t size;
-    char *data = read_image(p->operands[0], &size);
+    char *data = read_bytes(p->operands[0], &size);
     if (!data) {
         fprintf(stderr, "pbc dis: cannot read `%s`: %s\n", p->operands[0], errno ? strerror(errno) : "no memory");
         return FINDINGS;
@@ -335,6 +337,25 @@ static ast_program *checked_tree(const pbc *p, compiled *k) {
     return k->ok ? tree : NULL;
 }
 
+/* Against the policy in a file. */
+static int print_diff(const pbc *p, compiled *k, pb_str json) {
+    size_t size;
+    pb_buf out = {0};
+    pb_str err = {NULL, 0};
+    bool grew = false;
+    char *old = read_bytes(p->diff, &size);
+    if (!old) {
+        fprintf(stderr, "pbc iam: cannot read `%s`: %s\n", p->diff, errno ? strerror(errno) : "no memory");
+        return FINDINGS;
+    }
+    bool ok = aws_policy_diff(k->arena, (pb_str){old, (uint32_t)size}, json, &out, &grew, &err);
+    if (!ok) fprintf(stderr, "pbc iam: %s cannot be compared: %.*s\n", p->diff, PB_ARG(err));
+    if (ok && out.len) fwrite(out.data, 1, out.len, stdout);
+    pb_buf_free(&out);
+    free(old);
+    return ok && !grew ? DONE : FINDINGS;
+}
+
 static int print_policy(const pbc *p, compiled *k, const aws_policy_place *place) {
     pb_str json, err;
     size_t calls = 0;
@@ -348,6 +369,7 @@ static int print_policy(const pbc *p, compiled *k, const aws_policy_place *place
     if (pb_arena_failed(k->arena)) return out_of_memory();
     int status = report(p, k);
     if (!made || status != DONE) return status == DONE ? INTERNAL : status;
+    if (p->diff) return print_diff(p, k, json);
     if (!calls) fputs("pbc iam: nothing here calls AWS: the policy allows what needs no permission\n", stderr);
     printf("%.*s\n", PB_ARG(json));
     return DONE;

@@ -1,5 +1,6 @@
 /*
- * reach.h - which AWS calls a checked program can come to: for whatever is derived from it (the least-privilege policy).
+ * reach.h - which AWS calls a checked program can come to: for whatever is derived from it (the least-privilege
+ * policy).
  *
  * The walk is the code generator's own (codegen_reach.c), so what is listed here and what is in an image's manifest are
  * the same.

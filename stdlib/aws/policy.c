@@ -5,12 +5,12 @@
  * gives it, a resource is named only by arguments that are known. Where one call names a bucket and another takes it
  * from the event, the policy must allow every bucket, so the named one is left out.
  *
- * Rows of the table (its head describes them) are main rows, which take the place of the default permission, rows with a
- * + in front of the permission, which come on top, and main rows with `in:`, which take the place of both when the
- * standard library's own actions are the only callers: what those touch is known better.
+ * A row of the table (its head describes them) is a main row, which takes the place of the default permission, or has
+ * its permission marked by +, and comes on top. A main row with `in:` takes the place of the other main rows when the
+ * standard library's own actions are the only callers, because what those touch is known better.
  */
-#include "stdlib/aws/policy_parts.h"
 #include "stdlib/aws/model.h"
+#include "stdlib/aws/policy_parts.h"
 #include "stdlib/aws/table.h"
 
 #include <stdlib.h>
@@ -27,7 +27,7 @@ typedef struct job {
     const aws_policy_place *place;
     const policy_use *uses; /* of one operation */
     size_t nuses;
-    const char *prefix;     /* the service's permission with = for the operation's name: "ec2:=" */
+    const char *prefix; /* the service's permission with = for the operation's name: "ec2:=" */
     policy_grant *grants;
     size_t n, cap;
     bool failed;
@@ -137,8 +137,8 @@ static pb_str value_of(const policy_use *u, pb_str name) {
     return arg && arg->value.s && is_plain(arg->value) ? arg->value : (pb_str){NULL, 0};
 }
 
-/* A word with its {name}s filled in, * for what a call does not say. *missing: there was such a one. *arn, if asked for: an
- * ARN that was an argument. */
+/* A word with its {name}s filled in, * for what a call does not say. *missing: there was such a one. *arn, if asked
+ * for: an ARN that was an argument. */
 static pb_str fill(job *j, const policy_use *u, pb_str form, bool *missing, pb_str *arn) {
     pb_buf b = {0};
     *missing = false;
@@ -201,8 +201,7 @@ static void add_resource(job *j, pb_str form, pb_str *list, size_t *n) {
     }
 }
 
-/* Does a pattern hold another one? Where the other has a *, so must the pattern. */
-static bool holds(pb_str pattern, pb_str text) {
+bool policy_holds(pb_str pattern, pb_str text) {
     uint32_t p = 0, t = 0, star = UINT32_MAX, mark = 0;
     while (t < text.n) {
         if (p < pattern.n && pattern.s[p] == '*') {
@@ -228,8 +227,7 @@ static void tidy(pb_str *list, size_t *n) {
     qsort(list, *n, sizeof *list, policy_compare_strs);
     for (size_t i = 0; i < *n; i++) {
         bool held = false;
-        for (size_t k = 0; k < *n && !held; k++)
-            held = !pb_str_eq(list[k], list[i]) && holds(list[k], list[i]);
+        for (size_t k = 0; k < *n && !held; k++) held = !pb_str_eq(list[k], list[i]) && policy_holds(list[k], list[i]);
         if (!held) list[kept++] = list[i];
     }
     *n = kept;
@@ -397,7 +395,7 @@ static bool covers(const policy_grant *b, const policy_grant *g) {
     if (b->conditions.n && !pb_str_eq(b->conditions, g->conditions)) return false;
     for (size_t i = 0; i < g->nresources; i++) {
         size_t k = 0;
-        while (k < b->nresources && !holds(b->resources[k], g->resources[i])) k++;
+        while (k < b->nresources && !policy_holds(b->resources[k], g->resources[i])) k++;
         if (k == b->nresources) return false;
     }
     return true;
@@ -503,8 +501,8 @@ static bool parse_operations(pb_arena *a, const pb_str *names, size_t n, policy_
     return true;
 }
 
-static bool write_operations(pb_arena *a, const pb_str *operations, size_t n, const aws_policy_place *place, bool compact,
-                             pb_str *json, pb_str *err) {
+static bool write_operations(pb_arena *a, const pb_str *operations, size_t n, const aws_policy_place *place,
+                             bool compact, pb_str *json, pb_str *err) {
     size_t nuses = 0, ngrants = 0;
     policy_use *uses = pb_alloc_array(a, n + 1, sizeof *uses);
     if (!uses || !parse_operations(a, operations, n, uses, &nuses, err)) return false;

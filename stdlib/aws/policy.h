@@ -30,11 +30,12 @@ bool aws_policy_place_of(pb_arena *a, pb_str partition, pb_str account, pb_str r
 
 /*
  * The policy for operations as manifests name them ("aws.ec2.CreateTags"; names of other hosts are passed over).
- * compact: on one line, at most AWS_SESSION_POLICY_MAX characters. When the exact policy is longer, it is widened step by
- * step until it fits: reads on every resource, the rest on every resource of the account, then all on every resource,
- * then operations of a service that begin alike as one wildcard, at last whole services; never a service that is not
- * called. *err then says what was widened (it is empty otherwise). A session also has only what its role allows, so widening a session policy gives nothing that
- * the role's own policy does not. False: *err says why (an unknown operation, too many services, no memory).
+ * compact: on one line, at most AWS_SESSION_POLICY_MAX characters. When the exact policy is longer, it is widened step
+ * by step until it fits: reads on every resource, the rest on every resource of the account, then all on every
+ * resource, then operations of a service that begin alike as one wildcard, at last whole services; never a service that
+ * is not called. *err then says what was widened (it is empty otherwise). A session also has only what its role allows,
+ * so widening a session policy gives nothing that the role's own policy does not. False: *err says why (an unknown
+ * operation, too many services, no memory).
  */
 bool aws_policy_write(pb_arena *a, const pb_str *operations, size_t n, pb_str account, pb_str region, bool compact,
                       pb_str *json, pb_str *err);
@@ -46,5 +47,11 @@ bool aws_policy_write(pb_arena *a, const pb_str *operations, size_t n, pb_str ac
  */
 bool aws_policy_program(pb_arena *a, struct ast_program *p, diag_list *diags, pb_str playbook,
                         const aws_policy_place *place, size_t *calls, pb_str *json, pb_str *err);
+
+/*
+ * What the new policy allows that the old one does not ("+ ACTION on RESOURCE" lines), and the other way round ("-").
+ * *grew: there is a + line. False: err says why the old one cannot be compared.
+ */
+bool aws_policy_diff(pb_arena *a, pb_str old_json, pb_str new_json, pb_buf *out, bool *grew, pb_str *err);
 
 #endif

@@ -242,7 +242,8 @@ static statement *group(pb_arena *a, const policy_grant *g, size_t n, bool compa
             all[count++] = (statement){g[i].effect, service_of(g[i].action), &g[i], actions, 0};
         }
         statement *s = &all[k];
-        if (!s->nactions || !pb_str_eq(*s->actions[s->nactions - 1], g[i].action)) s->actions[s->nactions++] = &g[i].action;
+        if (!s->nactions || !pb_str_eq(*s->actions[s->nactions - 1], g[i].action))
+            s->actions[s->nactions++] = &g[i].action;
     }
     if (all && !compact) qsort(all, count, sizeof *all, compare_statements);
     *nstatements = count;
@@ -407,7 +408,8 @@ pb_str policy_compact(pb_arena *a, const policy_grant *grants, size_t n, pb_str 
         "reads are allowed on every resource and the rest on every one of the account, because the exact policy is too "
         "long for a session",
         "everything is allowed on every resource, because the exact policy is too long for a session",
-        "operations of a service that begin alike are allowed by wildcards, on every resource, because the exact policy "
+        "operations of a service that begin alike are allowed by wildcards, on every resource, because the exact "
+        "policy "
         "is too long for a session",
         "whole services are allowed, because the exact policy is too long for a session",
     };

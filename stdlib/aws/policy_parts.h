@@ -4,6 +4,7 @@
  *     policy.c          from operations to grants: looks permissions up, fills resources and conditions in
  *     policy_json.c     from grants to statements, and their text
  *     policy_program.c  from a checked program to operations with their arguments
+ *     policy_diff.c     two policies compared
  *     permissions.tsv   the table, made into aws_permissions.c by gen_permissions.py
  */
 #ifndef PB_AWS_POLICY_PARTS_H
@@ -30,8 +31,8 @@ typedef struct policy_arg {
 typedef struct policy_use {
     pb_str service, operation; /* "ec2", "CreateTags" */
     pb_effect effect;
-    pb_str inside;             /* the standard library's action that calls; .s NULL: somebody else */
-    bool any_args;             /* arguments are not known: each may be given */
+    pb_str inside; /* the standard library's action that calls; .s NULL: somebody else */
+    bool any_args; /* arguments are not known: each may be given */
     const policy_arg *args;
     size_t nargs;
 } policy_use;
@@ -40,11 +41,11 @@ typedef struct policy_use {
 
 /* One permission on some resources under some conditions. */
 typedef struct policy_grant {
-    pb_str action;             /* "ec2:CreateTags" */
-    const pb_str *resources;   /* ARNs or "*", sorted */
+    pb_str action;           /* "ec2:CreateTags" */
+    const pb_str *resources; /* ARNs or "*", sorted */
     size_t nresources;
-    pb_str conditions;         /* as in the table, parameters filled in; empty: none */
-    pb_effect effect;          /* of the operation that needs it */
+    pb_str conditions; /* as in the table, parameters filled in; empty: none */
+    pb_effect effect;  /* of the operation that needs it */
 } policy_grant;
 
 /* Sorts uses; the grants come sorted and each once. NULL: no memory. */
@@ -57,6 +58,8 @@ pb_str policy_pretty(pb_arena *a, const policy_grant *grants, size_t n);
 pb_str policy_compact(pb_arena *a, const policy_grant *grants, size_t n, pb_str *widened);
 
 int policy_compare(pb_str a, pb_str b);
+/* Does a pattern hold another one? Where the other has a *, so must the pattern. */
+bool policy_holds(pb_str pattern, pb_str text);
 int policy_compare_strs(const void *a, const void *b);
 
 #endif

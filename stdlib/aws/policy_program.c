@@ -1,8 +1,8 @@
 /*
  * policy_program.c - from a checked program to the calls that its policy is for.
  *
- * Of a call's arguments two things count: which are given, and which are texts that stand in the source. An argument that
- * is `none` as written is not given; one that may be absent at run time counts as given.
+ * Of a call's arguments two things count: which are given, and which are texts that stand in the source. An argument
+ * that is `none` as written is not given; one that may be absent at run time counts as given.
  */
 #include "lang/reach.h"
 #include "stdlib/aws/model.h"

@@ -442,6 +442,37 @@ def _():
         has(p.stderr, why)
 
 
+@case("policy: --diff tells growth from shrinkage, by status and by lines")
+def _():
+    old = os.path.join(tempdir(), "old.json")
+
+    def diff(policy, *paths):
+        with open(old, "w", encoding="utf-8") as f:
+            f.write(policy if isinstance(policy, str) else json.dumps(policy))
+        p = run([PBC, "iam", "--diff", old, *(paths or [PLAYBOOKS])])
+        return p.returncode, p.stdout, p.stderr
+
+    now = policy_of(PLAYBOOKS)
+    eq(diff(now), (0, "", ""))
+    one = policy_of("--playbook", "block_public_bucket", PLAYBOOKS)
+    status, out, _ = diff(one)
+    eq((status, "+ iam:PutUserPolicy on arn:aws:iam::*:user/*\n" in out, "\n-" in out, "s3:" in out), (1, True, False, False))
+    has(out, '+ ec2:RevokeSecurityGroupEgress on arn:aws:ec2:*:*:security-group/* if {"StringEquals":{"aws:ResourceTag/ir:managed":"true"}}\n')
+    status, out, _ = diff(now, os.path.join(PLAYBOOKS, "block_public_bucket.pb"))
+    eq((status, "- iam:PutUserPolicy on arn:aws:iam::*:user/*\n" in out, "+" in out), (0, True, False))
+    # a wildcard of the old one is a pattern, a condition that is gone is growth
+    eq(diff({"Statement": {"Effect": "Allow", "Action": ["S3:*", "iam:*", "ec2:*"], "Resource": "*"}})[0], 0)
+    narrower = json.loads(json.dumps(now))
+    narrower["Statement"][0]["Condition"] = {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}
+    eq(diff(narrower)[0], 1)
+    for bad in ("", "{", "[]", '{"Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}', '{"Statement": [{"Effect": "Allow", "NotAction": "*", "Resource": "*"}]}',
+                '{"Statement": [{"Effect": "Allow", "Action": [1], "Resource": "*"}]}'):
+        status, out, err = diff(bad)
+        eq((status, out), (1, ""), bad)
+        has(err, "cannot be compared")
+    has(run([PBC, "iam", "--diff", "/no/such", PLAYBOOKS]).stderr, "/no/such")
+
+
 @case("policy: the example in stdlib/aws/PERMISSIONS.md is what comes out")
 def _():
     with open(os.path.join(ROOT, "stdlib", "aws", "PERMISSIONS.md"), encoding="utf-8") as f:

@@ -66,7 +66,8 @@ static void test_text(pb_arena *a) {
     pb_str err;
     CASE("policy: another name, a resource, no name of a statement in the compact form") {
         CHECK_STR(write_list(a, "aws.s3.GetPublicAccessBlock", true, &err),
-                  "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"s3:GetBucketPublicAccessBlock\","
+                  "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"s3:"
+                  "GetBucketPublicAccessBlock\","
                   "\"Resource\":\"arn:aws:s3:::*\"}]}");
         CHECK(!err.s);
     }
@@ -104,7 +105,8 @@ static void test_place(pb_arena *a) {
     CASE("policy: the partition is the region's, else aws") {
         CHECK(aws_policy_place_of(a, none, none, PB_STR("cn-north-1"), &p, &err) && pb_str_is(p.partition, "aws-cn"));
         CHECK(aws_policy_place_of(a, none, none, none, &p, &err) && pb_str_is(p.partition, "aws"));
-        CHECK(aws_policy_place_of(a, PB_STR("aws-us-gov"), none, none, &p, &err) && pb_str_is(p.partition, "aws-us-gov"));
+        CHECK(aws_policy_place_of(a, PB_STR("aws-us-gov"), none, none, &p, &err) &&
+              pb_str_is(p.partition, "aws-us-gov"));
     }
     CASE("policy: what does not fit is refused") {
         CHECK(!aws_policy_place_of(a, PB_STR("aws"), none, PB_STR("cn-north-1"), &p, &err) && err.n);
@@ -123,7 +125,8 @@ static size_t many(pb_arena *a, const char *const *services, pb_str *names) {
         schema_service v = s->service_find(s->ctx, pb_str_c(*services));
         for (uint32_t i = 0; i < s->operation_count(s->ctx, v) && n < MOST; i++) {
             schema_operation op;
-            if (s->operation_at(s->ctx, v, i, &op)) names[n++] = pb_printf(a, "aws.%s.%.*s", *services, PB_ARG(op.name));
+            if (s->operation_at(s->ctx, v, i, &op))
+                names[n++] = pb_printf(a, "aws.%s.%.*s", *services, PB_ARG(op.name));
         }
     }
     return n;
@@ -174,6 +177,28 @@ static void test_memory(void) {
     }
 }
 
+static void test_diff_memory(void) {
+    CASE("policy: a comparison without memory is an error, not `nothing grew`") {
+        pb_str old = PB_STR("{\"Statement\":[]}"), err;
+        pb_str now = PB_STR("{\"Statement\":[{\"Effect\":\"Allow\",\"Action\":[\"s3:GetObject\",\"s3:PutObject\"],"
+                            "\"Resource\":\"*\",\"Condition\":{\"StringEquals\":{\"a\":\"b\"}}}]}");
+        bool done = false, grew = false;
+        for (size_t i = 1; i < 200 && !done; i++) {
+            pb_arena *a = pb_arena_new(0);
+            pb_buf out = {0};
+            pb_arena_fail_after(a, i);
+            done = aws_policy_diff(a, old, now, &out, &grew, &err);
+            if (done)
+                CHECK(grew && out.len > 0);
+            else
+                CHECK(err.n > 0);
+            pb_buf_free(&out);
+            pb_arena_free(a);
+        }
+        CHECK(done);
+    }
+}
+
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--serve") == 0) return serve();
     if (argc == 2 && strcmp(argv[1], "--list") == 0) return list_operations();
@@ -182,6 +207,7 @@ int main(int argc, char **argv) {
     test_place(a);
     test_compact(a);
     test_memory();
+    test_diff_memory();
     pb_arena_free(a);
     return check_done();
 }
