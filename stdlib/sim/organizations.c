@@ -10,8 +10,8 @@ static const pb_str TOP = {"", 0};
 static const char ORG[] = "o-simulated1";
 
 static pb_value account_arn(sim_call *c, pb_str id) {
-    return sim_text(c, "arn:%.*s:organizations::%.*s:account/%s/%.*s", PB_ARG(c->partition), PB_ARG(c->account), ORG,
-                    PB_ARG(id));
+    return sim_text(c, "arn:%.*s:organizations::%.*s:account/%s/%.*s", PB_ARG(c->partition), PB_ARG(c->sim->account),
+                    ORG, PB_ARG(id));
 }
 
 static pb_value account_new(sim_call *c, pb_str id, pb_value name, pb_value email, const char *how) {
@@ -22,18 +22,24 @@ static pb_value account_new(sim_call *c, pb_str id, pb_value name, pb_value emai
     return v;
 }
 
+/* Members may ask what they belong to, and no more. */
 static void prepare(sim_call *c) {
+    if (!pb_str_eq(c->account, c->sim->account)) {
+        if (strcmp(c->row->name, "DescribeOrganization") != 0)
+            sim_fail(c, 400, "AccessDeniedException", "You don't have permissions to access this resource.");
+        return;
+    }
     if (!is_set(sim_get(c, K_ORG_ACCOUNT, TOP, c->account)))
         account_new(c, c->account, pb_string_c("management"), pb_string_c("management@example.com"), "INVITED");
 }
 
 static pb_value describe_organization(sim_call *c) {
     pb_value arn =
-        sim_text(c, "arn:%.*s:organizations::%.*s:organization/%s", PB_ARG(c->partition), PB_ARG(c->account), ORG);
-    return MAP(c, {"Organization",
-                   MAP(c, {"Id", pb_string_c(ORG)}, {"Arn", arn}, {"FeatureSet", pb_string_c("ALL")},
-                       {"MasterAccountId", pb_string(c->account)}, {"MasterAccountArn", account_arn(c, c->account)},
-                       {"MasterAccountEmail", pb_string_c("management@example.com")})});
+        sim_text(c, "arn:%.*s:organizations::%.*s:organization/%s", PB_ARG(c->partition), PB_ARG(c->sim->account), ORG);
+    return MAP(c, {"Organization", MAP(c, {"Id", pb_string_c(ORG)}, {"Arn", arn}, {"FeatureSet", pb_string_c("ALL")},
+                                       {"MasterAccountId", pb_string(c->sim->account)},
+                                       {"MasterAccountArn", account_arn(c, c->sim->account)},
+                                       {"MasterAccountEmail", pb_string_c("management@example.com")})});
 }
 
 static pb_value create_account(sim_call *c) {
