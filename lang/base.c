@@ -194,23 +194,27 @@ void pb_buf_free(pb_buf *b) {
     *b = (pb_buf){0};
 }
 
+/* Three rows of the table are kept: two letters that changed places are looked for two rows back. */
 unsigned pb_edit_distance(pb_str a, pb_str b, unsigned cap) {
     enum { MAX = 64 };
-    unsigned row[MAX + 1];
+    unsigned rows[3][MAX + 1], *before = rows[0], *last = rows[1], *row = rows[2];
     if (a.n > MAX || b.n > MAX) return cap;
     if ((a.n > b.n ? a.n - b.n : b.n - a.n) >= cap) return cap;
-    for (unsigned j = 0; j <= b.n; j++) row[j] = j;
+    for (unsigned j = 0; j <= b.n; j++) before[j] = last[j] = j;
     for (unsigned i = 1; i <= a.n; i++) {
-        unsigned diagonal = row[0], best = row[0] = i;
+        unsigned best = row[0] = i;
         for (unsigned j = 1; j <= b.n; j++) {
-            unsigned up = row[j], cost = diagonal + (a.s[i - 1] != b.s[j - 1]);
-            if (up + 1 < cost) cost = up + 1;
+            unsigned cost = last[j - 1] + (a.s[i - 1] != b.s[j - 1]);
+            if (last[j] + 1 < cost) cost = last[j] + 1;
             if (row[j - 1] + 1 < cost) cost = row[j - 1] + 1;
-            diagonal = up;
+            bool swapped = i > 1 && j > 1 && a.s[i - 1] == b.s[j - 2] && a.s[i - 2] == b.s[j - 1];
+            if (swapped && before[j - 2] + 1 < cost) cost = before[j - 2] + 1;
             row[j] = cost;
             if (cost < best) best = cost;
         }
         if (best >= cap) return cap;
+        unsigned *free_row = before;
+        before = last, last = row, row = free_row;
     }
-    return row[b.n] < cap ? row[b.n] : cap;
+    return last[b.n] < cap ? last[b.n] : cap;
 }

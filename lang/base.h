@@ -72,7 +72,8 @@ void pb_buf_putc(pb_buf *b, char c);
 void pb_buf_printf(pb_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void pb_buf_free(pb_buf *b);
 
-/* Levenshtein distance of two names, at most `cap` (so cheap for far names); for "did you mean". */
+/* How many letters two names differ by (added, left out, another one, two that changed places), at most `cap` (so cheap for far
+ * names); for "did you mean". */
 unsigned pb_edit_distance(pb_str a, pb_str b, unsigned cap);
 
 #endif

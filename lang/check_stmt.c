@@ -48,6 +48,7 @@ static void check_free(checker *c, ast_name name) {
         check_hint(c, d, "choose another name");
     } else if (l) {
         say_shadowed(c, name, l->name.span, "a local variable");
+        l->uses++; /* which of the two is meant later cannot be known: neither is called unused */
     } else if (p && p->decl->kind == DECL_PARAM) {
         say_shadowed(c, name, p->decl->name.span, "a deployment parameter");
     }

@@ -21,12 +21,6 @@ enum {
     SEARCH_WORK = 1 << 20 /* the same for the search for an unknown in a call's arguments */
 };
 
-const char *pb_kind_name(pb_kind k) {
-    static const char *const names[] = {"none",     "bool", "int",  "float", "string", "bytes",
-                                        "duration", "time", "list", "map",   "secret", "unknown"};
-    return (unsigned)k < sizeof names / sizeof *names ? names[k] : "?";
-}
-
 /* ---- looking up ---- */
 
 pb_value pb_get(pb_value v, pb_str key) {

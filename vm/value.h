@@ -44,7 +44,6 @@ static inline pb_value pb_string(pb_str s) { return (pb_value){PB_STRING, s.n, {
 static inline pb_value pb_string_c(const char *z) { return pb_string(pb_str_c(z)); }
 static inline pb_str pb_text(pb_value v) { return (pb_str){v.u.s, v.n}; } /* STRING, BYTES, SECRET */
 static inline bool pb_is(pb_value v, pb_kind k) { return v.kind == k; }
-const char *pb_kind_name(pb_kind k); /* "none" "bool" "int" ... for messages */
 
 /* Member of a map; none when v is no map or has none. */
 pb_value pb_get(pb_value v, pb_str key);

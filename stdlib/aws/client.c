@@ -490,7 +490,7 @@ static bool sign(aws_call *c, pb_header *h, uint32_t *n) {
 }
 
 static bool address(aws_call *c) {
-    pb_str code, message;
+    pb_str code = {0}, message = {0};
     aws_target t = {.settings = c->client->settings,
                     .service = c->service,
                     .region = c->region,

@@ -11,5 +11,7 @@ playbook p {
     do slack.notify("#a", id)
   }
   do slack.notify("#a", id)
-  record { affected_resource: f.arn }
+  let once = 1
+  let once = 2   # expect: PB0210 `once` is already the name of a local variable
+  record { affected_resource: f.arn  n: once }
 }

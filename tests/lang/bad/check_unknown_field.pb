@@ -7,6 +7,6 @@ playbook p {
 
   when guardduty.finding as f
   let key = f.resource.accesKeyDetails   # expect: PB0207 did you mean `accessKeyDetails`?
-  where key.userName exists
+  where key.userName exists and f.tpye exists   # expect: PB0207 did you mean `type`?
   record { affected_resource: f.arn }
 }
