@@ -72,7 +72,7 @@ struct pb_http {
     pb_http_fn *fn;
     void *ctx;
     char proxy[PROXY_HOST_MAX]; /* for messages; "": none */
-    char host[HOST_MAX]; /* "ec2.eu-west-1.amazonaws.com", "127.0.0.1:4566"; for messages */
+    char host[HOST_MAX];        /* "ec2.eu-west-1.amazonaws.com", "127.0.0.1:4566"; for messages */
     int64_t timeout_ms, connect_ms;
     size_t max_response;
     bool too_large, oom;
@@ -424,12 +424,13 @@ static void describe(pb_http *h, pb_http_error kind, CURLcode code) {
     c->easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
     if (refused_by_proxy(h, code)) {
         snprintf(m, MESSAGE_MAX, "no connection to %s: the proxy answered HTTP %ld%s", host, tunnel,
-                 tunnel == 407 ? ": it wants a user and password, which stand in its address: http://USER:PASSWORD@HOST" : "");
+                 tunnel == 407 ? ": it wants a user and password, which stand in its address: http://USER:PASSWORD@HOST"
+                               : "");
         return;
     }
     switch (kind) {
     case HTTP_OK: m[0] = 0; break;
-    case HTTP_RESOLVE: 
+    case HTTP_RESOLVE:
         snprintf(m, MESSAGE_MAX, "the name %s cannot be resolved",
                  code == CURLE_COULDNT_RESOLVE_PROXY ? h->proxy : h->host);
         break;

@@ -25,7 +25,9 @@ typedef struct authority {
 static void take_apart(const char *s, size_t n, authority *out) {
     size_t from = n && s[0] == '[', end = 0;
     const char *close = from ? memchr(s, ']', n) : NULL, *colon = close ? NULL : memchr(s, ':', n);
-    end = close ? (size_t)(close - s) : colon && !memchr(colon + 1, ':', n - (size_t)(colon - s) - 1) ? (size_t)(colon - s) : n;
+    end = close                                                           ? (size_t)(close - s)
+          : colon && !memchr(colon + 1, ':', n - (size_t)(colon - s) - 1) ? (size_t)(colon - s)
+                                                                          : n;
     snprintf(out->host, sizeof out->host, "%.*s", (int)(end - from), s + from);
     size_t rest = close ? end + 1 : end;
     bool port = rest < n && s[rest] == ':' && n - rest - 1 < sizeof out->port;
@@ -63,7 +65,8 @@ static bool in_network(const char *host, const char *net, size_t n) {
     snprintf(text, sizeof text, "%.*s", (int)(slash - net), net);
     char *end;
     unsigned long length = strtoul(slash + 1, &end, 10);
-    if (end == slash + 1 || end != net + n || !address_of(host, a, &abits) || !address_of(text, b, &bbits)) return false;
+    if (end == slash + 1 || end != net + n || !address_of(host, a, &abits) || !address_of(text, b, &bbits))
+        return false;
     if (abits != bbits || length > abits) return false;
     size_t whole = length / 8;
     unsigned rest = (unsigned)(length % 8), mask = 0xFF00u >> rest & 0xFF;

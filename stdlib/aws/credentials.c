@@ -17,8 +17,8 @@
 
 enum {
     RENEW_BEFORE_MS = 5 * 60 * 1000,
-    PAUSE_MS = 30 * 1000,  /* after a renewal that failed */
-    ARENA_MAX = 16 << 20   /* two files of 1 MiB and what is made of them */
+    PAUSE_MS = 30 * 1000, /* after a renewal that failed */
+    ARENA_MAX = 16 << 20  /* two files of 1 MiB and what is made of them */
 };
 
 struct aws_keys_wait {
@@ -83,7 +83,8 @@ static void keep(aws_credentials *c, const aws_fetched *g) {
     c->have = true;
     c->renewable = c->plan.renewable;
     c->pause_until = 0;
-    c->renew_at = !g->expires_ms ? INT64_MAX : g->expires_ms - (life / 4 < RENEW_BEFORE_MS ? life / 4 : RENEW_BEFORE_MS);
+    c->renew_at =
+        !g->expires_ms ? INT64_MAX : g->expires_ms - (life / 4 < RENEW_BEFORE_MS ? life / 4 : RENEW_BEFORE_MS);
 }
 
 static bool ended(const aws_credentials *c, int64_t now) { return c->now.expires_ms && now >= c->now.expires_ms; }

@@ -127,10 +127,12 @@ static bool find_base(pb_arena *a, const aws_model *m, const aws_target *t, pb_s
     if (!url.s) return fail(f, "memory", PB_STR("out of memory"));
     if (url.n) {
         if (v != AWS_ORDINARY)
-            return fail(f, "endpoint",
-                        pb_printf(a, "%.*s names an address, so use_fips_endpoint and use_dualstack_endpoint cannot choose "
-                                     "one: unset one or the other",
-                                  PB_ARG(variable)));
+            return fail(
+                f, "endpoint",
+                pb_printf(a,
+                          "%.*s names an address, so use_fips_endpoint and use_dualstack_endpoint cannot choose "
+                          "one: unset one or the other",
+                          PB_ARG(variable)));
         if (!known) *signing = region;
         if (base_parse(url, b)) return true;
         return fail(f, "endpoint",

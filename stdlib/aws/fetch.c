@@ -343,10 +343,11 @@ static void container_answered(aws_fetch *f, const pb_http_response *r) {
         return;
     }
     if (r->status != 200) {
-        fail(f, pb_printf(f->arena, "%.*s: the container's endpoint answered HTTP %d%s", PB_ARG(f->plan.where), r->status,
-                          r->status == 401 || r->status == 403
-                              ? "; check AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE or AWS_CONTAINER_AUTHORIZATION_TOKEN"
-                              : ""));
+        fail(f,
+             pb_printf(f->arena, "%.*s: the container's endpoint answered HTTP %d%s", PB_ARG(f->plan.where), r->status,
+                       r->status == 401 || r->status == 403
+                           ? "; check AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE or AWS_CONTAINER_AUTHORIZATION_TOKEN"
+                           : ""));
         return;
     }
     const char *bad = !parse(f, r->body, &v) ? "its answer is not a JSON object" : read_keys(v, "Token", &g);
@@ -382,8 +383,9 @@ static void start_container(aws_fetch *f) {
         }
     }
     if (!url.n) {
-        fail_c(f, "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set: this is "
-                  "not such a container");
+        fail_c(f,
+               "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set: this is "
+               "not such a container");
         return;
     }
     if (!container_host_ok(url)) {
@@ -411,18 +413,18 @@ static void metadata_failed(aws_fetch *f, const char *what) {
         fail_c(f, what);
         return;
     }
-    fail(f, pb_printf(f->arena,
-                      "no AWS credentials found; looked at %.*s, and the instance's metadata (%s); set AWS_ACCESS_KEY_ID "
-                      "and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is attached",
-                      PB_ARG(f->plan.tried), what));
+    fail(f,
+         pb_printf(f->arena,
+                   "no AWS credentials found; looked at %.*s, and the instance's metadata (%s); set AWS_ACCESS_KEY_ID "
+                   "and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is attached",
+                   PB_ARG(f->plan.tried), what));
 }
 
 static bool metadata_ok(aws_fetch *f, const pb_http_response *r, const char *step) {
     if (r->error == HTTP_OK && r->status == 200) return true;
-    pb_str what = r->error != HTTP_OK
-                      ? pb_str_c(r->message)
-                      : pb_printf(f->arena, "%s answered HTTP %d%s", step, r->status,
-                                  r->status == 404 ? ": the instance has no role attached" : "");
+    pb_str what = r->error != HTTP_OK ? pb_str_c(r->message)
+                                      : pb_printf(f->arena, "%s answered HTTP %d%s", step, r->status,
+                                                  r->status == 404 ? ": the instance has no role attached" : "");
     metadata_failed(f, what.s ? what.s : "out of memory");
     return false;
 }
@@ -441,9 +443,10 @@ static void metadata_keys(aws_fetch *f, const pb_http_response *r) {
         return;
     }
     pb_str code = text_of(v, "Code");
-    const char *bad = code.n && !pb_str_is(code, "Success") ? "it has no credentials for its role: see the trust policy "
-                                                              "and the instance profile of the role"
-                                                            : read_keys(v, "Token", &g);
+    const char *bad = code.n && !pb_str_is(code, "Success")
+                          ? "it has no credentials for its role: see the trust policy "
+                            "and the instance profile of the role"
+                          : read_keys(v, "Token", &g);
     if (bad)
         metadata_failed(f, bad);
     else
@@ -458,10 +461,10 @@ static void metadata_role(aws_fetch *f, const pb_http_response *r) {
         metadata_failed(f, "its page of roles names none");
         return;
     }
-    metadata_ask(f,
-                 pb_printf(f->arena, "%.*s/latest/meta-data/iam/security-credentials/%.*s", PB_ARG(f->base), (int)n,
-                           r->body.s),
-                 metadata_keys);
+    metadata_ask(
+        f,
+        pb_printf(f->arena, "%.*s/latest/meta-data/iam/security-credentials/%.*s", PB_ARG(f->base), (int)n, r->body.s),
+        metadata_keys);
 }
 
 static void metadata_token(aws_fetch *f, const pb_http_response *r) {

@@ -124,9 +124,8 @@ static found from_web_profile(planner *p, const aws_profile *f) {
     p->out->kind = AWS_FROM_WEB;
     p->out->token_file = file;
     p->out->where = pb_printf(p->arena, "web_identity_token_file of %.*s", PB_ARG(where));
-    p->out->web = (aws_role){.arn = aws_profile_get(f, "role_arn"),
-                             .session_name = aws_profile_get(f, "role_session_name"),
-                             .where = where};
+    p->out->web = (aws_role){
+        .arn = aws_profile_get(f, "role_arn"), .session_name = aws_profile_get(f, "role_session_name"), .where = where};
     if (p->out->web.arn.n) return FOUND;
     return verdict(
         refuse(p, pb_printf(p->arena, "%.*s has web_identity_token_file but no role_arn: add it", PB_ARG(where))));
@@ -137,11 +136,12 @@ static found no_sso(planner *p, const aws_profile *f) {
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (aws_profile_get(f, keys[i]).n)
             return verdict(refuse(
-                p, pb_printf(p->arena,
-                             "%.*s signs in through IAM Identity Center (%s), which needs a person and is not available "
-                             "here; put \"credential_process = aws configure export-credentials --profile %.*s\" into a "
-                             "profile of its own and choose that one",
-                             PB_ARG(profile_at(p, f, keys[i])), keys[i], PB_ARG(f->name))));
+                p,
+                pb_printf(p->arena,
+                          "%.*s signs in through IAM Identity Center (%s), which needs a person and is not available "
+                          "here; put \"credential_process = aws configure export-credentials --profile %.*s\" into a "
+                          "profile of its own and choose that one",
+                          PB_ARG(profile_at(p, f, keys[i])), keys[i], PB_ARG(f->name))));
     return NOTHING;
 }
 
@@ -186,13 +186,14 @@ static bool add_role(planner *p, const aws_profile *f) {
                   .where = profile_at(p, f, "role_arn")};
     if (!duration_of(p, f, &r.duration_s)) return false;
     if (aws_profile_get(f, "mfa_serial").n)
-        return refuse(p, pb_printf(p->arena,
-                                   "%.*s needs an MFA code (mfa_serial), which nobody can type here: use a role without "
-                                   "mfa_serial, or set temporary keys made by \"aws sts get-session-token\"",
-                                   PB_ARG(profile_at(p, f, "mfa_serial"))));
+        return refuse(p,
+                      pb_printf(p->arena,
+                                "%.*s needs an MFA code (mfa_serial), which nobody can type here: use a role without "
+                                "mfa_serial, or set temporary keys made by \"aws sts get-session-token\"",
+                                PB_ARG(profile_at(p, f, "mfa_serial"))));
     if (p->out->nroles == AWS_ROLES_MAX)
-        return refuse(p, pb_printf(p->arena, "%.*s is behind more than %d roles that assume each other", PB_ARG(r.where),
-                                   AWS_ROLES_MAX));
+        return refuse(p, pb_printf(p->arena, "%.*s is behind more than %d roles that assume each other",
+                                   PB_ARG(r.where), AWS_ROLES_MAX));
     p->out->roles[p->out->nroles++] = r;
     return true;
 }
@@ -256,8 +257,8 @@ static found from_roles(planner *p, aws_profile f) {
             return verdict(refuse(p, pb_printf(p->arena,
                                                "%.*s %s source_profile %s credential_source: exactly one says with "
                                                "whose keys the role is assumed",
-                                               PB_ARG(profile_at(p, &f, "role_arn")), source.n ? "has both" : "has neither",
-                                               source.n ? "and" : "nor")));
+                                               PB_ARG(profile_at(p, &f, "role_arn")),
+                                               source.n ? "has both" : "has neither", source.n ? "and" : "nor")));
         if (source.n) return from_named_source(p, &f, source);
         found r = follow(p, &f, &next, &again);
         if (r != FOUND) return r;
@@ -271,7 +272,8 @@ static found from_roles(planner *p, aws_profile f) {
 static found from_web_environment(planner *p) {
     const aws_settings *s = p->settings;
     if (!s->web_token_file.n) return NOTHING;
-    if (!s->role_arn.n) return verdict(refuse(p, PB_STR("AWS_WEB_IDENTITY_TOKEN_FILE is set but AWS_ROLE_ARN is not; set both")));
+    if (!s->role_arn.n)
+        return verdict(refuse(p, PB_STR("AWS_WEB_IDENTITY_TOKEN_FILE is set but AWS_ROLE_ARN is not; set both")));
     p->out->kind = AWS_FROM_WEB;
     p->out->where = PB_STR("AWS_WEB_IDENTITY_TOKEN_FILE");
     p->out->token_file = s->web_token_file;

@@ -3,9 +3,9 @@
  *
  * AWS's command line and boto3 read these files with Python's configparser, and people's files have grown to fit it, so
  * its rules are kept: "#" and ";" begin a comment at the start of a line only, "=" or ":" ends a key, keys are in small
- * letters, a line that is indented deeper than its key goes on with the value, [DEFAULT] in capitals gives every section
- * its entries, and a section or key given twice is an error. Profiles are [default] and [profile NAME] in the config
- * file (NAME may be quoted), [NAME] in the credentials file.
+ * letters, a line that is indented deeper than its key goes on with the value, [DEFAULT] in capitals gives every
+ * section its entries, and a section or key given twice is an error. Profiles are [default] and [profile NAME] in the
+ * config file (NAME may be quoted), [NAME] in the credentials file.
  *
  * Errors name file and line and never show a line's text: it may be a key.
  */
@@ -24,7 +24,8 @@ enum { SECTIONS_MAX = 2048, ENTRIES_MAX = 4096, NAMES_MAX = 400 };
 
 pb_str aws_home_path(pb_arena *a, pb_str path) {
     const char *home = getenv("HOME");
-    if (path.n == 0 || path.s[0] != '~' || (path.n > 1 && path.s[1] != '/') || !home) return pb_strdup(a, path.s, path.n);
+    if (path.n == 0 || path.s[0] != '~' || (path.n > 1 && path.s[1] != '/') || !home)
+        return pb_strdup(a, path.s, path.n);
     return pb_printf(a, "%s%.*s", home, (int)path.n - 1, path.s + 1);
 }
 
@@ -52,7 +53,8 @@ bool aws_file_read(pb_arena *a, pb_str path, uint32_t max, pb_str *out, bool *mi
         *why = pb_printf(a, "%s cannot be read: %s", z.s, strerror(errno));
         return false;
     }
-    bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    /* Devices too: AWS_CONFIG_FILE=/dev/null is how people switch a file off. */
+    bool ok = fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISCHR(st.st_mode));
     uint32_t room = ok && st.st_size >= 0 && st.st_size < max ? (uint32_t)st.st_size + 4096 : max;
     char *p = pb_alloc(a, (size_t)(room < max ? room : max) + 1);
     if (!ok)

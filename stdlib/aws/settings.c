@@ -31,10 +31,13 @@ static const setting TABLE[] = {
     {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", NULL, TEXT, 0, 0, 0, "the profile in these files; default `default`"},
     {"AWS_ACCESS_KEY_ID", NULL, "aws_access_key_id", TEXT, 0, 0, 0, "credentials, with the next two"},
     {"AWS_SECRET_ACCESS_KEY", NULL, "aws_secret_access_key", TEXT, 0, 0, 0, "the secret key"},
-    {"AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "aws_session_token", TEXT, 0, 0, 0, "the token of temporary credentials"},
+    {"AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "aws_session_token", TEXT, 0, 0, 0,
+     "the token of temporary credentials"},
     {"AWS_ROLE_ARN", NULL, NULL, TEXT, AT(role_arn), 0, 0, "role for the web identity token"},
-    {"AWS_WEB_IDENTITY_TOKEN_FILE", NULL, NULL, TEXT, AT(web_token_file), 0, 0, "file with an OIDC token (EKS, CI systems)"},
-    {"AWS_ROLE_SESSION_NAME", NULL, NULL, TEXT, AT(session_name), 0, 0, "session name with it; default `pbrun-` and the time"},
+    {"AWS_WEB_IDENTITY_TOKEN_FILE", NULL, NULL, TEXT, AT(web_token_file), 0, 0,
+     "file with an OIDC token (EKS, CI systems)"},
+    {"AWS_ROLE_SESSION_NAME", NULL, NULL, TEXT, AT(session_name), 0, 0,
+     "session name with it; default `pbrun-` and the time"},
     {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", NULL, NULL, TEXT, AT(container_relative), 0, 0,
      "credentials of a container (ECS)"},
     {"AWS_CONTAINER_CREDENTIALS_FULL_URI", NULL, NULL, TEXT, AT(container_full), 0, 0,
@@ -46,8 +49,8 @@ static const setting TABLE[] = {
      "`true`: the instance's metadata are not asked for credentials"},
     {"AWS_EC2_METADATA_SERVICE_ENDPOINT", NULL, "ec2_metadata_service_endpoint", TEXT, AT(metadata_endpoint), 0, 0,
      "their address; default `http://169.254.169.254`"},
-    {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", NULL, "ec2_metadata_service_endpoint_mode", TEXT, AT(metadata_mode), 0, 0,
-     "`IPv6`: default `http://[fd00:ec2::254]`"},
+    {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", NULL, "ec2_metadata_service_endpoint_mode", TEXT, AT(metadata_mode), 0,
+     0, "`IPv6`: default `http://[fd00:ec2::254]`"},
     {"AWS_METADATA_SERVICE_TIMEOUT", NULL, "metadata_service_timeout", NUMBER, AT(metadata_timeout_s), 1, 60,
      "seconds for each of their answers; default 1"},
     {"AWS_METADATA_SERVICE_NUM_ATTEMPTS", NULL, "metadata_service_num_attempts", NUMBER, AT(metadata_attempts), 1, 10,
@@ -56,7 +59,8 @@ static const setting TABLE[] = {
     {"AWS_ENDPOINT_URL", NULL, "endpoint_url", TEXT, AT(endpoint_url), 0, 0,
      "another address for all services: simulator, private endpoint"},
     {"AWS_ENDPOINT_URL_<SERVICE>", NULL, "services", TEXT, AT(services), 0, 0,
-     "for one (`AWS_ENDPOINT_URL_AUTO_SCALING`); the key names a `[services NAME]` with `auto_scaling =` and, indented, "
+     "for one (`AWS_ENDPOINT_URL_AUTO_SCALING`); the key names a `[services NAME]` with `auto_scaling =` and, "
+     "indented, "
      "`endpoint_url = ...`"},
     {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", NULL, "ignore_configured_endpoint_urls", SWITCH, AT(ignore_endpoints), 0, 0,
      "`true`: none of the above is looked at"},
@@ -164,9 +168,9 @@ static void choose_profile(const reader *r) {
     o->profile.all = NULL;
     if (!o->profile_chosen || o->fault.n) return;
     pb_str names = aws_profile_names(r->arena, &o->files);
-    o->fault = pb_printf(r->arena, "%s names the profile \"%.*s\", which is neither in %.*s nor in %.*s%s%.*s", variable,
-                         PB_ARG(o->profile_name), PB_ARG(o->files.config.path), PB_ARG(o->files.credentials.path),
-                         names.n ? "; there are: " : "", PB_ARG(names));
+    o->fault = pb_printf(r->arena, "%s names the profile \"%.*s\", which is neither in %.*s nor in %.*s%s%.*s",
+                         variable, PB_ARG(o->profile_name), PB_ARG(o->files.config.path),
+                         PB_ARG(o->files.credentials.path), names.n ? "; there are: " : "", PB_ARG(names));
 }
 
 const aws_settings *aws_settings_read(pb_arena *a) {

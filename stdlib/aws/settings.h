@@ -9,15 +9,20 @@
 
 #include "stdlib/aws/profile.h"
 
-typedef enum aws_retry_mode { AWS_RETRY_UNSET, AWS_RETRY_LEGACY, AWS_RETRY_STANDARD, AWS_RETRY_ADAPTIVE } aws_retry_mode;
+typedef enum aws_retry_mode {
+    AWS_RETRY_UNSET,
+    AWS_RETRY_LEGACY,
+    AWS_RETRY_STANDARD,
+    AWS_RETRY_ADAPTIVE
+} aws_retry_mode;
 
 /* Texts are empty when they are not set. */
 typedef struct aws_settings {
     pb_str fault; /* why they cannot be used, with its cure; empty: they can */
     aws_profiles files;
-    aws_profile profile;  /* .all NULL: there is none of that name */
-    pb_str profile_name;  /* "default" when none was chosen */
-    bool profile_chosen;  /* by AWS_PROFILE or AWS_DEFAULT_PROFILE */
+    aws_profile profile; /* .all NULL: there is none of that name */
+    pb_str profile_name; /* "default" when none was chosen */
+    bool profile_chosen; /* by AWS_PROFILE or AWS_DEFAULT_PROFILE */
     pb_str region, ca_bundle, endpoint_url, services;
     bool ignore_endpoints, fips, dualstack;
     int64_t max_attempts; /* 0: not set */

@@ -161,6 +161,8 @@ def _():
     has(why("configuration", config="[default]\nSECRETwJalrXUtnFEMI\n"), "config:2: neither a [section] nor key = value")
     has(why("configuration", credentials="[a]\nx=1\n[a]\n"), "credentials:3: section [a] is there twice, first in line 1")
     has(why("configuration", config="#" * (1 << 20) + "\n"), "config is larger than the 1048576 bytes")
+    has(why(AWS_CONFIG_FILE="/dev/null"), "no AWS credentials found")
+    has(why("configuration", AWS_CONFIG_FILE="/dev/zero"), "/dev/zero is larger than")
     home = tempdir()
     os.mkdir(os.path.join(home, "config"))
     has(why("configuration", home=home), "config is not an ordinary file")

@@ -22,7 +22,10 @@ BUILD = os.environ.get("PB_BUILD", os.path.join(ROOT, "build"))
 PBC = os.path.join(BUILD, "pbc")
 PBRUN = os.path.join(BUILD, "pbrun")
 _cases = []
-os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")  # tests talk to loopback only, not to the machine they run on
+# Tests talk to loopback only and know nothing of whoever runs them.
+os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
+os.environ.setdefault("AWS_CONFIG_FILE", "/dev/null")
+os.environ.setdefault("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
 
 
 class Skip(Exception):

@@ -16,7 +16,8 @@ static const char *choice(const char *url, const char *https, const char *no) {
 }
 
 int main(void) {
-    static const char *const names[] = {"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"};
+    static const char *const names[] = {"http_proxy", "https_proxy", "no_proxy",
+                                        "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) unsetenv(names[i]);
     CASE("a proxy is taken by scheme, small letters first, with its password out of the name") {
         CHECK_STR(choice("https://a.example/x", "p.example:3128", ""), "p.example:3128");
