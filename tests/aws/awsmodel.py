@@ -32,7 +32,7 @@ def pick_in(items, rng):
             if not any(in_item(i, ch) for i in items[1:]):
                 return ch
         raise Impossible("negated set")
-    op, av = rng.choice(items)
+    op, av = rng.choice([i for i in items if i[0] is not sc.LITERAL or i[1] >= 32] or items)
     if op is sc.LITERAL:
         return chr(av)
     if op is sc.RANGE:
