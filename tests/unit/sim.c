@@ -16,6 +16,7 @@ typedef struct ask {
 } ask;
 #define FORM "application/x-www-form-urlencoded; charset=utf-8"
 #define JSON "application/x-amz-json-1.1"
+#define JSON10 "application/x-amz-json-1.0"
 
 static const ask asks[] = {
     {"CreateUser", "iam", "POST", "/", "", FORM, "",
@@ -44,6 +45,24 @@ static const ask asks[] = {
      "{\"Name\":\"n\",\"Value\":\"v\",\"Type\":\"String\"}"},
     {"CreateDetector", "guardduty", "POST", "/detector", "", "application/json", "", "{\"enable\":true}"},
     {"CreateTopic", "sns", "POST", "/", "", FORM, "", "Action=CreateTopic&Version=2010-03-31&Name=t"},
+    {"CreateTable", "dynamodb", "POST", "/", "", JSON10, "DynamoDB_20120810.CreateTable",
+     "{\"TableName\":\"tab\",\"BillingMode\":\"PAY_PER_REQUEST\",\"KeySchema\":[{\"AttributeName\":\"k\",\"KeyType\":"
+     "\"HASH\"}],\"AttributeDefinitions\":[{\"AttributeName\":\"k\",\"AttributeType\":\"S\"}]}"},
+    {"PutItem", "dynamodb", "POST", "/", "", JSON10, "DynamoDB_20120810.PutItem",
+     "{\"TableName\":\"tab\",\"Item\":{\"k\":{\"S\":\"x\"},\"l\":{\"L\":[{\"N\":\"1.50\"},{\"NULL\":true}]}},"
+     "\"ConditionExpression\":\"attribute_not_exists(k) OR size(l) > :n\",\"ExpressionAttributeValues\":{\":n\":{\"N\":"
+     "\"1\"}}}"},
+    {"UpdateItem", "dynamodb", "POST", "/", "", JSON10, "DynamoDB_20120810.UpdateItem",
+     "{\"TableName\":\"tab\",\"Key\":{\"k\":{\"S\":\"x\"}},\"UpdateExpression\":\"SET l[0] = l[0] + :n, #m = "
+     "list_append(l, l) REMOVE l[1] ADD s :s\",\"ExpressionAttributeNames\":{\"#m\":\"m\"},"
+     "\"ExpressionAttributeValues\":{\":n\":{\"N\":\"2\"},\":s\":{\"SS\":[\"a\"]}},\"ReturnValues\":\"ALL_NEW\"}"},
+    {"Query", "dynamodb", "POST", "/", "", JSON10, "DynamoDB_20120810.Query",
+     "{\"TableName\":\"tab\",\"KeyConditionExpression\":\"k = :k\",\"ProjectionExpression\":\"k, l[0]\","
+     "\"ExpressionAttributeValues\":{\":k\":{\"S\":\"x\"}}}"},
+    {"PutEvents", "events", "POST", "/", "", JSON, "AWSEvents.PutEvents",
+     "{\"Entries\":[{\"Source\":\"s\",\"DetailType\":\"t\",\"Detail\":\"{}\"}]}"},
+    {"LookupEvents", "cloudtrail", "POST", "/", "", JSON,
+     "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents", "{}"},
 };
 
 /* The request, signed; its memory is in `a`. */
