@@ -253,11 +253,11 @@ static const jmespath *filtered(reader *r, const jmespath *left) {
 
 static const jmespath *called(reader *r, pb_str name) {
     const jmespath *first = expression(r, 0), *second = NULL;
-    bool contains = pb_str_is(name, "contains");
-    if (!first || (!contains && !pb_str_is(name, "length"))) return NULL;
-    if (contains && (!skip(r, T_COMMA) || !(second = expression(r, 0)))) return NULL;
+    bool of_two = pb_str_is(name, "contains");
+    if (!first || (!of_two && !pb_str_is(name, "length"))) return NULL;
+    if (of_two && (!skip(r, T_COMMA) || !(second = expression(r, 0)))) return NULL;
     if (!skip(r, T_RPAREN)) return NULL;
-    return node(r, (jmespath){.kind = contains ? N_CONTAINS : N_LENGTH, .left = first, .right = second});
+    return node(r, (jmespath){.kind = of_two ? N_CONTAINS : N_LENGTH, .left = first, .right = second});
 }
 
 static const jmespath *literal(reader *r) {

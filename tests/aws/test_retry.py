@@ -265,8 +265,9 @@ def _():
         eq((p.returncode, proxy.seen["UpdateAccessKey"] - before), (1, 1))
         source = os.path.join(d, "p.pb")
         with open(source, "w", encoding="utf-8") as f:
-            f.write('playbook p {\n  version "1.0.0"\n  summary "s"\n  owner "o"\n  tier auto\n  controls ["C"]\n  when guardduty.finding as f\n'
-                    '  do aws.iam.UpdateUser(UserName: "nobody-here") else {\n    record { status: error.status, conflict: error.conflict, throttled: error.throttled, code: error.code }\n  }\n'
+            f.write('action t.rename(user: string) contain {\n  do aws.iam.UpdateUser(UserName: user) else {\n    fail error\n  }\n}\n'
+                    'playbook p {\n  version "1.0.0"\n  summary "s"\n  owner "o"\n  tier auto\n  controls ["C"]\n  when guardduty.finding as f\n'
+                    '  do t.rename("nobody-here") else {\n    record { status: error.status, conflict: error.conflict, throttled: error.throttled, code: error.code }\n  }\n'
                     '  record { affected_resource: f.arn }\n}\n')
         for fault, want in (((409, "ConcurrentModification"), (409, True, False)), ((400, "Throttling"), (400, False, True)), ((404, "NoSuchEntity"), (404, False, False))):
             proxy.faults["UpdateUser"] = [fault] * 9

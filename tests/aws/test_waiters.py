@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import http.server
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -18,7 +19,7 @@ import jmespath.exceptions
 from awsdrive import Client
 from awsmodel import Impossible, Maker
 from codecdiff import loader, service_model
-from lab import Lab, documents
+from lab import Lab, Proxy, documents
 from pbtest import BUILD, PBC, case, eq, has, main, run, tempdir
 
 
@@ -298,6 +299,37 @@ def _():
         p = run([PBC, "iam", path])
         eq(p.returncode, 0, p.stderr)
         has(p.stdout, "ec2:DescribeInstances")
+    finally:
+        lab.close()
+
+
+
+@case("time runs out in the middle: of a wait, of a page; the run goes on or ends in time, and tells what was under way")
+def _():
+    lab = Lab()
+    try:
+        lab.set_up()
+        proxy = Proxy(lab.url)
+        d = tempdir()
+        path = os.path.join(d, "p.pb")
+
+        def go(body, **env):
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(HEAD + body + TAIL)
+            start = time.monotonic()
+            p = lab.run(path, lab.events["quarantine_instance"], os.path.join(d, "e"), url=proxy.url, **env)
+            return p, documents(os.path.join(d, "e"))[-1], time.monotonic() - start
+        wait_for = '  wait until aws.ec2.InstanceStopped(InstanceIds: ["%s"]) for 1s\n' % lab.instance
+        p, doc, took = go(wait_for, PB_WAIT_DELAY_MS="100")
+        eq((p.returncode, doc["reason"]["code"], took < 5), (1, "WaiterTimeout", True), json.dumps(doc)[:1500])
+        has(json.dumps(doc), '[\\\"running\\\"]')
+        proxy.faults["DescribeInstances"] = ["hang"] * 3
+        p, doc, took = go(wait_for, PB_WAIT_DELAY_MS="100")
+        eq((p.returncode, doc["reason"]["code"], took < 6), (1, "WaiterTimeout", True), json.dumps(doc)[:1500])
+        proxy.faults["DescribeInstances"] = []
+        proxy.faults["ListUsers"] = [None, "hang"]
+        p, doc, took = go('  do aws.iam.ListUsers(MaxItems: 1) as users timeout 700ms else {\n    record { code: error.code, conflict: error.conflict }\n  }\n')
+        eq((p.returncode, doc["record"].get("code"), took < 6, proxy.seen["ListUsers"]), (0, "timeout", True, 2), json.dumps(doc)[:1500] + p.stderr[-500:])
     finally:
         lab.close()
 
