@@ -1,6 +1,7 @@
 """Calls in several accounts: a finding of a member account acted on through a role there, whose session carries the incident and
 is narrowed; what is refused instead of being done in the wrong account; sessions that end. Two accounts of the simulator."""
 # runs: sanitized
+import atexit
 import json
 import os
 import sys
@@ -28,6 +29,7 @@ class World:
         World.count += 1
         self.state = os.path.join(work, "state%d.db" % World.count)
         self.account = Account("--state", self.state, *options)
+        atexit.register(self.account.process.kill)
         self.instances = {HOME: self.instance(self.account.client("ec2", region="eu-west-1"))}
         for member in members:
             self.enter(member)("iam").create_role(RoleName="IncidentResponder", AssumeRolePolicyDocument=json.dumps(TRUST))
