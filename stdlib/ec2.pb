@@ -163,7 +163,8 @@ action ec2.move_interface(interface: string, group: string): { changed: bool } c
 #   "untrack"     pass through a group that allows everything for `settle`, so that they stop being tracked and end (default)
 #   "tracked-ok"  leave them: they go on until they close or idle out
 #   "strip-ip"    take Elastic IPs away first: what came over the internet ends, the inside goes on being tracked
-# Interfaces that an AWS service manages are left alone and named in `skipped`.
+# Interfaces that an AWS service manages are left alone and named in `skipped`. Load balancers and Auto Scaling groups are not told: the
+# latter may take the instance for unhealthy and terminate it, so `detail` names the group.
 action ec2.isolate(i: Instance, cut: string = "untrack", settle: duration = 3s): { changed: bool, detail: string, before: list[Interface], skipped: list[string] } contain on i {
   if not (cut in ["untrack", "tracked-ok", "strip-ip"]) {
     fail "cut is `${cut}`; it must be untrack, tracked-ok or strip-ip" code "InvalidCut"
@@ -198,7 +199,8 @@ action ec2.isolate(i: Instance, cut: string = "untrack", settle: duration = 3s):
       do ec2.move_interface(n.id, quarantine.id)
     }
   }
-  return { changed: true, detail: "${open.size()} network interface(s) of ${i.id} isolated", before: live, skipped: skipped }
+  let scaled = ["; Auto Scaling group ${g} may replace and terminate it" for g in [i.tags["aws:autoscaling:groupName"] ?? ""] if g != ""]
+  return { changed: true, detail: "${open.size()} network interface(s) of ${i.id} isolated${scaled.join("")}", before: live, skipped: skipped }
 }
 
 # Sets tags on an instance, only those that it does not have yet.

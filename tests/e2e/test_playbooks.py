@@ -183,6 +183,24 @@ def _():
     eq(len(lab.slack.messages), told)
 
 
+@case("a subject that SNS would refuse is refused before it is sent, and one that it takes is sent")
+def _():
+    topic = lab.sns.create_topic(Name="alerts")["TopicArn"]
+    book = os.path.join(work, "subject.pb")
+    with open(book, "w", encoding="utf-8") as f:
+        f.write('''playbook tell { version "1.0.0" summary "tells" owner "o@example.com" tier manual controls ["X-1"]
+          when guardduty.finding as f
+          do sns.publish(topic: arn("%s"), message: f.type, subject: f.title ?? "none") as sent
+          record { affected_resource: sent.message_id } }''' % topic)
+    for title, status in (("Trojan on i-1", 0), ("two\nlines", 1), ("\u00fcber", 1), (" blank", 1), ("x" * 100, 1), ("x" * 99, 0)):
+        e = fresh("quarantine_instance", "subject")
+        e["detail"]["title"] = title
+        evidence = tempdir()
+        p = lab.run(book, e, evidence, **FAST)
+        eq(p.returncode, status, title + p.stderr)
+        eq((documents(evidence)[0]["reason"] or {}).get("code"), "InvalidSubject" if status else None, title)
+
+
 @case("a tampered quarantine group is emptied again, for the instance that is in it already")
 def _():
     group = lab.ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["ir-isolate-v1"]}])["SecurityGroups"][0]["GroupId"]
