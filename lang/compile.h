@@ -37,7 +37,9 @@ enum {
  */
 ast_program *parse_program(pb_arena *a, diag_list *diags, const builtin_source *builtins, size_t nbuiltins,
                            const char *const *paths, size_t npaths);
-/* The same for one text in memory (tests, fuzzing, editors). */
+/* The same without imports and built-in sources: just the files that are named. */
+ast_program *parse_paths(pb_arena *a, diag_list *diags, const char *const *paths, size_t npaths);
+/* One text in memory (tests, fuzzing, editors). */
 ast_program *parse_text(pb_arena *a, diag_list *diags, const builtin_source *builtins, size_t nbuiltins,
                         const char *path, const char *text, size_t size);
 

@@ -438,19 +438,30 @@ static ast_program *loader_end(loader *l) {
     return l->oom || !path || pb_arena_failed(l->a) ? NULL : l->p;
 }
 
+static void load_paths(loader *l, const char *const *paths, size_t n) {
+    for (size_t i = 0; i < n && !l->oom; i++) {
+        load_path(l, paths[i]);
+        if (!is_full(l)) continue;
+        too_many(l, nowhere(l, paths[i]));
+        break;
+    }
+}
+
 ast_program *parse_program(pb_arena *a, diag_list *diags, const builtin_source *builtins, size_t nbuiltins,
                            const char *const *paths, size_t npaths) {
     loader l;
     if (!loader_begin(&l, a, diags)) return NULL;
     add_builtins(&l, builtins, nbuiltins);
-    for (size_t i = 0; i < npaths && !l.oom; i++) {
-        load_path(&l, paths[i]);
-        if (!is_full(&l)) continue;
-        too_many(&l, nowhere(&l, paths[i]));
-        break;
-    }
+    load_paths(&l, paths, npaths);
     /* Files that are found on the way are added behind, so this reaches them all. */
     for (uint32_t i = 0; !l.oom && i < l.p->sources->count; i++) follow_imports(&l, i);
+    return loader_end(&l);
+}
+
+ast_program *parse_paths(pb_arena *a, diag_list *diags, const char *const *paths, size_t npaths) {
+    loader l;
+    if (!loader_begin(&l, a, diags)) return NULL;
+    load_paths(&l, paths, npaths);
     return loader_end(&l);
 }
 

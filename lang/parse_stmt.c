@@ -223,7 +223,7 @@ static pb_str doc_text(parse_ctx *c, uint32_t first, uint32_t last) {
 static void set_doc(parse_ctx *c, ast_decl *d) {
     uint32_t n = c->out->ncomments;
     while (n > 0 && c->out->comments[n - 1].span.start > d->span.start) n--;
-    if (n == 0) return;
+    if (n == 0 || !parse_begins_line(c, d->span.start)) return; /* what is above is the line's first declaration's */
     uint32_t first = first_doc_comment(c, n - 1, d->span.start);
     if (first < n) d->doc = doc_text(c, first, n - 1);
 }

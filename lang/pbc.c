@@ -1,11 +1,12 @@
 /*
- * pbc.c - the compiler's program: check, build, dis, iam, explain.
+ * pbc.c - the compiler's program: check, build, fmt, dis, iam, explain.
  *
  * Results go to standard output; diagnostics for people to standard error, those for programs (JSON, SARIF, GitHub) to
  * standard output, because they are the result. A .pbx is written beside its place and renamed into it, so it is there
  * whole or not at all. Together with vm/pbrun.c the only place that knows lang and stdlib.
  */
 #include "lang/compile.h"
+#include "lang/format.h"
 #include "lang/image.h"
 #include "lang/options.h"
 #include "stdlib/aws/model.h"
@@ -30,7 +31,7 @@ typedef enum dump_kind { DUMP_NOTHING, DUMP_TOKENS, DUMP_AST } dump_kind;
 typedef struct pbc {
     diag_format format;
     dump_kind dump;
-    bool deny_warnings, json, version;
+    bool deny_warnings, json, version, check, show;
     const char *out;
     const char *account, *region, *partition, *playbook, *diff; /* iam; NULL: not said */
     char **operands;
@@ -45,6 +46,8 @@ static const cli_option options[] = {
     {"check explain iam", 0, "json", NULL, "for programs; check: the same as --format json; iam: always so"},
     {"check build", 0, "deny", "warnings", "warnings count as errors"},
     {"check", 0, "dump", "WHAT", "print tokens or ast instead of checking"},
+    {"fmt", 0, "check", NULL, "write nothing: name the files that would change, status 1 when there are any"},
+    {"fmt", 0, "diff", NULL, "write nothing: show what would change"},
     {"build", 'o', "output", "FILE", "where the program is written (required)"},
     {"iam", 0, "account", "ID", "the account that the policy is for (default: any)"},
     {"iam", 0, "region", "REGION", "the region that the policy is for (default: any)"},
@@ -71,6 +74,8 @@ static bool set_option(void *self, const char *name, const char *value, char err
     if (strcmp(name, "json") == 0) return p->json = true, p->format = DIAG_JSON, true;
     if (strcmp(name, "deny") == 0) return p->deny_warnings = true, strcmp(value, "warnings") == 0;
     if (strcmp(name, "version") == 0) return p->version = true;
+    if (strcmp(name, "check") == 0) return p->check = true;
+    if (strcmp(name, "diff") == 0 && !value) return p->show = true; /* of fmt */
     if (strcmp(name, "output") == 0) return p->out = value, value[0] != 0;
     if (strcmp(name, "account") == 0) return p->account = value, value[0] != 0;
     if (strcmp(name, "region") == 0) return p->region = value, value[0] != 0;
@@ -398,6 +403,42 @@ static int run_iam(void *self) {
     return status;
 }
 
+/* ---- fmt ---- */
+
+static int format_status(const pbc *p, const format_answer *got) {
+    if (got->no_memory) return out_of_memory();
+    if (got->out.len) fwrite(got->out.data, 1, got->out.len, stdout);
+    if (got->errors.len) fwrite(got->errors.data, 1, got->errors.len, stderr);
+    if (got->damaged) return INTERNAL;
+    return got->refused || (p->check && got->changed) ? FINDINGS : DONE;
+}
+
+static int run_fmt(void *self) {
+    const pbc *p = self;
+    if (p->noperands == 0) return usage("fmt", "which files or directories?");
+    compiled k = {.arena = pb_arena_new(MEMORY_LIMIT)};
+    format_request want = {p->check, p->show};
+    format_answer got = {0};
+    k.diags = k.arena ? diag_new(k.arena) : NULL;
+    ast_program *tree =
+        k.diags ? parse_paths(k.arena, k.diags, (const char *const *)p->operands, (size_t)p->noperands) : NULL;
+    int status = INTERNAL;
+    if (tree && !diag_oom(k.diags)) {
+        k.sources = tree->sources;
+        k.ok = true;
+        int found = report(p, &k);
+        format_files(tree, k.diags, &want, &got);
+        status = format_status(p, &got);
+        if (found > status) status = found;
+    } else {
+        out_of_memory();
+    }
+    pb_buf_free(&got.out);
+    pb_buf_free(&got.errors);
+    compiled_free(&k);
+    return status;
+}
+
 /* ---- explain ---- */
 
 static const char *severity(const diag_row *r) { return r->severity == DIAG_ERROR ? "error" : "warning"; }
@@ -468,10 +509,10 @@ static const cli_command commands[] = {
     {"build", "PATH...", "compile playbooks into one program (.pbx)", run_build},
     {"dis", "FILE.pbx", "show a program's code", run_dis},
     {"iam", "PATH...", "the IAM policy that playbooks need, and no more (JSON)", run_iam},
+    {"fmt", "PATH...", "lay playbooks out in the canonical way: files, directories, - for standard input", run_fmt},
     {"explain", "[CODE]", "what a diagnostic means, with its cure; without CODE: list them", run_explain},
     {"help", "[COMMAND]", "this text, or a command's", run_help},
     {"test", "PATH...", NULL, NULL},
-    {"fmt", "PATH...", NULL, NULL},
     {"events", "PATH...", NULL, NULL},
     {"graph", "PATH...", NULL, NULL},
     {"doc", "PATH...", NULL, NULL},

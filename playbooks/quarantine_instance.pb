@@ -28,7 +28,10 @@ playbook quarantine_instance {
   }
 
   if isolation.changed or snapshots.changed or tagged.changed {
-    do slack.notify(alerts_channel, "${run.incident_id}: ${i.id} isolated (${f.type}); snapshots ${snapshots.ids.join(", ")}\n${i.link}")
+    do slack.notify(
+      alerts_channel,
+      "${run.incident_id}: ${i.id} isolated (${f.type}); snapshots ${snapshots.ids.join(", ")}\n${i.link}"
+    )
   }
 
   record {

@@ -17,7 +17,10 @@ playbook report_root_login {
   let mfa = e.additionalEventData.MFAUsed ?? "unknown"
   let answer = e.responseElements.ConsoleLogin ?? "unknown"
 
-  do slack.notify(alerts_channel, "${run.incident_id}: root sign-in to account ${account} from ${e.sourceIPAddress ?? "an unknown address"}: ${answer}, MFA ${mfa}")
+  do slack.notify(
+    alerts_channel,
+    "${run.incident_id}: root sign-in to account ${account} from ${e.sourceIPAddress ?? "an unknown address"}: ${answer}, MFA ${mfa}"
+  )
 
   record {
     affected_resource: e.userIdentity.arn ?? "arn:aws:iam::${account}:root"

@@ -24,7 +24,10 @@ playbook revoke_exposed_key {
 
   # The same finding comes again each time GuardDuty sees more of it: people are told once.
   if deactivated.changed or revoked.changed {
-    do slack.notify(alerts_channel, "${run.incident_id}: access key ${key.accessKeyId} of ${key.userName} turned off and sessions revoked (${f.type})")
+    do slack.notify(
+      alerts_channel,
+      "${run.incident_id}: access key ${key.accessKeyId} of ${key.userName} turned off and sessions revoked (${f.type})"
+    )
   }
 
   record {

@@ -19,7 +19,10 @@ playbook revoke_user_sessions {
   do iam.revoke_sessions(user: who.userName) as revoked
 
   if revoked.changed {
-    do slack.notify(alerts_channel, "${run.incident_id}: sessions of ${who.userName} revoked, the user itself is kept (${f.type})")
+    do slack.notify(
+      alerts_channel,
+      "${run.incident_id}: sessions of ${who.userName} revoked, the user itself is kept (${f.type})"
+    )
   }
 
   record {

@@ -6,33 +6,35 @@
 
 # A network interface as far as containment needs it.
 type Interface {
-  id:           string
-  vpc:          string
-  subnet:       string?
-  groups:       list[string]
-  private_ip:   string?
-  association:  string?      # of an Elastic IP
-  aws_managed:  bool         # made by a service (load balancer, NAT ...): its groups cannot be changed
+  id:          string
+  vpc:         string
+  subnet:      string?
+  groups:      list[string]
+  private_ip:  string?
+  association: string?  # of an Elastic IP
+  aws_managed: bool     # made by a service (load balancer, NAT ...): its groups cannot be changed
 }
 
 # An instance as the other actions take it.
 type Instance {
-  id:          string
-  arn:         string
-  account:     string
-  region:      string
-  state:       string
-  vpc:         string?
-  image:       string?
-  profile:     string?
-  tags:        map[string]
-  interfaces:  list[Interface]
-  link:        string        # to the console, for people
+  id:         string
+  arn:        string
+  account:    string
+  region:     string
+  state:      string
+  vpc:        string?
+  image:      string?
+  profile:    string?
+  tags:       map[string]
+  interfaces: list[Interface]
+  link:       string  # to the console, for people
 }
 
 # What IncidentID and SecurityStatus mark, and what our groups are called.
 fn ec2.partition(region: string): string = { "cn-nor": "aws-cn", "us-gov": "aws-us-gov" }[region.slice(0, 6)] ?? "aws"
-fn ec2.console(region: string): string = { "cn-nor": "console.amazonaws.cn", "us-gov": "console.amazonaws-us-gov.com" }[region.slice(0, 6)] ?? "console.aws.amazon.com"
+fn ec2.console(region: string): string =
+  { "cn-nor": "console.amazonaws.cn", "us-gov": "console.amazonaws-us-gov.com" }[region.slice(0, 6)]
+    ?? "console.aws.amazon.com"
 fn ec2.instance_id_ok(id: string): bool = id matches "^i-([0-9a-f]{8}|[0-9a-f]{17})$"
 
 # Looks an instance up: state, tags, interfaces. Fails when there is none (any more).
@@ -66,12 +68,17 @@ action ec2.instance(id: string): Instance read {
 action ec2.interfaces(id: string): list[Interface] read {
   return [
     {
-      id: n.NetworkInterfaceId, vpc: n.VpcId, subnet: n.SubnetId,
-      groups: [g.GroupId for g in n.Groups if g.GroupId exists],
-      private_ip: n.PrivateIpAddress, association: n.Association.AssociationId,
+      id: n.NetworkInterfaceId
+      vpc: n.VpcId
+      subnet: n.SubnetId
+      groups: [g.GroupId for g in n.Groups if g.GroupId exists]
+      private_ip: n.PrivateIpAddress
+      association: n.Association.AssociationId
       aws_managed: n.RequesterManaged == true
     }
-    for n in aws.ec2.DescribeNetworkInterfaces(Filters: [{ Name: "attachment.instance-id", Values: [id] }]).NetworkInterfaces
+    for n in aws.ec2.DescribeNetworkInterfaces(
+      Filters: [{ Name: "attachment.instance-id", Values: [id] }]
+    ).NetworkInterfaces
     if n.NetworkInterfaceId exists and n.VpcId exists
   ]
 }
@@ -83,9 +90,12 @@ action ec2.group(vpc: string, name: string, purpose: string): { changed: bool, i
   if found.GroupId exists {
     return { changed: false, id: found.GroupId }
   }
-  do aws.ec2.CreateSecurityGroup(GroupName: name, Description: purpose, VpcId: vpc, TagSpecifications: [
-    { ResourceType: "security-group", Tags: [{ Key: "ir:managed", Value: "true" }] }
-  ]) as made else {
+  do aws.ec2.CreateSecurityGroup(
+    GroupName: name,
+    Description: purpose,
+    VpcId: vpc,
+    TagSpecifications: [{ ResourceType: "security-group", Tags: [{ Key: "ir:managed", Value: "true" }] }]
+  ) as made else {
     if error.code != "InvalidGroup.Duplicate" {
       fail error
     }
@@ -99,7 +109,8 @@ action ec2.group(vpc: string, name: string, purpose: string): { changed: bool, i
   if not (id exists) {
     fail "EC2 made the group ${name} without giving its id" code "NoGroupId"
   }
-  verify aws.ec2.DescribeSecurityGroups(Filters: filters).SecurityGroups.first() exists within 30s else "the group ${name} in ${vpc} cannot be found after it was made"
+  verify aws.ec2.DescribeSecurityGroups(Filters: filters).SecurityGroups.first() exists
+    within 30s else "the group ${name} in ${vpc} cannot be found after it was made"
   return { changed: true, id: id }
 }
 
@@ -116,15 +127,22 @@ action ec2.quarantine_group(vpc: string): { changed: bool, id: string } contain 
   if inbound.size() > 0 {
     do aws.ec2.RevokeSecurityGroupIngress(GroupId: group.id, SecurityGroupRuleIds: inbound)
   }
-  verify not (aws.ec2.DescribeSecurityGroupRules(Filters: [{ Name: "group-id", Values: [group.id] }]).SecurityGroupRules.first() exists)
-    within 30s else "the quarantine group ${group.id} of ${vpc} still has rules"
+  verify not (
+    aws.ec2.DescribeSecurityGroupRules(
+      Filters: [{ Name: "group-id", Values: [group.id] }]
+    ).SecurityGroupRules.first() exists
+  ) within 30s else "the quarantine group ${group.id} of ${vpc} still has rules"
   return { changed: group.changed or outbound.size() > 0 or inbound.size() > 0, id: group.id }
 }
 
 # The group that allows everything to and from everywhere. Connections that only such rules allow are not tracked, so they end the
 # moment an interface leaves it: that is how AWS's own containment runbook cuts established connections.
 action ec2.untrack_group(vpc: string): { changed: bool, id: string } contain on vpc {
-  do ec2.group(vpc, "ir-untrack-v1", "Incident response: passed through for seconds, to end tracked connections.") as group
+  do ec2.group(
+    vpc,
+    "ir-untrack-v1",
+    "Incident response: passed through for seconds, to end tracked connections."
+  ) as group
   let rules = aws.ec2.DescribeSecurityGroupRules(Filters: [{ Name: "group-id", Values: [group.id] }]).SecurityGroupRules
   let open = [r for r in rules if r.IpProtocol == "-1"]
   for direction in ["in", "out"] {
@@ -132,16 +150,28 @@ action ec2.untrack_group(vpc: string): { changed: bool, id: string } contain on 
     let six = any(r in open: r.CidrIpv6 == "::/0" and r.IsEgress == (direction == "out"))
     if not four {
       if direction == "in" {
-        do aws.ec2.AuthorizeSecurityGroupIngress(GroupId: group.id, IpPermissions: [{ IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] }])
+        do aws.ec2.AuthorizeSecurityGroupIngress(
+          GroupId: group.id,
+          IpPermissions: [{ IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] }]
+        )
       } else {
-        do aws.ec2.AuthorizeSecurityGroupEgress(GroupId: group.id, IpPermissions: [{ IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] }])
+        do aws.ec2.AuthorizeSecurityGroupEgress(
+          GroupId: group.id,
+          IpPermissions: [{ IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] }]
+        )
       }
     }
     if not six {
       if direction == "in" {
-        do aws.ec2.AuthorizeSecurityGroupIngress(GroupId: group.id, IpPermissions: [{ IpProtocol: "-1", Ipv6Ranges: [{ CidrIpv6: "::/0" }] }])
+        do aws.ec2.AuthorizeSecurityGroupIngress(
+          GroupId: group.id,
+          IpPermissions: [{ IpProtocol: "-1", Ipv6Ranges: [{ CidrIpv6: "::/0" }] }]
+        )
       } else {
-        do aws.ec2.AuthorizeSecurityGroupEgress(GroupId: group.id, IpPermissions: [{ IpProtocol: "-1", Ipv6Ranges: [{ CidrIpv6: "::/0" }] }])
+        do aws.ec2.AuthorizeSecurityGroupEgress(
+          GroupId: group.id,
+          IpPermissions: [{ IpProtocol: "-1", Ipv6Ranges: [{ CidrIpv6: "::/0" }] }]
+        )
       }
     }
   }
@@ -151,9 +181,10 @@ action ec2.untrack_group(vpc: string): { changed: bool, id: string } contain on 
 # Puts one interface into one group, and reads it back.
 action ec2.move_interface(interface: string, group: string): { changed: bool } contain on interface {
   do aws.ec2.ModifyNetworkInterfaceAttribute(NetworkInterfaceId: interface, Groups: [group])
-  verify any(n in aws.ec2.DescribeNetworkInterfaces(NetworkInterfaceIds: [interface]).NetworkInterfaces:
-             n.Groups.size() == 1 and n.Groups.first().GroupId == group)
-    within 30s else "network interface ${interface} is not in ${group} after it was moved"
+  verify any(
+    n in aws.ec2.DescribeNetworkInterfaces(NetworkInterfaceIds: [interface]).NetworkInterfaces:
+    n.Groups.size() == 1 and n.Groups.first().GroupId == group
+  ) within 30s else "network interface ${interface} is not in ${group} after it was moved"
   return { changed: true }
 }
 
@@ -165,7 +196,11 @@ action ec2.move_interface(interface: string, group: string): { changed: bool } c
 #   "strip-ip"    take Elastic IPs away first: what came over the internet ends, the inside goes on being tracked
 # Interfaces that an AWS service manages are left alone and named in `skipped`. Load balancers and Auto Scaling groups are not told: the
 # latter may take the instance for unhealthy and terminate it, so `detail` names the group.
-action ec2.isolate(i: Instance, cut: string = "untrack", settle: duration = 3s): { changed: bool, detail: string, before: list[Interface], skipped: list[string] } contain on i {
+action ec2.isolate(
+  i: Instance,
+  cut: string = "untrack",
+  settle: duration = 3s
+): { changed: bool, detail: string, before: list[Interface], skipped: list[string] } contain on i {
   if not (cut in ["untrack", "tracked-ok", "strip-ip"]) {
     fail "cut is `${cut}`; it must be untrack, tracked-ok or strip-ip" code "InvalidCut"
   }
@@ -177,7 +212,10 @@ action ec2.isolate(i: Instance, cut: string = "untrack", settle: duration = 3s):
   }
   let vpcs = [n.vpc for n in ours].unique()
   let quarantines = [
-    g for g in aws.ec2.DescribeSecurityGroups(Filters: [{ Name: "vpc-id", Values: vpcs }, { Name: "group-name", Values: ["ir-isolate-v1"] }]).SecurityGroups
+    g
+    for g in aws.ec2.DescribeSecurityGroups(
+      Filters: [{ Name: "vpc-id", Values: vpcs }, { Name: "group-name", Values: ["ir-isolate-v1"] }]
+    ).SecurityGroups
     if g.GroupId exists
   ]
   let sealed = [g.GroupId for g in quarantines if g.IpPermissions.size() == 0 and g.IpPermissionsEgress.size() == 0]
@@ -199,8 +237,17 @@ action ec2.isolate(i: Instance, cut: string = "untrack", settle: duration = 3s):
       do ec2.move_interface(n.id, quarantine.id)
     }
   }
-  let scaled = ["; Auto Scaling group ${g} may replace and terminate it" for g in [i.tags["aws:autoscaling:groupName"] ?? ""] if g != ""]
-  return { changed: true, detail: "${open.size()} network interface(s) of ${i.id} isolated${scaled.join("")}", before: live, skipped: skipped }
+  let scaled = [
+    "; Auto Scaling group ${g} may replace and terminate it"
+    for g in [i.tags["aws:autoscaling:groupName"] ?? ""]
+    if g != ""
+  ]
+  return {
+    changed: true
+    detail: "${open.size()} network interface(s) of ${i.id} isolated${scaled.join("")}"
+    before: live
+    skipped: skipped
+  }
 }
 
 # Sets tags on an instance, only those that it does not have yet.

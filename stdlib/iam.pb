@@ -7,10 +7,10 @@ fn iam.user_name_ok(name: string): bool = name matches "^[A-Za-z0-9_+=,.@-]{1,64
 
 # One user as IAM has it, or none when there is none of that name.
 type IamUser {
-  name:       string
-  arn:        string
-  unique_id:  string     # AIDA...: a user deleted and made again under the same name is another principal
-  path:       string
+  name:      string
+  arn:       string
+  unique_id: string  # AIDA...: a user deleted and made again under the same name is another principal
+  path:      string
 }
 
 # The ARN of a user without a path, in the account of the event, without asking IAM (the user may be gone).
@@ -33,7 +33,8 @@ action iam.deactivate_key(user: string, key: string): { changed: bool, detail: s
     fail "`${user}` cannot be the name of an IAM user" code "InvalidUserName"
   }
   if not (key matches "^AKIA[A-Z0-9]{12,124}$") {
-    fail "`${key}` is not a long-term access key (AKIA...); temporary ones (ASIA...) end when the sessions are revoked" code "InvalidAccessKeyId"
+    fail "`${key}` is not a long-term access key (AKIA...); temporary ones (ASIA...) end when the sessions are revoked"
+      code "InvalidAccessKeyId"
   }
   let found = [k for k in aws.iam.ListAccessKeys(UserName: user).AccessKeyMetadata if k.AccessKeyId == key]
   if found.size() == 0 {
@@ -47,20 +48,27 @@ action iam.deactivate_key(user: string, key: string): { changed: bool, detail: s
     if not error.conflict {
       fail error
     }
-    if any(k in aws.iam.ListAccessKeys(UserName: user).AccessKeyMetadata: k.AccessKeyId == key and k.Status == "Active") {
+    if any(
+      k in aws.iam.ListAccessKeys(UserName: user).AccessKeyMetadata:
+      k.AccessKeyId == key and k.Status == "Active"
+    ) {
       do aws.iam.UpdateAccessKey(UserName: user, AccessKeyId: key, Status: "Inactive")
     }
   }
-  verify any(k in aws.iam.ListAccessKeys(UserName: user).AccessKeyMetadata: k.AccessKeyId == key and k.Status == "Inactive")
-    within 30s else "access key ${key} of ${user} is still active after it was set inactive"
+  verify any(
+    k in aws.iam.ListAccessKeys(UserName: user).AccessKeyMetadata:
+    k.AccessKeyId == key and k.Status == "Inactive"
+  ) within 30s else "access key ${key} of ${user} is still active after it was set inactive"
   return { changed: true, detail: "access key ${key} of ${user} set inactive" }
 }
 
 # The policy that AWS's own console writes for "revoke active sessions": deny everything to credentials issued before a time.
 fn iam.revocation_document(before: time): string = json_text({
-  Version: "2012-10-17",
+  Version: "2012-10-17"
   Statement: [{
-    Effect: "Deny", Action: ["*"], Resource: ["*"],
+    Effect: "Deny"
+    Action: ["*"]
+    Resource: ["*"]
     Condition: { DateLessThan: { "aws:TokenIssueTime": before.format("%Y-%m-%dT%H:%M:%S.000Z") } }
   }]
 })
@@ -68,70 +76,132 @@ fn iam.revocation_document(before: time): string = json_text({
 # What of a policy document matters here; the rest is ignored.
 type RevocationCondition { DateLessThan: map[string]? }
 type RevocationStatement { Effect: string?  Condition: RevocationCondition? }
-type RevocationPolicy    { Statement: list[RevocationStatement] }
+type RevocationPolicy { Statement: list[RevocationStatement] }
 
 # The time before which a document denies sessions; none when it is not such a document.
 fn iam.revoked_before(document: string?): time? =
-  time((json_parse(document ?? "") as RevocationPolicy)?.Statement?.first()?.Condition?.DateLessThan?["aws:TokenIssueTime"] ?? "")
+  time(
+    (json_parse(document ?? "") as RevocationPolicy)?.Statement?.first()?.Condition?.DateLessThan?["aws:TokenIssueTime"]
+      ?? ""
+  )
 
 # Revokes the sessions of a user: every temporary credential issued to it before now stops working (GetSessionToken,
 # GetFederationToken, console). Long-term keys are not touched: see iam.deactivate_key. When a revocation from after this
 # finding is in place already, nothing is changed.
-action iam.revoke_sessions(user: string): { changed: bool, policy_name: string, before: time, detail: string } contain on user {
+action iam.revoke_sessions(
+  user: string
+): { changed: bool, policy_name: string, before: time, detail: string } contain on user {
   if not iam.user_name_ok(user) {
     fail "`${user}` cannot be the name of an IAM user" code "InvalidUserName"
   }
   let names = aws.iam.ListUserPolicies(UserName: user).PolicyNames
-  let current = [d for d in [iam.revoked_before(aws.iam.GetUserPolicy(UserName: user, PolicyName: n).PolicyDocument) for n in names if n == "AWSRevokeOlderSessions"] if d exists]
+  let current = [
+    d
+    for d in [
+      iam.revoked_before(aws.iam.GetUserPolicy(UserName: user, PolicyName: n).PolicyDocument)
+      for n in names
+      if n == "AWSRevokeOlderSessions"
+    ]
+    if d exists
+  ]
   let since = run.event_time ?? run.started
   let in_force = current.first()
   if in_force exists {
     if in_force >= since {
-      return { changed: false, policy_name: "AWSRevokeOlderSessions", before: in_force, detail: "sessions of ${user} issued before ${in_force} were revoked already" }
+      return {
+        changed: false
+        policy_name: "AWSRevokeOlderSessions"
+        before: in_force
+        detail: "sessions of ${user} issued before ${in_force} were revoked already"
+      }
     }
   }
   # Issue times are whole seconds: one more second, so that a session made in this very second ends too.
   let before = now() + 1s
-  do aws.iam.PutUserPolicy(UserName: user, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: iam.revocation_document(before)) else {
+  do aws.iam.PutUserPolicy(
+    UserName: user,
+    PolicyName: "AWSRevokeOlderSessions",
+    PolicyDocument: iam.revocation_document(before)
+  ) else {
     # Two changes of the user met. This one does not depend on what the other one was, so it is made once more.
     if not error.conflict {
       fail error
     }
-    do aws.iam.PutUserPolicy(UserName: user, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: iam.revocation_document(before))
+    do aws.iam.PutUserPolicy(
+      UserName: user,
+      PolicyName: "AWSRevokeOlderSessions",
+      PolicyDocument: iam.revocation_document(before)
+    )
   }
-  verify iam.revoked_before(aws.iam.GetUserPolicy(UserName: user, PolicyName: "AWSRevokeOlderSessions").PolicyDocument) >= since
-    within 30s else "the policy that revokes the sessions of ${user} is not there after it was put"
-  return { changed: true, policy_name: "AWSRevokeOlderSessions", before: before, detail: "sessions of ${user} issued before ${before} are revoked" }
+  verify iam.revoked_before(
+    aws.iam.GetUserPolicy(UserName: user, PolicyName: "AWSRevokeOlderSessions").PolicyDocument
+  ) >= since within 30s else "the policy that revokes the sessions of ${user} is not there after it was put"
+  return {
+    changed: true
+    policy_name: "AWSRevokeOlderSessions"
+    before: before
+    detail: "sessions of ${user} issued before ${before} are revoked"
+  }
 }
 
 # The same for a role: everybody who assumed it before now is cut off; new sessions are not stopped. Roles that AWS
 # services or Identity Center own cannot be changed this way.
-action iam.revoke_role_sessions(role: string): { changed: bool, policy_name: string, before: time, detail: string } contain on role {
+action iam.revoke_role_sessions(
+  role: string
+): { changed: bool, policy_name: string, before: time, detail: string } contain on role {
   if not (role matches "^[A-Za-z0-9_+=,.@-]{1,64}$") {
     fail "`${role}` cannot be the name of an IAM role" code "InvalidRoleName"
   }
   let found = aws.iam.GetRole(RoleName: role).Role
   if found.Path like "/aws-service-role/*" or role like "AWSReservedSSO_*" {
-    fail "${role} belongs to an AWS service or to Identity Center: its sessions must be ended there" code "ProtectedRole"
+    fail "${role} belongs to an AWS service or to Identity Center: its sessions must be ended there"
+      code "ProtectedRole"
   }
   let names = aws.iam.ListRolePolicies(RoleName: role).PolicyNames
-  let current = [d for d in [iam.revoked_before(aws.iam.GetRolePolicy(RoleName: role, PolicyName: n).PolicyDocument) for n in names if n == "AWSRevokeOlderSessions"] if d exists]
+  let current = [
+    d
+    for d in [
+      iam.revoked_before(aws.iam.GetRolePolicy(RoleName: role, PolicyName: n).PolicyDocument)
+      for n in names
+      if n == "AWSRevokeOlderSessions"
+    ]
+    if d exists
+  ]
   let since = run.event_time ?? run.started
   let in_force = current.first()
   if in_force exists {
     if in_force >= since {
-      return { changed: false, policy_name: "AWSRevokeOlderSessions", before: in_force, detail: "sessions of ${role} issued before ${in_force} were revoked already" }
+      return {
+        changed: false
+        policy_name: "AWSRevokeOlderSessions"
+        before: in_force
+        detail: "sessions of ${role} issued before ${in_force} were revoked already"
+      }
     }
   }
   # Issue times are whole seconds: one more second, so that a session made in this very second ends too.
   let before = now() + 1s
-  do aws.iam.PutRolePolicy(RoleName: role, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: iam.revocation_document(before)) else {
+  do aws.iam.PutRolePolicy(
+    RoleName: role,
+    PolicyName: "AWSRevokeOlderSessions",
+    PolicyDocument: iam.revocation_document(before)
+  ) else {
     if not error.conflict {
       fail error
     }
-    do aws.iam.PutRolePolicy(RoleName: role, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: iam.revocation_document(before))
+    do aws.iam.PutRolePolicy(
+      RoleName: role,
+      PolicyName: "AWSRevokeOlderSessions",
+      PolicyDocument: iam.revocation_document(before)
+    )
   }
-  verify iam.revoked_before(aws.iam.GetRolePolicy(RoleName: role, PolicyName: "AWSRevokeOlderSessions").PolicyDocument) >= since
-    within 30s else "the policy that revokes the sessions of ${role} is not there after it was put"
-  return { changed: true, policy_name: "AWSRevokeOlderSessions", before: before, detail: "sessions of ${role} issued before ${before} are revoked" }
+  verify iam.revoked_before(
+    aws.iam.GetRolePolicy(RoleName: role, PolicyName: "AWSRevokeOlderSessions").PolicyDocument
+  ) >= since within 30s else "the policy that revokes the sessions of ${role} is not there after it was put"
+  return {
+    changed: true
+    policy_name: "AWSRevokeOlderSessions"
+    before: before
+    detail: "sessions of ${role} issued before ${before} are revoked"
+  }
 }

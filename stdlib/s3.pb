@@ -9,7 +9,7 @@ type PublicAccessBlock {
   ignore:   bool
   policy:   bool
   restrict: bool
-  all:      bool     # all four are on: nothing in the bucket is public
+  all:      bool  # all four are on: nothing in the bucket is public
 }
 
 fn s3.bucket_name_ok(bucket: string): bool = bucket matches "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
@@ -39,32 +39,54 @@ action s3.public_access_block(bucket: string): PublicAccessBlock read {
   }
   let c = answer.PublicAccessBlockConfiguration
   return {
-    acls: c.BlockPublicAcls == true, ignore: c.IgnorePublicAcls == true,
-    policy: c.BlockPublicPolicy == true, restrict: c.RestrictPublicBuckets == true,
-    all: c.BlockPublicAcls == true and c.IgnorePublicAcls == true and c.BlockPublicPolicy == true and c.RestrictPublicBuckets == true
+    acls: c.BlockPublicAcls == true
+    ignore: c.IgnorePublicAcls == true
+    policy: c.BlockPublicPolicy == true
+    restrict: c.RestrictPublicBuckets == true
+    all: c.BlockPublicAcls == true
+      and c.IgnorePublicAcls == true
+      and c.BlockPublicPolicy == true
+      and c.RestrictPublicBuckets == true
   }
 }
 
 # Turns all public access to a bucket off. ACLs and policy stay as they are: this masks them, and taking it away shows them again.
 # Static web sites and public assets in the bucket stop working: look at the tags first (s3.bucket_tags).
-action s3.block_public_access(bucket: string): { changed: bool, detail: string, before: PublicAccessBlock } contain on bucket {
+action s3.block_public_access(
+  bucket: string
+): { changed: bool, detail: string, before: PublicAccessBlock } contain on bucket {
   let before = s3.public_access_block(bucket)
   if before.all {
     return { changed: false, detail: "public access to ${bucket} was blocked already", before: before }
   }
-  do aws.s3.PutPublicAccessBlock(Bucket: bucket, ExpectedBucketOwner: run.account, PublicAccessBlockConfiguration: {
-    BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true
-  }) else {
+  do aws.s3.PutPublicAccessBlock(
+    Bucket: bucket,
+    ExpectedBucketOwner: run.account,
+    PublicAccessBlockConfiguration: {
+      BlockPublicAcls: true
+      IgnorePublicAcls: true
+      BlockPublicPolicy: true
+      RestrictPublicBuckets: true
+    }
+  ) else {
     # Two changes of the bucket met: look what the other one was, then once more.
     if not error.conflict {
       fail error
     }
     if not s3.public_access_block(bucket).all {
-      do aws.s3.PutPublicAccessBlock(Bucket: bucket, ExpectedBucketOwner: run.account, PublicAccessBlockConfiguration: {
-        BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true
-      })
+      do aws.s3.PutPublicAccessBlock(
+        Bucket: bucket,
+        ExpectedBucketOwner: run.account,
+        PublicAccessBlockConfiguration: {
+          BlockPublicAcls: true
+          IgnorePublicAcls: true
+          BlockPublicPolicy: true
+          RestrictPublicBuckets: true
+        }
+      )
     }
   }
-  verify s3.public_access_block(bucket).all within 60s else "public access to ${bucket} is still not blocked after it was set"
+  verify s3.public_access_block(bucket).all
+    within 60s else "public access to ${bucket} is still not blocked after it was set"
   return { changed: true, detail: "public access to ${bucket} blocked", before: before }
 }

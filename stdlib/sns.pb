@@ -2,7 +2,11 @@
 
 # Publishes to a topic. A standard topic may deliver twice; the subject must be printable ASCII, at most 99 characters, and not begin
 # with a blank: what an event brings is refused here, not by SNS half-way.
-action sns.publish(topic: arn, message: string, subject: string? = none): { changed: bool, message_id: string } notify on topic {
+action sns.publish(
+  topic: arn,
+  message: string,
+  subject: string? = none
+): { changed: bool, message_id: string } notify on topic {
   if subject exists {
     if not (subject matches "^[!-~][ -~]{0,98}$") {
       fail "SNS takes subjects of 1 to 99 printable ASCII characters" code "InvalidSubject"

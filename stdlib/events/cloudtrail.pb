@@ -2,18 +2,16 @@
 # There is no official model of these records; what follows is the documented part that playbooks need. requestParameters and
 # responseElements differ by call: read them through `as T`.
 
-type CloudTrailIssuer {
-  type: string?  principalId: string?  arn: string?  accountId: string?  userName: string?
-}
+type CloudTrailIssuer { type: string?  principalId: string?  arn: string?  accountId: string?  userName: string? }
 type CloudTrailSessionAttributes { creationDate: string?  mfaAuthenticated: string? }
 type CloudTrailSession {
-  sessionIssuer: CloudTrailIssuer?
-  attributes: CloudTrailSessionAttributes?
-  sourceIdentity: string?
+  sessionIssuer:   CloudTrailIssuer?
+  attributes:      CloudTrailSessionAttributes?
+  sourceIdentity:  string?
   ec2RoleDelivery: string?
 }
 type CloudTrailIdentity {
-  type:           string?    # Root IAMUser AssumedRole Role FederatedUser AWSAccount AWSService IdentityCenterUser ...
+  type:           string?  # Root IAMUser AssumedRole Role FederatedUser AWSAccount AWSService IdentityCenterUser ...
   principalId:    string?
   arn:            string?
   accountId:      string?
@@ -29,7 +27,7 @@ type CloudTrailRecord {
   eventSource:         string?
   eventName:           string?
   awsRegion:           string?
-  sourceIPAddress:     string?    # an address, or the DNS name of an AWS service
+  sourceIPAddress:     string?  # an address, or the DNS name of an AWS service
   userAgent:           string?
   errorCode:           string?
   errorMessage:        string?
@@ -57,7 +55,7 @@ event cloudtrail.api_call {
 }
 
 type ConsoleSignInAnswer { ConsoleLogin: string? }
-type ConsoleSignInExtra  { LoginTo: string?  MobileVersion: string?  MFAUsed: string?  MFAIdentifier: string? }
+type ConsoleSignInExtra { LoginTo: string?  MobileVersion: string?  MFAUsed: string?  MFAIdentifier: string? }
 type ConsoleSignIn {
   userIdentity:        CloudTrailIdentity?
   eventTime:           string?

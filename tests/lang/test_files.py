@@ -397,7 +397,7 @@ def _():
     for args, part in (([], "usage:"), (["chek"], "did you mean `check`"), (["check"], "which files"), (["check", "--fromat", "x", "y"], "did you mean `--format`"),
                        (["check", "--format", "xml", "y"], "--format cannot be `xml`"), (["check", "--format"], "a value is missing"),
                        (["build", "x.pb"], "-o"), (["build", "-o", "x.pbx"], "which files"), (["dis"], "which program"), (["explain", "PB9999"], "PB9999"),
-                       (["explain", "x"], "`x`"), (["help", "x"], "no such command"), (["check", "--json=1", "x"], "takes no value"), (["fmt", "x"], "not available in this version"),
+                       (["explain", "x"], "`x`"), (["help", "x"], "no such command"), (["check", "--json=1", "x"], "takes no value"), (["fmt"], "which files"),
                        (["lsp"], "not available in this version")):
         p = run([PBC, *args])
         eq((p.returncode, p.stdout), (2, ""), str(args))

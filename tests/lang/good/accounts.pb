@@ -4,18 +4,17 @@ param forensics_region: string = "eu-central-1"
 param external: secret
 
 site {
-  accounts {
-    role:        "security/IncidentResponder"
-    external_id: external
-    home:        "123456789012"
-  }
+  accounts { role: "security/IncidentResponder", external_id: external, home: "123456789012" }
 }
 
 type Alert { id: string  account_id: string?  where: { region: string? }? }
+
 event siem.alert {
-  source "my.siem"  schema Alert  id "id"
+  source  "my.siem"
+  schema  Alert
+  id      "id"
   account "account_id"
-  region "where.region"
+  region  "where.region"
 }
 
 action team.copy(instance: string): { changed: bool } contain on instance {
@@ -46,7 +45,9 @@ playbook p {
     in account account {
       do team.copy("i-1")
     }
-    in region a.where.region ?? "eu-west-1" { do team.copy("i-2") }
+    in region a.where.region ?? "eu-west-1" {
+      do team.copy("i-2")
+    }
   }
   record { affected_resource: account }
 }

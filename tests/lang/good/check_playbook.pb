@@ -2,7 +2,7 @@
 
 param channel: string = "#security-alerts"
 
-type Alert { id: string  kind: string  at: string?  user: { name: string  roles: list[string] }?  extra: json? }
+type Alert { id: string  kind: string  at: string?  user: { name: string, roles: list[string] }?  extra: json? }
 
 event siem.alert {
   source      ["my.siem", "my.siem.*"]

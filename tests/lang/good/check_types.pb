@@ -36,7 +36,8 @@ fn multi(): string = """
     two
   """
 fn escapes(): string = "\n\r\t\"\\\${}\u{20AC}"
-fn defaults(a: int, b: string = "x", c: list[int] = [1, 2], d: map[string] = {}): int = a + b.size() + c.size() + d.size()
+fn defaults(a: int, b: string = "x", c: list[int] = [1, 2], d: map[string] = {}): int =
+  a + b.size() + c.size() + d.size()
 fn calls(): int = defaults(1) + defaults(1, "y") + defaults(1, d: { k: "v" }) + defaults(a: 2, c: [3])
 fn settings(): string = "${channel} ${quiet} ${limit} ${ratio} ${pause_for} ${topic} ${since} ${regions}"
 fn widen(n: int): float = n
@@ -48,10 +49,12 @@ action team.ask(): bool read {
   do team.keep(token)
   return true
 }
+
 action team.keep(given: secret) read {
   let t: secret = given
   do team.hold(t)
 }
+
 action team.hold(_t: secret) read {
   do pause(1s)
 }
