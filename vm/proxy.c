@@ -36,7 +36,7 @@ static void take_apart(const char *s, size_t n, authority *out) {
 
 bool proxy_is_local(const char *host) {
     static const char *const starts[] = {"127.", "169.254.", "fe80:", "fd00:ec2:"};
-    authority a;
+    authority a = {0};
     take_apart(host, strlen(host), &a);
     if (strcasecmp(a.host, "localhost") == 0 || strcmp(a.host, "::1") == 0) return true;
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
@@ -74,7 +74,7 @@ static bool in_network(const char *host, const char *net, size_t n) {
 }
 
 static bool item_fits(const authority *to, const char *item, size_t n) {
-    authority want;
+    authority want = {0};
     if (n == 1 && *item == '*') return true;
     if (in_network(to->host, item, n)) return true;
     if (n > 2 && item[0] == '*' && item[1] == '.') item++, n--;
@@ -128,7 +128,7 @@ bool proxy_choose(const char *url, proxy_choice *out, const char **name) {
     bool https = strncmp(url, "https://", 8) == 0;
     const char *host = url + (https ? 8 : 7), *ignored;
     size_t n = strcspn(host, "/?#");
-    authority to;
+    authority to = {0};
     out->used = false;
     take_apart(host, n, &to);
     if (!to.port[0]) snprintf(to.port, sizeof to.port, "%s", https ? "443" : "80");
