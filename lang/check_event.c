@@ -216,9 +216,9 @@ static void check_event_path(checker *c, const ast_decl *d, const char *clause) 
 
 void check_event(checker *c, decl_info *d) {
     static const clause_rule rules[] = {
-        {"source", texts_clause}, {"detail_type", texts_clause}, {"schema", schema_clause},
-        {"payload", path_clause}, {"each", path_clause},         {"id", path_clause},
-        {"threat", path_clause},  {"detected", path_clause},     {"account", path_clause},
+        {"source", texts_clause}, {"detail_type", texts_clause},  {"schema", schema_clause},
+        {"payload", path_clause}, {"each", path_clause},          {"id", path_clause},
+        {"threat", path_clause},  {"detected", path_clause},      {"account", path_clause},
         {"region", path_clause},  {"resources", resources_clause}};
     d->decl->ty = c->poison;
     check_clauses(c, d, rules, sizeof rules / sizeof *rules, DIAG_UNKNOWN_CLAUSE, "clause");

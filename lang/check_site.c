@@ -38,8 +38,8 @@ static void check_place(checker *c, ast_expr *e, const char *part, const char *w
         return;
     }
     if (c->b->file->builtin) return;
-    diag *d = diag_add(c->diags, DIAG_HARD_CODED_PLACE, e->span, "the %s `%.*s` is written into the source",
-                       what + 4, PB_ARG(e->u.string));
+    diag *d = diag_add(c->diags, DIAG_HARD_CODED_PLACE, e->span, "the %s `%.*s` is written into the source", what + 4,
+                       PB_ARG(e->u.string));
     check_hint(c, d, "make it a `param`, or take it from the event: each deployment has accounts of its own");
 }
 
@@ -62,7 +62,8 @@ typedef struct setting_rule {
 static bool is_external_id(pb_str s) { return s.n >= EXTERNAL_ID_MIN && s.n <= EXTERNAL_ID_MAX; }
 
 static const setting_rule account_rules[] = {
-    {"role", text_is_role, "the name of the role to assume in other accounts, with its path if it has one", true, false},
+    {"role", text_is_role, "the name of the role to assume in other accounts, with its path if it has one", true,
+     false},
     {"external_id", is_external_id, "a text of 2 to 1224 characters, as the roles' trust policies ask for it", false,
      true},
     {"home", text_is_account, "the 12 digits of the account whose credentials pbrun is given", false, false},
@@ -146,8 +147,9 @@ static void refuse_entry(checker *c, const ast_clause *cl) {
     pb_str name = cl->word.text.s ? PB_STR("param") : cl->name.text;
     diag *d = diag_add(c->diags, DIAG_NA_SITE, cl->name.span,
                        "`%.*s` in `site` is not available in this version, which has `accounts`", PB_ARG(name));
-    check_hint(c, d, cl->word.text.s ? "set parameters with --set or in the environment"
-                                     : "leave it out, and see `pbrun run --help` for what the command line takes");
+    check_hint(c, d,
+               cl->word.text.s ? "set parameters with --set or in the environment"
+                               : "leave it out, and see `pbrun run --help` for what the command line takes");
 }
 
 static void check_once(checker *c, decl_info *d) {

@@ -165,13 +165,13 @@ static void put_stmt(dumper *d, const ast_stmt *s) {
                                         "record",  "stop",  "fail",      "return",    "verify", "on failure",
                                         "approve", "wait",  "authorize", "in account"};
     put_line(d);
-    put(d, words[s->kind]);
+    put(d, s->kind == STMT_IN_ACCOUNT && !s->expr ? "in" : words[s->kind]);
     if (s->name.text.s) put(d, " "), put_quoted(d, s->name.text);
     if (s->type) put(d, ": "), put_type(d, s->type);
     if (s->undo) put(d, " undo");
     if (s->until) put(d, " until");
     if (s->expr) put(d, " "), put_expr(d, s->expr);
-    put_opt(d, "and", s->expr2);
+    put_opt(d, s->kind == STMT_IN_ACCOUNT ? "region" : "and", s->expr2);
     put_opt(d, "within", s->timeout);
     put_opt(d, s->kind == STMT_APPROVE ? "quorum" : "retry", s->retry);
     put_args(d, s->clauses);

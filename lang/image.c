@@ -59,11 +59,11 @@ AGREE(SETTINGS);
  * What depends on several fields is checked by check_* below.
  */
 static const char *const field_rules[SECTION_COUNT] = {
-    [SECTION_BYTES] = "#",         [SECTION_STRINGS] = "##",          [SECTION_CONSTS] = "0##",
-    [SECTION_LISTS] = "#",         [SECTION_FUNCTIONS] = "s1x######", [SECTION_CODE] = "#",
-    [SECTION_LINES] = "#",         [SECTION_SITES] = "2#sSx####p#s",  [SECTION_TYPES] = "3bTrS",
+    [SECTION_BYTES] = "#",           [SECTION_STRINGS] = "##",          [SECTION_CONSTS] = "0##",
+    [SECTION_LISTS] = "#",           [SECTION_FUNCTIONS] = "s1x######", [SECTION_CODE] = "#",
+    [SECTION_LINES] = "#",           [SECTION_SITES] = "2#sSx####p#s",  [SECTION_TYPES] = "3bTrS",
     [SECTION_EVENTS] = "sllsSSSSSS", [SECTION_PARAMS] = "stbc",         [SECTION_PLAYBOOKS] = "sSSS4leffxp",
-    [SECTION_SOURCES] = "ss",      [SECTION_MANIFEST] = "sx",         [SECTION_SETTINGS] = "ssSP",
+    [SECTION_SOURCES] = "ss",        [SECTION_MANIFEST] = "sx",         [SECTION_SETTINGS] = "ssSP",
 };
 static const uint32_t enum_limits[] = {CONST_DURATION, FUNCTION_BODY, SITE_ACTION, IMAGE_TYPE_RECORD, TIER_MANUAL};
 

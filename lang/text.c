@@ -81,9 +81,12 @@ static bool made_of(pb_str s, const char *set) {
 
 bool text_is_arn(pb_str s) {
     static const char lower[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
-    pb_str partition = text_arn_part(s, 1), service = text_arn_part(s, 2), region = text_arn_part(s, 3), account = text_arn_part(s, 4);
+    pb_str partition = text_arn_part(s, 1), service = text_arn_part(s, 2), region = text_arn_part(s, 3),
+           account = text_arn_part(s, 4);
     enum { LONGEST = 2048 }; /* what AWS allows for an ARN */
-    if (s.n > LONGEST || !pb_str_is(text_arn_part(s, 0), "arn") || partition.n < 3 || memcmp(partition.s, "aws", 3) != 0) return false;
+    if (s.n > LONGEST || !pb_str_is(text_arn_part(s, 0), "arn") || partition.n < 3 ||
+        memcmp(partition.s, "aws", 3) != 0)
+        return false;
     if (!made_of(partition, lower) || !service.n || !made_of(service, lower) || !made_of(region, lower)) return false;
     bool digits = made_of(account, "0123456789") && (account.n == 0 || account.n == 12);
     return (digits || pb_str_is(account, "aws")) && text_arn_part(s, 5).n > 0;

@@ -63,7 +63,9 @@ static bool names_unique(engine *e, pb_str *err) {
     bool ok = true;
     for (uint32_t i = 1; i < n && ok; i++) {
         ok = !pb_str_eq(names[i - 1], names[i]);
-        if (!ok) *err = pb_printf(e->arena, "two of the programs have a playbook `%.*s`; give each playbook once", PB_ARG(names[i]));
+        if (!ok)
+            *err = pb_printf(e->arena, "two of the programs have a playbook `%.*s`; give each playbook once",
+                             PB_ARG(names[i]));
     }
     free(names);
     return ok;

@@ -304,7 +304,8 @@ static bool enter_part(exec *x, pb_value v, bool (*is)(pb_str), const char *what
     return env_fail(x->env, what, "in %s needs %s, found \"%.*s\"", what, form, PB_ARG(text));
 }
 
-/* Nothing that the account is not known of may be done in the outer one, so an unknown makes the whole scope unknown. */
+/* Nothing that the account is not known of may be done in the outer one, so an unknown makes the whole scope unknown.
+ */
 static outcome exec_ENTER(exec *x) {
     uint32_t given = op_c(x->i);
     vm_scope *s = env_alloc(x->env, sizeof *s);
@@ -315,8 +316,8 @@ static outcome exec_ENTER(exec *x) {
     if ((given & ENTER_ACCOUNT) &&
         !enter_part(x, A, text_is_account, "account", "the 12 digits of an account id", &s->account, &s->unknown))
         return RAISE;
-    if ((given & ENTER_REGION) && !enter_part(x, B, text_is_region, "region", "the name of an AWS region", &s->region,
-                                              &s->unknown))
+    if ((given & ENTER_REGION) &&
+        !enter_part(x, B, text_is_region, "region", "the name of an AWS region", &s->region, &s->unknown))
         return RAISE;
     x->t->scope = s;
     return GO;

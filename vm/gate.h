@@ -26,8 +26,8 @@ struct gate_call;
 typedef struct gate_run {
     const gate_program *program;
     pb_loop *loop;
-    pb_arena *arena;     /* the run's */
-    pb_value context;    /* what RUN gives */
+    pb_arena *arena;  /* the run's */
+    pb_value context; /* what RUN gives */
     const vm_program *image;
     uint32_t body;       /* the playbook's function */
     const pb_site *site; /* NULL: none */

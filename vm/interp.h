@@ -23,7 +23,8 @@ void vm_program_close(vm_program *p);
 uint32_t vm_count(const vm_program *p, enum image_section s);
 uint32_t vm_field(const vm_program *p, enum image_section s, uint32_t index, uint32_t field);
 pb_str vm_string(const vm_program *p, uint32_t string);
-uint32_t vm_list(const vm_program *p, uint32_t list, uint32_t i, uint32_t *n); /* item i (0 when out of range), *n = size */
+uint32_t vm_list(const vm_program *p, uint32_t list, uint32_t i,
+                 uint32_t *n); /* item i (0 when out of range), *n = size */
 pb_value vm_const(const vm_program *p, uint32_t global_index);
 const char *vm_program_sha256(vm_program *p); /* of the image, hexadecimal; computed on first use */
 
@@ -34,9 +35,9 @@ bool vm_parse_param(const vm_program *p, uint32_t type, pb_str text, pb_arena *a
 typedef struct vm_run vm_run;
 
 typedef struct vm_limits {
-    size_t memory;          /* bytes of arena; default 64 MiB */
-    uint64_t instructions;  /* default 50 million */
-    int64_t deadline_ms;    /* monotonic clock; 0: none. Looked at by the gate and by VERIFY and retry */
+    size_t memory;         /* bytes of arena; default 64 MiB */
+    uint64_t instructions; /* default 50 million */
+    int64_t deadline_ms;   /* monotonic clock; 0: none. Looked at by the gate and by VERIFY and retry */
 } vm_limits;
 
 typedef enum vm_step_status { STEP_RUNNING, STEP_OK, STEP_FAILED, STEP_PLANNED /* dry run: not sent */ } vm_step_status;
@@ -44,38 +45,38 @@ typedef enum vm_step_status { STEP_RUNNING, STEP_OK, STEP_FAILED, STEP_PLANNED /
 /* One INVOKE: a host call, or an action with all that it did (children). Owned by the run's arena. */
 typedef struct vm_step {
     struct vm_step *parent, *children, *last_child, *next;
-    uint32_t number;       /* 1, 2, ... in order of start */
-    uint32_t site;         /* index into SITES */
-    pb_effect effect;      /* of the host or action */
-    bool is_do;            /* written as `do`: a step of the playbook's author */
+    uint32_t number;  /* 1, 2, ... in order of start */
+    uint32_t site;    /* index into SITES */
+    pb_effect effect; /* of the host or action */
+    bool is_do;       /* written as `do`: a step of the playbook's author */
     vm_step_status status;
-    uint32_t attempts;     /* 1 without a retry */
+    uint32_t attempts;            /* 1 without a retry */
     int64_t started_ms, ended_ms; /* wall clock */
-    int64_t deadline_ms;   /* monotonic; the nearest timeout of this step or of one above; 0: none */
-    pb_value args;         /* host: the map; action: list of values */
+    int64_t deadline_ms;          /* monotonic; the nearest timeout of this step or of one above; 0: none */
+    pb_value args;                /* host: the map; action: list of values */
     pb_value result;
     pb_str error_code, error_message;
     pb_str account, region; /* where its calls are made; empty: the event names none */
     bool moved;             /* ... because an `in account` says so */
-    pb_str detail;         /* a host may say what happened ("already inactive") */
-    pb_value meta;         /* host's: AWS request ids and the like, a map; goes to the evidence */
-    void *front;           /* for the front end's own use */
+    pb_str detail;          /* a host may say what happened ("already inactive") */
+    pb_value meta;          /* host's: AWS request ids and the like, a map; goes to the evidence */
+    void *front;            /* for the front end's own use */
 } vm_step;
 
 /* A host call in flight: answer exactly once, at once or later. */
 typedef struct vm_call {
     vm_run *run;
     vm_step *step;
-    pb_str host;           /* "aws.ec2.DescribeInstances" */
+    pb_str host; /* "aws.ec2.DescribeInstances" */
     pb_value args;
-    void *fiber;           /* the interpreter's */
-    bool answered;         /* set by vm_return and vm_raise: the gate must not time out a call whose step waits to try again */
-    void *host_data;       /* the host's own */
+    void *fiber;   /* the interpreter's */
+    bool answered; /* set by vm_return and vm_raise: the gate must not time out a call whose step waits to try again */
+    void *host_data; /* the host's own */
 } vm_call;
 void vm_return(vm_call *c, pb_value v);
 void vm_raise(vm_call *c, pb_str code, pb_str message);
-/* What a playbook can ask of an error besides its code: `error.conflict` (somebody else changed it at the same time: read
- * again, then try once more), `error.throttled`, `error.status` (of HTTP; 0: there was none). */
+/* What a playbook can ask of an error besides its code: `error.conflict` (somebody else changed it at the same time:
+ * read again, then try once more), `error.throttled`, `error.status` (of HTTP; 0: there was none). */
 typedef struct vm_error_class {
     bool conflict, throttled;
     int status;
@@ -84,7 +85,7 @@ void vm_raise_as(vm_call *c, pb_str code, pb_str message, vm_error_class kind);
 
 typedef struct vm_hooks {
     void *ctx;
-    void (*invoke)(void *ctx, vm_call *c);              /* a host site */
+    void (*invoke)(void *ctx, vm_call *c); /* a host site */
     void (*step_begin)(void *ctx, vm_run *r, vm_step *s);
     void (*step_end)(void *ctx, vm_run *r, vm_step *s);
     /* Wait ms, then call vm_wake(run, token). For VERIFY and retry. */
@@ -101,20 +102,21 @@ typedef enum vm_outcome { VM_RUNNING, VM_DONE, VM_SKIPPED, VM_STOPPED, VM_FAILED
 bool vm_match(const vm_program *p, uint32_t function, pb_value event, const pb_value *params, pb_value context,
               const vm_limits *limits, pb_arena *a, bool *matched, pb_str *err);
 
-/* A run of `function` with `event` as its only argument. params: one value a deployment parameter. context: what RUN gives
- * (a map). The arena belongs to the caller, outlives the run and holds all of its values. NULL: out of memory. */
+/* A run of `function` with `event` as its only argument. params: one value a deployment parameter. context: what RUN
+ * gives (a map). The arena belongs to the caller, outlives the run and holds all of its values. NULL: out of memory. */
 vm_run *vm_run_new(const vm_program *p, uint32_t function, pb_value event, const pb_value *params, pb_value context,
                    const vm_limits *limits, const vm_hooks *hooks, pb_arena *a);
 /* Executes until every fiber waits or the run has ended. Calls that are answered inside invoke go on at once. */
 vm_outcome vm_run_go(vm_run *r);
 vm_outcome vm_run_outcome(const vm_run *r);
-pb_str vm_run_reason(const vm_run *r);      /* SKIPPED: the condition and value; STOPPED: the reason; FAILED: the message */
-pb_str vm_run_error_code(const vm_run *r);  /* FAILED */
-uint32_t vm_run_place(const vm_run *r);     /* source << 20 | line where it ended */
-pb_value vm_run_record(const vm_run *r);    /* what `record` statements gathered */
+pb_str vm_run_reason(const vm_run *r); /* SKIPPED: the condition and value; STOPPED: the reason; FAILED: the message */
+pb_str vm_run_error_code(const vm_run *r);    /* FAILED */
+uint32_t vm_run_place(const vm_run *r);       /* source << 20 | line where it ended */
+pb_value vm_run_record(const vm_run *r);      /* what `record` statements gathered */
 const vm_step *vm_run_steps(const vm_run *r); /* the top level's first */
 pb_arena *vm_run_arena(vm_run *r);
 uint64_t vm_run_instructions(const vm_run *r);
-void vm_run_end(vm_run *r);                 /* frees what is not in the arena (compiled patterns); pending calls must be cancelled before */
+void vm_run_end(
+    vm_run *r); /* frees what is not in the arena (compiled patterns); pending calls must be cancelled before */
 
 #endif

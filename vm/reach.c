@@ -10,8 +10,8 @@
 
 typedef struct walk {
     const vm_program *p;
-    bool *functions;  /* seen */
-    uint32_t *work;   /* functions to be looked at */
+    bool *functions; /* seen */
+    uint32_t *work;  /* functions to be looked at */
     uint32_t nwork;
     pb_str *hosts;
     uint32_t nhosts;

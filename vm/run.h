@@ -48,11 +48,11 @@ struct frame {
     const vm_function *fn;
     uint32_t pc; /* of the next instruction */
     pb_value *regs;
-    growth *growths; /* a register; NULL until the first APPEND */
-    vm_step *step;   /* the innermost step that this frame runs in; NULL: none */
-    bool own_step;   /* ... is this frame's: it was entered by INVOKE */
+    growth *growths;       /* a register; NULL until the first APPEND */
+    vm_step *step;         /* the innermost step that this frame runs in; NULL: none */
+    bool own_step;         /* ... is this frame's: it was entered by INVOKE */
     const vm_scope *scope; /* of the calls made from here */
-    uint8_t size;    /* index into run->spare */
+    uint8_t size;          /* index into run->spare */
     uint8_t ntries;
     struct {
         uint32_t pc;

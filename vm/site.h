@@ -14,8 +14,8 @@ typedef struct pb_site {
 } pb_site;
 
 bool vm_has_site(const vm_program *p);
-/* The settings of a program's site; parameters are taken from `params`. False with a sentence in *err: one does not have
- * the form it must have. */
+/* The settings of a program's site; parameters are taken from `params`. False with a sentence in *err: one does not
+ * have the form it must have. */
 bool vm_site_of(const vm_program *p, const pb_value *params, pb_arena *a, pb_site *out, pb_str *err);
 
 #endif

@@ -1,11 +1,11 @@
 /*
  * provider.c - between the gate's calls and the AWS client.
  *
- * A call is made in the account and the region of its step: the event's, for what it tells of lives there, or those of an
- * `in account` around it. First it is asked with whose keys (sessions.h), then the client sends it; without a region the
- * client takes AWS_REGION. When AWS calls a session expired before its time, the call was not carried out: it is made
- * once more with a new one. The idempotency token's seed is the run and the step, so a step that is sent again says the
- * same token and AWS does it once, while the next step, or another run, says another.
+ * A call is made in the account and the region of its step: the event's, for what it tells of lives there, or those of
+ * an `in account` around it. First it is asked with whose keys (sessions.h), then the client sends it; without a region
+ * the client takes AWS_REGION. When AWS calls a session expired before its time, the call was not carried out: it is
+ * made once more with a new one. The idempotency token's seed is the run and the step, so a step that is sent again
+ * says the same token and AWS does it once, while the next step, or another run, says another.
  */
 #include "stdlib/aws/provider.h"
 
@@ -55,9 +55,7 @@ static void over(passage *p, pb_value meta) {
 
 static bool renew(passage *p, const aws_outcome *o) {
     bool expired = aws_failure_of(0, o->code) == AWS_FAIL_EXPIRED || pb_str_is(o->code, "RequestExpired"); /* EC2's */
-    if (o->ok || p->renewed || !expired ||
-        !aws_sessions_expired(p->provider->sessions, p->spec.keys))
-        return false;
+    if (o->ok || p->renewed || !expired || !aws_sessions_expired(p->provider->sessions, p->spec.keys)) return false;
     p->renewed = true;
     p->spec.keys = NULL;
     ask_for_keys(p);
@@ -115,8 +113,7 @@ static void ask_for_keys(passage *p) {
                    .site = pb_call_site(c),
                    .reach = reach,
                    .reach_ctx = p};
-    aws_access_wait *w =
-        aws_sessions_ask(p->provider->sessions, p->loop, p->spec.arena, &who, keys_are_there, p);
+    aws_access_wait *w = aws_sessions_ask(p->provider->sessions, p->loop, p->spec.arena, &who, keys_are_there, p);
     if (w) p->asking = w;
 }
 
@@ -147,9 +144,7 @@ static void begin(const pb_host *h, vm_call *c, pb_loop *loop, aws_op op, aws_wa
 static void provider_call(const pb_host *h, vm_call *c, pb_loop *loop) { begin(h, c, loop, (aws_op)h->number, 0); }
 
 /* The waiter knows its operation. */
-static void provider_wait(const pb_host *h, vm_call *c, pb_loop *loop) {
-    begin(h, c, loop, 0, (aws_waiter)h->number);
-}
+static void provider_wait(const pb_host *h, vm_call *c, pb_loop *loop) { begin(h, c, loop, 0, (aws_waiter)h->number); }
 
 static void provider_cancel(const pb_host *h, vm_call *c) {
     passage *p = c->host_data;

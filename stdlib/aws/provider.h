@@ -1,6 +1,6 @@
 /*
- * provider.h - the hosts aws.<service>.<Operation> and aws.<service>.wait.<Waiter>: every operation and waiter of the model
- * table, callable from a program.
+ * provider.h - the hosts aws.<service>.<Operation> and aws.<service>.wait.<Waiter>: every operation and waiter of the
+ * model table, callable from a program.
  */
 #ifndef PB_AWS_PROVIDER_H
 #define PB_AWS_PROVIDER_H

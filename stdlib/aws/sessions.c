@@ -19,13 +19,13 @@
 #include <stdlib.h>
 
 enum {
-    SESSION_S = 900,          /* AWS's shortest; also within the hour that a role assumed by a role may have */
-    MARGIN_MS = 300 * 1000,   /* renewed that long before its end, so that no call outlives its keys ... */
-    MARGIN_PART = 4,          /* ... or the last quarter of a shorter one */
-    FETCH_MS = 20000,         /* for STS, tries included */
+    SESSION_S = 900,        /* AWS's shortest; also within the hour that a role assumed by a role may have */
+    MARGIN_MS = 300 * 1000, /* renewed that long before its end, so that no call outlives its keys ... */
+    MARGIN_PART = 4,        /* ... or the last quarter of a shorter one */
+    FETCH_MS = 20000,       /* for STS, tries included */
     FETCH_ARENA = 4 << 20,
-    SESSIONS_MAX = 1000,      /* at once; a run in more accounts is a report's work, not a playbook's */
-    NAME_MAX_BYTES = 64       /* of a session's name and of a source identity */
+    SESSIONS_MAX = 1000, /* at once; a run in more accounts is a report's work, not a playbook's */
+    NAME_MAX_BYTES = 64  /* of a session's name and of a source identity */
 };
 
 /* Calls that wait for the same thing. */
@@ -37,16 +37,16 @@ typedef struct session {
     struct session *next;
     aws_sessions *owner;
     const vm_run *run;
-    char account[13], region[33]; /* region: only in partitions but `aws`, where it says which */
-    pb_str role_arn, name, source; /* in own */
+    char account[13], region[33];   /* region: only in partitions but `aws`, where it says which */
+    pb_str role_arn, name, source;  /* in own */
     pb_arena *own, *fetch, *secret; /* texts; a fetch under way; what keys point into */
     aws_call *call;
     queue waiting;
     sigv4_credentials keys;
     int64_t expires_ms, renew_ms; /* wall clock; 0: there are no keys */
-    pb_str widened;              /* of the policy; in own */
-    pb_value request_id;         /* in own; of the last AssumeRole */
-    bool told;                   /* in somebody's evidence */
+    pb_str widened;               /* of the policy; in own */
+    pb_value request_id;          /* in own; of the last AssumeRole */
+    bool told;                    /* in somebody's evidence */
 } session;
 
 struct aws_sessions {
@@ -131,7 +131,8 @@ static void identity_came(void *ctx, const aws_outcome *o) {
         }
         pb_str code = o->ok ? PB_STR("InvalidResponse") : pb_strdup(w->arena, o->code.s, o->code.n);
         refuse(w, code.s ? code : PB_STR("memory"),
-               pb_printf(w->arena, "the call was not made: it is not known whose account the credentials belong to: %.*s",
+               pb_printf(w->arena,
+                         "the call was not made: it is not known whose account the credentials belong to: %.*s",
                          PB_ARG(o->ok ? PB_STR("STS did not say") : o->message)),
                PB_NONE_VALUE);
     }
@@ -202,8 +203,9 @@ static const char *cure_of(pb_str code) {
     static const struct {
         const char *code, *cure;
     } cures[] = {
-        {"AccessDenied", "; the role must exist there, and its trust policy must allow sts:AssumeRole and "
-                         "sts:SetSourceIdentity to pbrun's own identity, with the site's external id if it asks for one"},
+        {"AccessDenied",
+         "; the role must exist there, and its trust policy must allow sts:AssumeRole and "
+         "sts:SetSourceIdentity to pbrun's own identity, with the site's external id if it asks for one"},
         {"PackedPolicyTooLarge", "; the policy that narrows the session to what this playbook can reach is too large: "
                                  "split the playbook"},
         {"RegionDisabledException", "; STS is not active in this region for that account"},
@@ -337,8 +339,8 @@ static session *session_new(aws_sessions *s, const aws_who *who, pb_str partitio
     memcpy(e->account, who->account.s, 12); /* text_is_account */
     memcpy(e->region, region.s ? region.s : "", region.n < sizeof e->region ? region.n : sizeof e->region - 1);
     if (e->own) {
-        e->role_arn = pb_printf(e->own, "arn:%.*s:iam::%s:role/%.*s", PB_ARG(partition), e->account,
-                                PB_ARG(who->site->role));
+        e->role_arn =
+            pb_printf(e->own, "arn:%.*s:iam::%s:role/%.*s", PB_ARG(partition), e->account, PB_ARG(who->site->role));
         pb_str run = who->run_id.n > 4 ? (pb_str){who->run_id.s + 4, who->run_id.n - 4} : who->run_id; /* "run-" */
         e->name = name_text(e->own, who->incident_id, run);
         e->source = name_text(e->own, who->incident_id, (pb_str){0});
@@ -407,10 +409,11 @@ static void refuse_wrong(aws_access_wait *w) {
     const aws_who *who = &w->who;
     pb_str message =
         is_home(who)
-            ? pb_printf(w->arena,
-                        "the call was not made: the site says that pbrun's credentials belong to account %.*s (`home`), but "
-                        "they belong to %s; give it the right credentials or correct the site",
-                        PB_ARG(who->account), w->sessions->account)
+            ? pb_printf(
+                  w->arena,
+                  "the call was not made: the site says that pbrun's credentials belong to account %.*s (`home`), but "
+                  "they belong to %s; give it the right credentials or correct the site",
+                  PB_ARG(who->account), w->sessions->account)
             : pb_printf(w->arena,
                         "the call was not made: it is for account %.*s, but pbrun's credentials belong to account %s; "
                         "name a role to assume there in a site (`site { accounts { role: ... } }`), or run pbrun with "

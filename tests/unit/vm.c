@@ -142,7 +142,8 @@ static void test_calls(void) {
     CHECK(r.line == 1); /* of the error, not of the FAIL that passes it on */
     CHECK_STR(
         text_of(r.record),
-        "{\"difference\":7,\"kept\":10,\"error\":{\"code\":\"divide_by_zero\",\"message\":\"division by zero\"" CALM "}}");
+        "{\"difference\":7,\"kept\":10,\"error\":{\"code\":\"divide_by_zero\",\"message\":\"division by zero\"" CALM
+        "}}");
     pb_buf_free(&wd.trace);
 }
 
@@ -718,7 +719,8 @@ static void test_no_memory(void) {
         result r = run_image(&wd, &image, none(), NULL, a);
         whole = r.outcome == VM_DONE;
         if (!whole) CHECK(r.outcome == VM_FAILED && r.code.n > 0 && (r.reason.n > 0 || pb_str_is(r.code, "no_run")));
-        if (whole) CHECK_STR(told(r), "{\"text\":\"[1]\",\"error\":{\"code\":\"boom\",\"message\":\"it broke\"" CALM "}}");
+        if (whole)
+            CHECK_STR(told(r), "{\"text\":\"[1]\",\"error\":{\"code\":\"boom\",\"message\":\"it broke\"" CALM "}}");
         CHECK(wd.begun == wd.ended);
         pb_arena_free(a);
         pb_buf_free(&wd.trace);
@@ -792,7 +794,8 @@ static const char *places(iw *w, universe *wd) {
                                NULL, &wd->hooks, arena)
                   : NULL;
     if (!r) return err.s;
-    while (vm_run_go(r) == VM_RUNNING && world_turn(wd)) {}
+    while (vm_run_go(r) == VM_RUNNING && world_turn(wd)) {
+    }
     places_of(vm_run_steps(r), &out);
     if (vm_run_outcome(r) == VM_FAILED)
         pb_buf_printf(&out, "%.*s: %.*s", PB_ARG(vm_run_error_code(r)), PB_ARG(vm_run_reason(r)));
@@ -876,11 +879,12 @@ static void test_bad_places(void) {
         const char *text, *says;
         uint32_t given;
     } rows[] = {
-        {"12345678901", "account: in account needs the 12 digits of an account id, found \"12345678901\"", ENTER_ACCOUNT},
+        {"12345678901", "account: in account needs the 12 digits of an account id, found \"12345678901\"",
+         ENTER_ACCOUNT},
         {"12345678901a", "account: in account needs the 12 digits of an account id, found \"12345678901a\"",
          ENTER_ACCOUNT},
-        {"eu-west-1.evil.example", "region: in region needs the name of an AWS region, found \"eu-west-1.evil.example\"",
-         ENTER_REGION},
+        {"eu-west-1.evil.example",
+         "region: in region needs the name of an AWS region, found \"eu-west-1.evil.example\"", ENTER_REGION},
         {"eu-west-", "region: in region needs the name of an AWS region, found \"eu-west-\"", ENTER_REGION},
         {NULL, "account: in account needs the 12 digits of an account id, found none", ENTER_ACCOUNT | ENTER_REGION},
     };
