@@ -133,7 +133,7 @@ def _():
 
 @case("`in account` is told from the operator `in`")
 def _():
-    eq(body('where x in account "1" region "r" { stop 1 }'.replace("where x ", "where x\n")), ["where x", 'in account "1" and "r"', "stop 1"])
+    eq(body('where x in account "1" region "r" { stop 1 }'.replace("where x ", "where x\n")), ["where x", 'in account "1" region "r"', "stop 1"])
     eq(body("where x\n in account id { }"), ["where x", "in account id"])
     eq(body("where x in account\n do f()"), ["where (in x account)", "do (call f)"])
     eq(body("where x in account.ids for y in account { }"), ["where (in x account.ids)", 'for "y" account'])
