@@ -3,7 +3,6 @@ that two parsers can be compared in. For the differential tests of the codec; kn
 import base64
 import datetime
 import json
-import random
 import re
 import sre_constants as sc
 import sre_parse
@@ -277,7 +276,7 @@ class Maker:
         return self.rng.randint(min(max(low, int(self.style == "full")), high), min(high, low + 2))
 
     def list(self, shape, depth, place, parents):
-        rng, meta = self.rng, shape.metadata
+        meta = shape.metadata
         low, high = (meta.get("min", 0), meta.get("max", 3)) if self.fit else (0, 3)
         if low > 50:
             raise Impossible("long list")
@@ -287,7 +286,7 @@ class Maker:
         return [self.value(shape.member, depth + 1, place, parents + (shape.name,)) for _ in range(n)]
 
     def map(self, shape, depth, place, parents):
-        rng, meta = self.rng, shape.metadata
+        meta = shape.metadata
         low, high = (meta.get("min", 0), meta.get("max", 3)) if self.fit else (0, 3)
         n = self.count(low, max(low, high))
         if shape.value.name in parents and low == 0:

@@ -11,9 +11,7 @@ What cannot be the same stands in conformance_exceptions.tsv with its reason; a 
 The last line is for machines: operations N, inputs N, mismatches N.
 """
 import argparse
-import base64
 import collections
-import json
 import multiprocessing
 import os
 import random

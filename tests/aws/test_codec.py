@@ -16,9 +16,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import botocore.parsers
 from botocore.compat import HTTPHeaders
 
-from awsmodel import Impossible, Maker, answer, tagged
+from awsmodel import Impossible, Maker, answer
 from codecdiff import (LISTS, SPECIAL, Driver, Unreadable, compare_answer, compare_own_answer, compare_readback, compare_request, difference, event_stream,
-                       loader, parsed_lists, prepared_output, service_model)
+                       parsed_lists, prepared_output, service_model)
 from pbtest import BUILD, case, eq, main
 
 OURS = ["ec2", "iam", "s3", "s3control", "sts", "ssm", "sns", "guardduty", "securityhub"]

@@ -65,6 +65,8 @@ def random_request(s3):
     pairs = [(word(ODD, 1, 6), word(ODD, 0, 10)) for _ in range(rng.randint(0, 6))]
     if pairs and rng.random() < 0.4:
         pairs.append((pairs[0][0], word(ODD, 0, 6)))
+    if rng.random() < 0.2:
+        pairs.append(("", word(ODD, 0, 4)))
     rng.shuffle(pairs)
     query = "&".join(urllib.parse.quote(k, safe="-_.~") + "=" + urllib.parse.quote(v, safe="-_.~") for k, v in pairs)
     headers = {}

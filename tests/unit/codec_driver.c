@@ -162,8 +162,8 @@ static aws_variant variant_of(pb_value in) {
 
 static void do_endpoint(pb_arena *a, aws_service s, pb_value in, pb_map_builder *b) {
     pb_str host = {"", 0}, region = {"", 0};
-    pb_map_add(b, PB_STR("ok"), pb_bool(aws_endpoint(aws_model_get(), s, text_of(in, "region"), variant_of(in), a, &host,
-                                                         &region)));
+    pb_map_add(b, PB_STR("ok"),
+               pb_bool(aws_endpoint(aws_model_get(), s, text_of(in, "region"), variant_of(in), a, &host, &region)));
     pb_map_add(b, PB_STR("host"), pb_string(host));
     pb_map_add(b, PB_STR("region"), pb_string(region));
     pb_map_add(b, PB_STR("partition"), pb_string(aws_partition(aws_model_get(), text_of(in, "region"))));
