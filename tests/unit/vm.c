@@ -804,6 +804,7 @@ static const char *places(iw *w, universe *wd) {
     vm_program_close(p);
     pb_buf_free(&image);
     pb_buf_free(&out);
+    pb_buf_free(&wd->trace);
     return text;
 }
 
