@@ -372,6 +372,9 @@ class Tables:
 
     def limit(self, s):
         low, high, pattern = s.get("min"), s.get("max"), s.get("pattern")
+        # S3 takes "bucket/key" as well as "/bucket/key"; its model's pattern knows only the latter.
+        if pattern == r"\/.+\/.+":
+            pattern = None
         if low is None and high is None and not pattern:
             return 0
         bound = (1 << 63) - 1

@@ -28,8 +28,8 @@ static match_index *playbooks(void) {
     return index = match_new(programs, 1, a);
 }
 
-static pb_value context(void *ctx, uint32_t program, uint32_t playbook) {
-    (void)ctx, (void)program, (void)playbook;
+static pb_value context(void *ctx, const match_hit *hit) {
+    (void)ctx, (void)hit;
     return PB_NONE_VALUE;
 }
 
