@@ -9,6 +9,7 @@
 
 #include "lang/compile.h"
 #include "lang/diag_list.h"
+#include "lang/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,17 +22,6 @@
 static const char bom[] = "\xef\xbb\xbf";
 
 /* ---- writing ---- */
-
-static bool write_all(int fd, const char *data, size_t n) {
-    while (n > 0) {
-        ssize_t put = write(fd, data, n);
-        if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) return false;
-        data += put;
-        n -= (size_t)put;
-    }
-    return true;
-}
 
 /* Whether the file still holds what was read; errno says why not (0: it changed). */
 static bool unchanged(const char *path, pb_arena *a, const source_file *src) {
@@ -49,42 +39,6 @@ static bool unchanged(const char *path, pb_arena *a, const source_file *src) {
     return got == n && memcmp(now + skip, src->text.s, src->text.n) == 0;
 }
 
-static void sync_directory(const char *path) {
-    char dir[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
-    fsync(fd);
-    close(fd);
-}
-
-/* The owner is kept where that is allowed: root formats other people's files, too. */
-static bool keep_attributes(int fd, const struct stat *st) {
-    if ((st->st_uid != geteuid() || st->st_gid != getegid()) && fchown(fd, st->st_uid, st->st_gid) != 0 &&
-        fchown(fd, (uid_t)-1, st->st_gid) != 0 && errno != EPERM)
-        return false;
-    return fchmod(fd, st->st_mode & 07777) == 0;
-}
-
-static bool replace(const char *path, const struct stat *st, bool with_bom, const pb_buf *text) {
-    char temp[PATH_MAX + 16];
-    snprintf(temp, sizeof temp, "%s.XXXXXX", path);
-    int fd = mkostemp(temp, O_CLOEXEC);
-    if (fd < 0) return false;
-    bool ok = (!with_bom || write_all(fd, bom, sizeof bom - 1)) && write_all(fd, text->data, text->len) &&
-              keep_attributes(fd, st) && fsync(fd) == 0;
-    if (close(fd) != 0) ok = false;
-    if (ok && rename(temp, path) != 0) ok = false;
-    int error = errno;
-    if (ok)
-        sync_directory(path);
-    else
-        unlink(temp);
-    errno = error;
-    return ok;
-}
-
 static const char *why_not(int error) { return error ? strerror(error) : "it changed while it was being formatted"; }
 
 static bool write_file(pb_arena *a, const source_file *src, const pb_buf *text, format_answer *got) {
@@ -93,7 +47,7 @@ static bool write_file(pb_arena *a, const source_file *src, const pb_buf *text, 
     pb_str path = pb_strdup(a, src->path.s, src->path.n);
     bool ok = path.s && realpath(path.s, real) && stat(real, &st) == 0;
     if (ok && !S_ISREG(st.st_mode)) errno = EINVAL, ok = false;
-    if (ok && unchanged(real, a, src) && replace(real, &st, src->bom, text)) return true;
+    if (ok && unchanged(real, a, src) && file_replace(real, &st, src->bom ? PB_STR(bom) : (pb_str){0}, text)) return true;
     pb_buf_printf(&got->errors, "pbc fmt: cannot write `%.*s`: %s\n", PB_ARG(src->path), why_not(errno));
     return false;
 }

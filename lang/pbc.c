@@ -6,6 +6,7 @@
  * whole or not at all. Together with vm/pbrun.c the only place that knows lang and stdlib.
  */
 #include "lang/compile.h"
+#include "lang/file.h"
 #include "lang/format.h"
 #include "lang/image.h"
 #include "lang/options.h"
@@ -199,52 +200,11 @@ static int run_check(void *self) {
 
 /* ---- writing a file ---- */
 
-static bool write_all(int fd, const char *data, size_t n) {
-    while (n > 0) {
-        ssize_t put = write(fd, data, n);
-        if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) return false;
-        data += put;
-        n -= (size_t)put;
-    }
-    return true;
-}
-
 /* Onto something that is not a file (a pipe, /dev/null): nothing to rename. */
 static bool write_through(const char *path, const pb_buf *b) {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
-    bool ok = fd >= 0 && write_all(fd, b->data, b->len);
+    bool ok = fd >= 0 && file_write_all(fd, b->data, b->len);
     if (fd >= 0 && close(fd) != 0) ok = false;
-    return ok;
-}
-
-static void sync_directory(const char *path) {
-    char dir[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
-    fsync(fd);
-    close(fd);
-}
-
-/* Beside its place, synced, renamed: a reader sees the old file or the whole new one. */
-static bool write_whole(const char *path, const pb_buf *b) {
-    char temp[PATH_MAX + 16];
-    snprintf(temp, sizeof temp, "%s.XXXXXX", path);
-    int fd = mkstemp(temp);
-    if (fd < 0) return false;
-    mode_t mask = umask(0);
-    umask(mask);
-    bool ok = write_all(fd, b->data, b->len) && fchmod(fd, 0666 & ~mask) == 0 && fsync(fd) == 0;
-    if (close(fd) != 0) ok = false;
-    if (ok && rename(temp, path) != 0) ok = false;
-    int error = errno;
-    if (ok)
-        sync_directory(path);
-    else
-        unlink(temp);
-    errno = error;
     return ok;
 }
 
@@ -253,13 +213,13 @@ static int write_image(const char *path, const pb_buf *b) {
     struct stat st;
     bool exists = stat(path, &st) == 0, ok;
     if (strcmp(path, "-") == 0)
-        ok = write_all(STDOUT_FILENO, b->data, b->len);
+        ok = file_write_all(STDOUT_FILENO, b->data, b->len);
     else if (strlen(path) >= PATH_MAX)
         ok = (errno = ENAMETOOLONG, false);
     else if (exists && !S_ISREG(st.st_mode))
         ok = write_through(path, b);
     else
-        ok = write_whole(exists && realpath(path, real) ? real : path, b);
+        ok = file_replace(exists && realpath(path, real) ? real : path, NULL, (pb_str){0}, b);
     if (ok) return DONE;
     fprintf(stderr, "pbc build: cannot write `%s`: %s\n", path, strerror(errno));
     return FINDINGS;

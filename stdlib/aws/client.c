@@ -643,21 +643,14 @@ static bool configured(aws_call *c) {
     return true;
 }
 
-/* done may be called before aws_client_start returns; the flag tells it not to hand out a call that is gone. */
-typedef struct start_guard {
-    aws_done_fn *done;
-    void *ctx;
-    bool ended;
-} start_guard;
-
-static void guard_done(void *ctx, const aws_outcome *o) {
-    start_guard *g = ctx;
+void aws_guard_done(void *ctx, const aws_outcome *o) {
+    aws_start_guard *g = ctx;
     g->ended = true;
     g->done(g->ctx, o);
 }
 
 aws_call *aws_client_start(aws_client *client, pb_loop *loop, const aws_call_spec *spec, aws_done_fn *done, void *ctx) {
-    start_guard g = {done, ctx, false};
+    aws_start_guard g = {done, ctx, false};
     pb_arena *scratch = pb_arena_new(SCRATCH_MAX);
     aws_call *c = scratch ? pb_alloc(scratch, sizeof *c) : NULL;
     if (!c) {
@@ -669,7 +662,7 @@ aws_call *aws_client_start(aws_client *client, pb_loop *loop, const aws_call_spe
                     .loop = loop,
                     .scratch = scratch,
                     .spec = *spec,
-                    .done = guard_done,
+                    .done = aws_guard_done,
                     .ctx = &g,
                     .service = aws_op_service(client->model, spec->op),
                     .operation = aws_op_name(client->model, spec->op),

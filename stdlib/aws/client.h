@@ -39,6 +39,16 @@ typedef struct aws_outcome {
 
 typedef struct aws_call aws_call;
 typedef void aws_done_fn(void *ctx, const aws_outcome *o);
+
+/* For whoever starts something that may be done before the start returns: aws_guard_done as done and a guard as ctx pass the
+ * outcome on and say that there is nothing left to hand out. */
+typedef struct aws_start_guard {
+    aws_done_fn *done;
+    void *ctx;
+    bool ended;
+} aws_start_guard;
+aws_done_fn aws_guard_done;
+
 /* NULL: done has been called already (bad input, no credentials). Otherwise it is called once, later. */
 aws_call *aws_client_start(aws_client *c, pb_loop *loop, const aws_call_spec *spec, aws_done_fn *done, void *ctx);
 /* Stops it; done is not called. *meta, when not NULL, gets what is known so far. */

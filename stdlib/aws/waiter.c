@@ -247,28 +247,15 @@ static int64_t delay_of(const aws_waiter_info *info) {
     return info->delay_s < DELAY_MAX_MS / 1000 ? (int64_t)info->delay_s * 1000 : DELAY_MAX_MS;
 }
 
-/* done may be called before aws_wait_start returns: as in client.c. */
-typedef struct start_guard {
-    aws_done_fn *done;
-    void *ctx;
-    bool ended;
-} start_guard;
-
-static void guard_done(void *ctx, const aws_outcome *o) {
-    start_guard *g = ctx;
-    g->ended = true;
-    g->done(g->ctx, o);
-}
-
 aws_wait *aws_wait_start(aws_client *c, pb_loop *loop, aws_waiter waiter, const aws_call_spec *spec, aws_done_fn *done,
                          void *ctx) {
-    start_guard g = {done, ctx, false};
+    aws_start_guard g = {done, ctx, false};
     aws_wait *w = pb_alloc(spec->arena, sizeof *w);
     if (!w) {
         done(ctx, &(aws_outcome){.code = PB_STR("memory"), .message = PB_STR("out of memory"), .meta = PB_NONE_VALUE});
         return NULL;
     }
-    *w = (aws_wait){.client = c, .loop = loop, .spec = *spec, .done = guard_done, .ctx = &g, .waiter = waiter};
+    *w = (aws_wait){.client = c, .loop = loop, .spec = *spec, .done = aws_guard_done, .ctx = &g, .waiter = waiter};
     aws_waiter_get(aws_model_get(), waiter, &w->info);
     w->started_ms = pb_loop_mono_ms();
     w->delay_ms = delay_of(&w->info);
