@@ -41,6 +41,7 @@ enum {
     MESSAGE_MAX = 2000, /* EC2's encoded authorization failures are long and of use to nobody here */
     RETRY_AFTER_MAX_S = 60,
     SKEW_WORTH_MS = 60 * 1000, /* AWS allows five minutes at least; below a minute the clock is not the cause */
+    TRY_LEAST_MS = 100,        /* a try with less time has no chance, and its timeout would hide the reason known now */
     MARGIN_MS = 20,            /* we give up that much before the deadline: our error says more than "timeout" */
     HEADERS_ROOM = SIGV4_HEADERS_MAX + 1,
     REGION_MAX = 32 /* a longer name shares the rate of those that begin like it */
@@ -241,7 +242,8 @@ static bool again(aws_call *c, pb_str code, int max_tries, int64_t at_least_ms) 
     int limit = max_tries < c->policy.tries ? max_tries : c->policy.tries;
     int64_t delay = aws_retry_delay(&c->policy, c->tries, random_bits());
     if (delay < at_least_ms) delay = at_least_ms;
-    if (c->tries >= limit || delay >= c->spec.deadline_ms - pb_loop_mono_ms()) return false;
+    int64_t left = c->spec.deadline_ms - MARGIN_MS - pb_loop_mono_ms();
+    if (c->tries >= limit || delay > left - TRY_LEAST_MS) return false;
     int cost = pb_str_is(code, "timeout") ? AWS_TIMEOUT_COST : AWS_RETRY_COST;
     c->starved = !aws_budget_take(&c->client->budget, cost);
     if (c->starved) return false;
