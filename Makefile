@@ -33,7 +33,7 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(BUILD) -DPB_VERSION='"$(VERSION)"' $
 STATIC  ?= $(if $(SAN),,1)
 LIBNAMES := json-c crypto expat pcre2-8 sqlite3 z
 LDLIBS  := $(if $(STATIC),$(LIBNAMES:%=-l:lib%.a),$(LIBNAMES:%=-l%)) -ldl -lm
-LDFLAGS := $(OPT) -Wl,-z,relro -Wl,--as-needed
+LDFLAGS := $(OPT) -Wl,-z,relro -Wl,-z,pack-relative-relocs -Wl,--as-needed
 
 LANG_SRC   := $(filter-out lang/pbc.c,$(wildcard lang/*.c))
 VM_SRC     := $(filter-out vm/pbrun.c,$(wildcard vm/*.c))

@@ -14,7 +14,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("PB_BUILD", os.path.join(ROOT, "build"))
@@ -27,19 +26,11 @@ DECIDE = """playbook decide {
 """
 
 
-def measure(command):
-    """Wall and CPU seconds, exit status. posix_spawn: Python's own fork would cost more than what is measured."""
-    null = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1, 2)]
-    start = time.perf_counter()
-    pid = os.posix_spawnp(command[0], command, os.environ, file_actions=null)
-    _, status, usage = os.wait4(pid, 0)
-    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, os.waitstatus_to_exitcode(status)
-
-
-def peak(command):
-    """Peak memory in MB, by GNU time: a child of this process would be charged with Python's own."""
-    p = subprocess.run(["/usr/bin/time", "-f", "%M"] + command, capture_output=True, text=True, check=False)
-    return int(p.stderr.split()[-1]) / 1024
+def measure(launch, command):
+    """Wall and CPU milliseconds, peak MB, exit status."""
+    p = subprocess.run([launch] + command, capture_output=True, text=True, check=True)
+    wall, cpu, peak, status = (int(n) for n in p.stdout.split())
+    return wall / 1e3, cpu / 1e3, peak / 1024, status
 
 
 def main():
@@ -47,6 +38,8 @@ def main():
     parser.add_argument("-n", type=int, default=31)
     runs = parser.parse_args().n
     with tempfile.TemporaryDirectory(prefix="pbbench.") as work:
+        launch = os.path.join(work, "launch")
+        subprocess.run(["gcc", "-O2", "-o", launch, os.path.join(ROOT, "tests", "bench", "launch.c")], check=True)
         source, bundle = os.path.join(work, "decide.pb"), os.path.join(work, "all.pbx")
         with open(source, "w", encoding="utf-8") as f:
             f.write(DECIDE)
@@ -72,16 +65,16 @@ def main():
         times = [[] for _ in rows]
         for i in range(runs + 1):
             for (name, command), into in zip(rows, times):
-                result = measure(command)
-                if result[2]:
-                    sys.exit("%s ended with status %d" % (name, result[2]))
+                result = measure(launch, command)
+                if result[3]:
+                    sys.exit("%s ended with status %d" % (name, result[3]))
                 if i:  # the first round warms the file cache
                     into.append(result)
         print("medians of %d runs, taking turns" % runs)
         print("%-38s %9s %9s %9s %16s" % ("", "wall ms", "cpu ms", "peak MB", "import boto3 is"))
-        medians = [[statistics.median(t[k] for t in into) for k in range(2)] for into in times]
+        medians = [[statistics.median(t[k] for t in into) for k in range(3)] for into in times]
         for (name, command), m in zip(rows, medians):
-            print("%-38s %9.2f %9.2f %9.1f %10.0f times" % (name, m[0] * 1e3, m[1] * 1e3, peak(command), medians[4][0] / m[0]))
+            print("%-38s %9.2f %9.2f %9.1f %10.0f times" % (name, m[0], m[1], m[2], medians[4][0] / m[0]))
 
 
 main()
