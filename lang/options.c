@@ -47,7 +47,7 @@ void cli_help(const cli *c, const cli_command *command) {
     printf("\noptions:\n");
     for (const cli_option *o = c->options; o->name; o++)
         if (!command || lists(o->commands, command->name)) help_option(o);
-    printf("\nexit status: 0 done, 1 findings, 2 wrong usage, 5 internal error\n");
+    printf("\nexit status: 0 done, 1 %s, 2 wrong usage, 5 internal error\n", c->one);
 }
 
 /* ---- parsing ---- */

@@ -25,6 +25,7 @@ typedef struct cli_command {
 
 typedef struct cli {
     const char *program, *about;
+    const char *one;             /* what exit status 1 means: "findings" */
     const cli_command *commands; /* ended by a NULL name */
     const cli_option *options;   /* ended by a NULL name */
     /* Takes one option; value is NULL when it has none. False: a sentence in err says what is wrong with the value. */

@@ -482,7 +482,7 @@ static const cli_command commands[] = {
 };
 
 static int run(pbc *p, int argc, char **argv) {
-    p->cli = (cli){"pbc", "The compiler of the playbook language.", commands, options, set_option, p};
+    p->cli = (cli){"pbc", "The compiler of the playbook language.", "findings", commands, options, set_option, p};
     const cli_command *command = NULL;
     int status = cli_parse(&p->cli, argc, argv, &command, &p->noperands);
     if (status >= 0) return status;

@@ -505,7 +505,7 @@ static bool is_planned(const char *name) {
 
 static int run_command(session *s, int argc, char **argv) {
     static const char about[] = "Runs security playbooks.";
-    const cli c = {"pbrun", about, commands, option_rows, set_option, &s->args};
+    const cli c = {"pbrun", about, "a run or an event failed, or playbooks do not compile", commands, option_rows, set_option, &s->args};
     const cli_command *command = NULL;
     int n = 0, status = cli_parse(&c, argc, argv, &command, &n);
     if (status >= 0) return status;

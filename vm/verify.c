@@ -199,8 +199,8 @@ static bool flow_try(verifier *v, uint32_t pc, int64_t target, flow s) {
 
 static bool flow_fork(verifier *v, uint32_t pc, uint32_t i, int64_t target, flow s) {
     if (op_a(i) != s.open) return complain(v, pc, "branch %u where branch %u is next", op_a(i), s.open);
-    if (s.depth >= VERIFY_MAX_FORK_DEPTH)
-        return complain(v, pc, "more than %d parallels inside one another", VERIFY_MAX_FORK_DEPTH);
+    if (s.depth >= IMAGE_MAX_FORK_DEPTH)
+        return complain(v, pc, "more than %d parallels inside one another", IMAGE_MAX_FORK_DEPTH);
     flow branch = {.depth = (uint8_t)(s.depth + 1)};
     if (!flow_to(v, pc, (int64_t)pc + 1, branch)) return false;
     s.open++;

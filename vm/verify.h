@@ -12,10 +12,6 @@ typedef struct verify_fault {
     char sentence[160];
 } verify_fault;
 
-enum {
-    VERIFY_MAX_FORK_DEPTH = 8
-}; /* parallel inside parallel in one function: nobody writes more, each costs a copy of the registers */
-
 bool vm_verify(const vm_program *p, verify_fault *fault);
 
 #endif

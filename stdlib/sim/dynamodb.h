@@ -17,7 +17,6 @@ pb_value ddb_fail(sim_call *c, const char *fmt, ...) __attribute__((format(print
 /* -- dynamodb_value.c -- */
 pb_str ddb_type(pb_value v);                       /* "S", "N" ...; empty: no attribute value */
 pb_value ddb_inner(pb_value v);                    /* what stands under the type */
-pb_value ddb_normal(sim_call *c, pb_value v);      /* in the kept form; none with the error noted */
 pb_value ddb_normal_item(sim_call *c, pb_value m); /* a map of them */
 pb_value ddb_number_add(sim_call *c, pb_value a, pb_value b, bool minus);
 /* S, N and B of the same type: <0, 0, >0. False: they have no order. */

@@ -206,7 +206,6 @@ static pb_value normal(sim_call *c, pb_value v, unsigned depth) {
     return v;
 }
 
-pb_value ddb_normal(sim_call *c, pb_value v) { return normal(c, v, 0); }
 pb_value ddb_normal_item(sim_call *c, pb_value m) { return normal_entries(c, m, 0); }
 
 pb_value ddb_number_add(sim_call *c, pb_value a, pb_value b, bool minus) {
