@@ -17,8 +17,17 @@ typedef void pb_host_fn(const pb_host *h, vm_call *c, pb_loop *loop);
 /* Stops what the call has under way; it must not be answered afterwards. The gate answers it (timeout, cancelled). */
 typedef void pb_host_cancel_fn(const pb_host *h, vm_call *c);
 
+/* What is done about a call above `read` that was sent by a process which died before the answer was on disk. */
+typedef enum pb_again {
+    AGAIN_ACTION, /* the action around it is called again: it reads first */
+    AGAIN_SAFE,   /* sent again: a client token or the operation's nature makes that harmless */
+    AGAIN_ASKS    /* the host is called with c->doubt and finds out itself */
+} pb_again;
+
 struct pb_host {
     pb_effect effect;
+    pb_again again;
+    bool parks; /* may call pb_call_park */
     pb_host_fn *fn;
     pb_host_cancel_fn *cancel; /* NULL: the host always answers at once */
     const void *data;          /* the provider's own: an operation ... */
@@ -44,5 +53,14 @@ const pb_site *pb_call_site(const vm_call *c);
 bool pb_call_reach(const vm_call *c, pb_arena *a, const pb_str **hosts, uint32_t *n);
 /* Time left for the call in ms (its step's, its run's or the default limit), at least 1. */
 int64_t pb_call_time_left(const vm_call *c);
+
+/* The run's store; NULL: it has none. */
+struct store;
+struct store *pb_call_store(const vm_call *c);
+/* Instead of answering: the call waits for a moment of the wall clock (0: none) or for store_run_poke, and the host is then called again
+ * with c->doubt, maybe in another process. what: "approval of \"Terminate i-1?\"", for people. Only for hosts with `parks`. */
+void pb_call_park(vm_call *c, int64_t wake_at_ms, pb_str what);
+/* Puts a note into the run's journal and evidence ("approval_asked", "approval_granted", "target_busy" ...): no secrets in it. */
+void pb_call_note(const vm_call *c, const char *kind, pb_value what);
 
 #endif

@@ -46,6 +46,7 @@ typedef enum vm_step_status { STEP_RUNNING, STEP_OK, STEP_FAILED, STEP_PLANNED /
 typedef struct vm_step {
     struct vm_step *parent, *children, *last_child, *next;
     uint32_t number;  /* 1, 2, ... in order of start */
+    pb_str id;        /* the same in every execution of the run: "3", "3.1", "4:0.2" (branch 0), "5~2" (second try) */
     uint32_t site;    /* index into SITES */
     pb_effect effect; /* of the host or action */
     bool is_do;       /* written as `do`: a step of the playbook's author */
@@ -72,6 +73,7 @@ typedef struct vm_call {
     void *fiber;   /* the interpreter's */
     bool answered; /* set by vm_return and vm_raise: the gate must not time out a call whose step waits to try again */
     void *host_data; /* the host's own */
+    bool doubt;      /* resumed: it was asked for before, and what became of it is not known */
 } vm_call;
 void vm_return(vm_call *c, pb_value v);
 void vm_raise(vm_call *c, pb_str code, pb_str message);

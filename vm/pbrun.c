@@ -8,6 +8,7 @@
 #include "lang/options.h"
 #include "stdlib/aws/model.h"
 #include "stdlib/stdlib.h"
+#include "vm/commands.h"
 #include "vm/engine.h"
 #include "vm/events.h"
 #include "vm/plain.h"
@@ -27,23 +28,6 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_INTERNAL = 5 };
-
-enum {
-    PATHS_MAX = 4096, /* -p */
-    SETS_MAX = 256    /* --set */
-};
-
-typedef struct run_args {
-    const char *paths[PATHS_MAX];
-    size_t npaths;
-    const char *sets[SETS_MAX];
-    size_t nsets;
-    const char *event, *evidence, *site;
-    bool dry, json, quiet, version;
-    int64_t timeout_ms;
-} run_args;
 
 /* What lives as long as the command. */
 typedef struct session {
@@ -66,7 +50,7 @@ static void worst(session *s, int status) {
 }
 
 /* "pbrun: ..." to standard error, made plain. */
-static void complain(pb_str message) {
+void cmd_complain(pb_str message) {
     pb_buf b = {0};
     pb_buf_puts(&b, "pbrun: ");
     plain_add(&b, message, 0);
@@ -74,12 +58,14 @@ static void complain(pb_str message) {
     fputs(b.data && !b.oom ? b.data : "pbrun: out of memory\n", stderr);
     pb_buf_free(&b);
 }
+static void complain(pb_str message) { cmd_complain(message); }
 static void complain_c(const char *message) { complain(pb_str_c(message)); }
 
-static int fail(pb_str message, int status) {
+int cmd_fail(pb_str message, int status) {
     complain(message.n ? message : PB_STR("out of memory"));
     return status;
 }
+static int fail(pb_str message, int status) { return cmd_fail(message, status); }
 
 /* ---- options ---- */
 

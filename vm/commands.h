@@ -1,0 +1,41 @@
+/*
+ * commands.h - what pbrun.c and the files of its other commands (cmd_<name>.c) share: the options as given, exit
+ * statuses, and how a command complains. Each command is one function `int cmd_<name>(const run_args *)`; its row and its
+ * options stand in pbrun.c's tables.
+ */
+#ifndef PB_COMMANDS_H
+#define PB_COMMANDS_H
+
+#include "lang/base.h"
+
+/* Scripts rely on these; README lists them. Of several runs the worst counts: 5, 2, 1, 4, 3, 0. */
+enum {
+    STATUS_OK = 0,
+    STATUS_FAILED = 1,
+    STATUS_USAGE = 2,
+    STATUS_WAITING = 3,
+    STATUS_STOPPED = 4, /* by the kill switch, a guard or a limit */
+    STATUS_INTERNAL = 5
+};
+
+enum {
+    PATHS_MAX = 4096, /* -p */
+    SETS_MAX = 256    /* --set */
+};
+
+typedef struct run_args {
+    const char *paths[PATHS_MAX];
+    size_t npaths;
+    const char *sets[SETS_MAX];
+    size_t nsets;
+    const char *event, *evidence, *site;
+    bool dry, json, quiet, version;
+    int64_t timeout_ms;
+} run_args;
+
+/* "pbrun: ..." to standard error, made plain. */
+void cmd_complain(pb_str message);
+/* The same; an empty message means that memory ran out. Gives status back. */
+int cmd_fail(pb_str message, int status);
+
+#endif
