@@ -423,9 +423,11 @@ static void gen_settings(cg *g) {
             for (const ast_clause *c = d->kind == DECL_SITE ? d->clauses : NULL; c; c = c->next)
                 for (const ast_arg *a = c->value && c->value->kind == EXPR_MAP ? c->value->u.map : NULL; a; a = a->next)
                     if (a->value->kind == EXPR_STRING)
-                        iw_site_setting(g->w, c->name.text, a->name.text, a->value->u.string, IMAGE_NIL);
+                        iw_site_setting(g->w, c->name.text, (pb_str){NULL, 0}, a->name.text, a->value->u.string,
+                                        IMAGE_NIL);
                     else if (a->value->param)
-                        iw_site_setting(g->w, c->name.text, a->name.text, (pb_str){NULL, 0}, a->value->param->index);
+                        iw_site_setting(g->w, c->name.text, (pb_str){NULL, 0}, a->name.text, (pb_str){NULL, 0},
+                                        a->value->param->index);
 }
 
 /* Functions are numbered before they are made; what CALL and SITES hold must fit. */

@@ -275,6 +275,22 @@ static void put_code(dis *d) {
     }
 }
 
+/* The lines about what an action acts on and how it is undone. */
+static void put_undo(dis *d, uint32_t f) {
+    uint32_t target = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_target),
+             undo = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_undo),
+             none = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_undo_none),
+             captured = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_ncaptured);
+    if (target != IMAGE_NIL) pb_buf_printf(d->out, "  on parameter %u\n", target);
+    if (undo != IMAGE_NIL)
+        pb_buf_printf(d->out, "  undone by function %u, with %u captured value%s\n", undo, captured,
+                      captured == 1 ? "" : "s");
+    if (none == IMAGE_NIL) return;
+    pb_buf_puts(d->out, "  cannot be undone: ");
+    put_plain(d, none);
+    pb_buf_putc(d->out, '\n');
+}
+
 static bool put_function(dis *d, uint32_t f) {
     uint32_t kind = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_kind),
              nparams = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_nparams);
@@ -287,6 +303,7 @@ static bool put_function(dis *d, uint32_t f) {
     pb_buf_printf(d->out, "\n  %s, effect %s, %u parameter%s, %u registers, %u instructions\n", function_kinds[kind],
                   pb_effect_name((pb_effect)field(d, SECTION_FUNCTIONS, f, FUNCTIONS_effect)), nparams,
                   nparams == 1 ? "" : "s", field(d, SECTION_FUNCTIONS, f, FUNCTIONS_nregs), d->ncode);
+    put_undo(d, f);
     if (!find_labels(d)) return false;
     put_code(d);
     return true;
@@ -314,6 +331,26 @@ static void put_strings(dis *d, const char *label, uint32_t list, const char *wh
     pb_buf_puts(d->out, n > TEXT_MAX ? ", …\n" : "\n");
 }
 
+/* What a playbook's header says about its runs. */
+static void put_bounds(dis *d, const uint32_t *f) {
+    if (f[PLAYBOOKS_timeout]) {
+        pb_buf_printf(d->out, "  %-12s ", "timeout");
+        put_duration(d, f[PLAYBOOKS_timeout]);
+        pb_buf_putc(d->out, '\n');
+    }
+    if (f[PLAYBOOKS_dedupe] != IMAGE_NIL) {
+        pb_buf_printf(d->out, "  %-12s function %u within ", "dedupe", f[PLAYBOOKS_dedupe]);
+        put_duration(d, f[PLAYBOOKS_dedupe_ms]);
+        pb_buf_putc(d->out, '\n');
+    }
+    if (f[PLAYBOOKS_limit]) {
+        pb_buf_printf(d->out, "  %-12s %u per ", "limit", f[PLAYBOOKS_limit]);
+        put_duration(d, f[PLAYBOOKS_limit_ms]);
+        pb_buf_puts(d->out, f[PLAYBOOKS_limit_else] == LIMIT_APPROVE ? " else approve\n" : " else stop\n");
+    }
+    if (f[PLAYBOOKS_concurrency]) pb_buf_printf(d->out, "  %-12s %u\n", "concurrency", f[PLAYBOOKS_concurrency]);
+}
+
 static void put_playbook(dis *d, uint32_t i) {
     uint32_t f[PLAYBOOKS_FIELDS];
     for (uint32_t k = 0; k < PLAYBOOKS_FIELDS; k++) f[k] = field(d, SECTION_PLAYBOOKS, i, k);
@@ -330,6 +367,19 @@ static void put_playbook(dis *d, uint32_t i) {
     put_line(d, "source", field(d, SECTION_SOURCES, f[PLAYBOOKS_source], SOURCES_path));
     pb_buf_printf(d->out, "  %-12s function %u\n  %-12s function %u\n", "match", f[PLAYBOOKS_match], "body",
                   f[PLAYBOOKS_body]);
+    put_bounds(d, f);
+}
+
+static void put_guard(dis *d, uint32_t i) {
+    pb_buf_puts(d->out, "\nguard ");
+    put_plain(d, field(d, SECTION_GUARDS, i, GUARDS_name));
+    pb_buf_putc(d->out, '\n');
+    put_strings(d, "on", field(d, SECTION_GUARDS, i, GUARDS_patterns), "nothing");
+    put_line(d, "unless", field(d, SECTION_GUARDS, i, GUARDS_authorized));
+    pb_buf_printf(d->out, "  %-12s function %u\n  %-12s ", "decides", field(d, SECTION_GUARDS, i, GUARDS_function),
+                  "source");
+    put_place(d, field(d, SECTION_GUARDS, i, GUARDS_source), field(d, SECTION_GUARDS, i, GUARDS_line));
+    pb_buf_putc(d->out, '\n');
 }
 
 static void put_event(dis *d, uint32_t i) {
@@ -345,6 +395,9 @@ static void put_event(dis *d, uint32_t i) {
     put_line(d, "detected", field(d, SECTION_EVENTS, i, EVENTS_detected));
     put_line(d, "account", field(d, SECTION_EVENTS, i, EVENTS_account));
     put_line(d, "region", field(d, SECTION_EVENTS, i, EVENTS_region));
+    put_line(d, "sample", field(d, SECTION_EVENTS, i, EVENTS_sample));
+    put_strings(d, "resources", field(d, SECTION_EVENTS, i, EVENTS_resources), NULL);
+    put_strings(d, "principal", field(d, SECTION_EVENTS, i, EVENTS_principals), NULL);
 }
 
 static void put_param(dis *d, uint32_t i) {
@@ -399,7 +452,13 @@ static void put_setting(dis *d, uint32_t i) {
     uint32_t param = field(d, SECTION_SETTINGS, i, SETTINGS_param), text = field(d, SECTION_SETTINGS, i, SETTINGS_text);
     pb_buf_puts(d->out, "  ");
     put_plain(d, field(d, SECTION_SETTINGS, i, SETTINGS_section));
-    pb_buf_puts(d->out, " ");
+    if (field(d, SECTION_SETTINGS, i, SETTINGS_name) != IMAGE_NIL) {
+        pb_buf_putc(d->out, ' ');
+        put_quoted(d, field(d, SECTION_SETTINGS, i, SETTINGS_name));
+    }
+    uint32_t key_size;
+    image_text(d->v, field(d, SECTION_SETTINGS, i, SETTINGS_key), &key_size);
+    if (key_size) pb_buf_putc(d->out, ' ');
     put_plain(d, field(d, SECTION_SETTINGS, i, SETTINGS_key));
     pb_buf_puts(d->out, param == IMAGE_NIL ? ": " : ": parameter ");
     put_plain(d, param == IMAGE_NIL ? text : field(d, SECTION_PARAMS, param, PARAMS_name));
@@ -418,6 +477,7 @@ static bool put_program(dis *d) {
                   IMAGE_VERSION, d->v->size, n[SECTION_PLAYBOOKS], n[SECTION_FUNCTIONS], n[SECTION_CODE],
                   n[SECTION_SITES]);
     put_table(d, SECTION_PLAYBOOKS, NULL, put_playbook);
+    put_table(d, SECTION_GUARDS, NULL, put_guard);
     put_table(d, SECTION_EVENTS, NULL, put_event);
     put_table(d, SECTION_PARAMS, "parameters", put_param);
     put_table(d, SECTION_MANIFEST, "manifest: every host that can be reached", put_manifest);

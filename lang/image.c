@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <zlib.h>
 
-#define COUNT_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, N, ...) N
-#define COUNT(...) COUNT_(__VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define COUNT_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, N, ...) N
+#define COUNT(...) COUNT_(__VA_ARGS__, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 
 const uint8_t image_record_fields[SECTION_COUNT] = {
 #define SECTION(name, ...) COUNT(__VA_ARGS__),
@@ -42,6 +42,7 @@ AGREE(TYPES);
 AGREE(EVENTS);
 AGREE(PARAMS);
 AGREE(PLAYBOOKS);
+AGREE(GUARDS);
 AGREE(SOURCES);
 AGREE(MANIFEST);
 AGREE(SETTINGS);
@@ -51,21 +52,33 @@ AGREE(SETTINGS);
 /*
  * What each field of a record may hold, a letter a field in the order of image.def:
  *   #  any number                      b  0 or 1
- *   s  string   S  string or NIL       f  function      e  event
+ *   s  string   S  string or NIL       f  function      F  function or NIL      e  event
  *   l  list of strings                 t  type          T  type or NIL, of an earlier record
  *   r  list of (name string, type of an earlier record) pairs, or NIL
  *   c  constant (global) or NIL        p  source        x  effect        P  parameter or NIL
- *   0..4  enumeration number n of enum_limits
+ *   0..5  enumeration number n of enum_limits
  * What depends on several fields is checked by check_* below.
  */
 static const char *const field_rules[SECTION_COUNT] = {
-    [SECTION_BYTES] = "#",           [SECTION_STRINGS] = "##",          [SECTION_CONSTS] = "0##",
-    [SECTION_LISTS] = "#",           [SECTION_FUNCTIONS] = "s1x######", [SECTION_CODE] = "#",
-    [SECTION_LINES] = "#",           [SECTION_SITES] = "2#sSx####p#s",  [SECTION_TYPES] = "3bTrS",
-    [SECTION_EVENTS] = "sllsSSSSSS", [SECTION_PARAMS] = "stbc",         [SECTION_PLAYBOOKS] = "sSSS4leffxp",
-    [SECTION_SOURCES] = "ss",        [SECTION_MANIFEST] = "sx",         [SECTION_SETTINGS] = "ssSP",
+    [SECTION_BYTES] = "#",
+    [SECTION_STRINGS] = "##",
+    [SECTION_CONSTS] = "0##",
+    [SECTION_LISTS] = "#",
+    [SECTION_FUNCTIONS] = "s1x#######FS#",
+    [SECTION_CODE] = "#",
+    [SECTION_LINES] = "#",
+    [SECTION_SITES] = "2#sSx####p#s",
+    [SECTION_TYPES] = "3bTrS",
+    [SECTION_EVENTS] = "sllsSSSSSSSll",
+    [SECTION_PARAMS] = "stbc",
+    [SECTION_PLAYBOOKS] = "sSSS4leffxp#F###5#",
+    [SECTION_GUARDS] = "sflSp#",
+    [SECTION_SOURCES] = "ss",
+    [SECTION_MANIFEST] = "sx",
+    [SECTION_SETTINGS] = "sSsSP",
 };
-static const uint32_t enum_limits[] = {CONST_DURATION, FUNCTION_BODY, SITE_ACTION, IMAGE_TYPE_RECORD, TIER_MANUAL};
+static const uint32_t enum_limits[] = {CONST_DURATION,    FUNCTION_BODY, SITE_ACTION,
+                                       IMAGE_TYPE_RECORD, TIER_MANUAL,   LIMIT_APPROVE};
 
 enum { LINE_BITS = 20 }; /* of a LINES word: the line; above it the source */
 
@@ -164,6 +177,7 @@ static bool field_fits(const image_view *v, char rule, uint32_t value, uint32_t 
     case 's': return value < v->count[SECTION_STRINGS];
     case 'l': return strings_fit(v, value, work);
     case 'f': return value < v->count[SECTION_FUNCTIONS];
+    case 'F': return value == IMAGE_NIL || value < v->count[SECTION_FUNCTIONS];
     case 'e': return value < v->count[SECTION_EVENTS];
     case 't': return value < v->count[SECTION_TYPES];
     case 'T': return value == IMAGE_NIL || value < record;
@@ -222,6 +236,40 @@ static bool check_functions(const image_view *v, char *err) {
     return true;
 }
 
+static bool is_function(const image_view *v, uint32_t f, enum image_function kind, uint32_t nparams) {
+    return image_field(v, SECTION_FUNCTIONS, f, FUNCTIONS_kind) == (uint32_t)kind &&
+           image_field(v, SECTION_FUNCTIONS, f, FUNCTIONS_nparams) == nparams;
+}
+
+/* Only an action can be undone, by an action of its parameters and captured values that is not itself undone. */
+static bool undo_fits(const image_view *v, uint32_t i) {
+    uint32_t undo = image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_undo);
+    uint32_t captured = image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_ncaptured);
+    uint32_t nparams = image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_nparams);
+    bool says_none = image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_undo_none) != IMAGE_NIL;
+    bool action = image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_kind) == FUNCTION_ACTION;
+    if (undo == IMAGE_NIL) return captured == 0 && (action || !says_none);
+    return action && !says_none && captured <= IMAGE_MAX_REGS &&
+           is_function(v, undo, FUNCTION_ACTION, nparams + captured) &&
+           image_field(v, SECTION_FUNCTIONS, undo, FUNCTIONS_undo) == IMAGE_NIL &&
+           image_field(v, SECTION_FUNCTIONS, undo, FUNCTIONS_effect) < PB_DESTROY;
+}
+
+static bool check_actions(const image_view *v, char *err) {
+    for (uint32_t i = 0; i < v->count[SECTION_FUNCTIONS]; i++) {
+        uint32_t target = image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_target);
+        if (target != IMAGE_NIL && target >= image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_nparams))
+            return complain(err, "the image is damaged: the target of function %u is none of its parameters", i);
+        if (!undo_fits(v, i)) return complain(err, "the image is damaged: function %u has the wrong undo", i);
+    }
+    for (uint32_t i = 0; i < v->count[SECTION_GUARDS]; i++) {
+        uint32_t f = image_field(v, SECTION_GUARDS, i, GUARDS_function);
+        if (!is_function(v, f, FUNCTION_ACTION, 1) || image_field(v, SECTION_FUNCTIONS, f, FUNCTIONS_effect) > PB_READ)
+            return complain(err, "the image is damaged: guard %u has the wrong function", i);
+    }
+    return true;
+}
+
 static bool check_sites(const image_view *v, char *err) {
     for (uint32_t i = 0; i < v->count[SECTION_SITES]; i++) {
         uint32_t kind = image_field(v, SECTION_SITES, i, SITES_kind),
@@ -249,16 +297,14 @@ static bool check_types(const image_view *v, char *err) {
     return true;
 }
 
-static bool is_event_function(const image_view *v, uint32_t f, enum image_function kind) {
-    return image_field(v, SECTION_FUNCTIONS, f, FUNCTIONS_kind) == (uint32_t)kind &&
-           image_field(v, SECTION_FUNCTIONS, f, FUNCTIONS_nparams) == 1;
-}
-
 static bool check_playbooks(const image_view *v, char *err) {
-    for (uint32_t i = 0; i < v->count[SECTION_PLAYBOOKS]; i++)
-        if (!is_event_function(v, image_field(v, SECTION_PLAYBOOKS, i, PLAYBOOKS_match), FUNCTION_MATCH) ||
-            !is_event_function(v, image_field(v, SECTION_PLAYBOOKS, i, PLAYBOOKS_body), FUNCTION_BODY))
+    for (uint32_t i = 0; i < v->count[SECTION_PLAYBOOKS]; i++) {
+        uint32_t dedupe = image_field(v, SECTION_PLAYBOOKS, i, PLAYBOOKS_dedupe);
+        if (!is_function(v, image_field(v, SECTION_PLAYBOOKS, i, PLAYBOOKS_match), FUNCTION_MATCH, 1) ||
+            !is_function(v, image_field(v, SECTION_PLAYBOOKS, i, PLAYBOOKS_body), FUNCTION_BODY, 1) ||
+            (dedupe != IMAGE_NIL && !is_function(v, dedupe, FUNCTION_PURE, 1)))
             return complain(err, "the image is damaged: playbook %u has the wrong functions", i);
+    }
     for (uint32_t i = 0; i < v->count[SECTION_PARAMS]; i++)
         if ((image_field(v, SECTION_PARAMS, i, PARAMS_has_default) == 1) !=
             (image_field(v, SECTION_PARAMS, i, PARAMS_default_const) != IMAGE_NIL))
@@ -277,6 +323,6 @@ bool image_layout_check(const void *image, size_t size, image_view *v, char err[
     if (!check_sections(v, err) || !check_strings(v, err)) return false;
     for (int s = 0; s < SECTION_COUNT; s++)
         if (!check_fields(v, (enum image_section)s, err)) return false;
-    return check_consts(v, err) && check_functions(v, err) && check_sites(v, err) && check_types(v, err) &&
-           check_playbooks(v, err);
+    return check_consts(v, err) && check_functions(v, err) && check_actions(v, err) && check_sites(v, err) &&
+           check_types(v, err) && check_playbooks(v, err);
 }

@@ -29,7 +29,7 @@
 #define IMAGE_MAGIC "\x89PBX\r\n\x1a\n"
 #define IMAGE_NIL UINT32_MAX
 enum {
-    IMAGE_VERSION = 2,
+    IMAGE_VERSION = 3,
     IMAGE_HEAD = 24,
     IMAGE_MAX_SIZE = 64 << 20,   /* a bundle of thousands of playbooks is about 10 MB */
     IMAGE_MAX_REGS = 250,        /* leaves room in 8 bits for the three registers behind FORNEXT's and VERIFY's */
@@ -54,7 +54,8 @@ enum { STRINGS_offset, STRINGS_length, STRINGS_FIELDS };
 enum { CONSTS_kind, CONSTS_low, CONSTS_high, CONSTS_FIELDS };
 enum {
     FUNCTIONS_name, FUNCTIONS_kind, FUNCTIONS_effect, FUNCTIONS_nparams, FUNCTIONS_nregs, FUNCTIONS_code,
-    FUNCTIONS_ncode, FUNCTIONS_consts, FUNCTIONS_nconsts, FUNCTIONS_FIELDS
+    FUNCTIONS_ncode, FUNCTIONS_consts, FUNCTIONS_nconsts, FUNCTIONS_target, FUNCTIONS_undo, FUNCTIONS_undo_none,
+    FUNCTIONS_ncaptured, FUNCTIONS_FIELDS
 };
 enum {
     SITES_kind, SITES_target, SITES_name, SITES_alias, SITES_effect, SITES_timeout, SITES_retry, SITES_nargs,
@@ -63,16 +64,21 @@ enum {
 enum { TYPES_kind, TYPES_optional, TYPES_elem, TYPES_fields, TYPES_name, TYPES_FIELDS };
 enum {
     EVENTS_name, EVENTS_sources, EVENTS_detail_types, EVENTS_payload, EVENTS_each, EVENTS_id, EVENTS_threat,
-    EVENTS_detected, EVENTS_account, EVENTS_region, EVENTS_FIELDS
+    EVENTS_detected, EVENTS_account, EVENTS_region, EVENTS_sample, EVENTS_resources, EVENTS_principals, EVENTS_FIELDS
 };
 enum { PARAMS_name, PARAMS_type, PARAMS_has_default, PARAMS_default_const, PARAMS_FIELDS };
 enum {
     PLAYBOOKS_name, PLAYBOOKS_version, PLAYBOOKS_summary, PLAYBOOKS_owner, PLAYBOOKS_tier, PLAYBOOKS_controls,
-    PLAYBOOKS_event, PLAYBOOKS_match, PLAYBOOKS_body, PLAYBOOKS_effect, PLAYBOOKS_source, PLAYBOOKS_FIELDS
+    PLAYBOOKS_event, PLAYBOOKS_match, PLAYBOOKS_body, PLAYBOOKS_effect, PLAYBOOKS_source, PLAYBOOKS_timeout,
+    PLAYBOOKS_dedupe, PLAYBOOKS_dedupe_ms, PLAYBOOKS_limit, PLAYBOOKS_limit_ms, PLAYBOOKS_limit_else,
+    PLAYBOOKS_concurrency, PLAYBOOKS_FIELDS
+};
+enum {
+    GUARDS_name, GUARDS_function, GUARDS_patterns, GUARDS_authorized, GUARDS_source, GUARDS_line, GUARDS_FIELDS
 };
 enum { SOURCES_path, SOURCES_sha, SOURCES_FIELDS };
 enum { MANIFEST_host, MANIFEST_effect, MANIFEST_FIELDS };
-enum { SETTINGS_section, SETTINGS_key, SETTINGS_text, SETTINGS_param, SETTINGS_FIELDS };
+enum { SETTINGS_section, SETTINGS_name, SETTINGS_key, SETTINGS_text, SETTINGS_param, SETTINGS_FIELDS };
 
 /* Size of a record in u32s, the number of its fields, and their names, for the disassembler and the loader (lang/image.c). */
 extern const uint8_t image_record_fields[SECTION_COUNT];
@@ -97,6 +103,20 @@ enum image_type {
     IMAGE_TYPE_LIST, IMAGE_TYPE_MAP, IMAGE_TYPE_RECORD
 };
 enum image_tier { TIER_AUTO, TIER_APPROVE, TIER_MANUAL };
+/* PLAYBOOKS.limit_else: above the limit the run ends as stopped, or its body asks first (limit.ask) */
+enum image_limit_else { LIMIT_STOP, LIMIT_APPROVE };
+
+/*
+ * Hosts that statements call, all of effect notify, so that a dry run holds them back:
+ *   approval.ask { question, via: [{kind, to}], by: [{kind, name}], quorum, within, escalate: [{kind, name, after}],
+ *                  block: "file:line sha256", values: map, state: map, round: int, drift: bool }
+ *                -> { decision: "granted" | "denied" | "expired", by: [string], reason: string? }
+ *   limit.ask    {} -> { decision, by, reason }        the site's approvals say whom; granted at once below the limit
+ *   wait.for     { time: duration } -> none
+ */
+#define HOST_APPROVAL_ASK "approval.ask"
+#define HOST_LIMIT_ASK "limit.ask"
+#define HOST_WAIT_FOR "wait.for"
 
 /* ---- reading: image.c. The loader and the disassembler share the layout check ---- */
 

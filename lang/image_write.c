@@ -202,7 +202,24 @@ uint32_t iw_function_begin(iw *w, pb_str name, enum image_function kind, pb_effe
     f[FUNCTIONS_nparams] = nparams;
     f[FUNCTIONS_code] = w->first_code;
     f[FUNCTIONS_consts] = w->first_const;
+    f[FUNCTIONS_target] = f[FUNCTIONS_undo] = f[FUNCTIONS_undo_none] = IMAGE_NIL;
     return record_add(w, SECTION_FUNCTIONS, f);
+}
+
+static void function_set(iw *w, uint32_t function, uint32_t field, uint32_t value) {
+    if (function < records(w, SECTION_FUNCTIONS))
+        w->section[SECTION_FUNCTIONS].data[function * FUNCTIONS_FIELDS + field] = value;
+}
+
+void iw_target(iw *w, uint32_t function, uint32_t parameter) { function_set(w, function, FUNCTIONS_target, parameter); }
+
+void iw_undo(iw *w, uint32_t function, uint32_t undo, uint32_t ncaptured) {
+    function_set(w, function, FUNCTIONS_undo, undo);
+    function_set(w, function, FUNCTIONS_ncaptured, ncaptured);
+}
+
+void iw_undo_none(iw *w, uint32_t function, pb_str why) {
+    function_set(w, function, FUNCTIONS_undo_none, iw_string(w, why));
 }
 
 void iw_function_end(iw *w, uint32_t nregs) {
@@ -310,6 +327,9 @@ uint32_t iw_event(iw *w, const iw_event_info *e) {
     f[EVENTS_detected] = iw_string_or_nil(w, e->detected);
     f[EVENTS_account] = iw_string_or_nil(w, e->account);
     f[EVENTS_region] = iw_string_or_nil(w, e->region);
+    f[EVENTS_sample] = iw_string_or_nil(w, e->sample);
+    f[EVENTS_resources] = e->has_paths ? e->resources : iw_list(w, NULL, 0);
+    f[EVENTS_principals] = e->has_paths ? e->principals : iw_list(w, NULL, 0);
     return record_add(w, SECTION_EVENTS, f);
 }
 
@@ -335,7 +355,25 @@ uint32_t iw_playbook(iw *w, const iw_playbook_info *p) {
     f[PLAYBOOKS_body] = p->body;
     f[PLAYBOOKS_effect] = (uint32_t)p->effect;
     f[PLAYBOOKS_source] = p->source;
+    f[PLAYBOOKS_timeout] = p->timeout_ms;
+    f[PLAYBOOKS_dedupe] = p->has_dedupe ? p->dedupe : IMAGE_NIL;
+    f[PLAYBOOKS_dedupe_ms] = p->dedupe_ms;
+    f[PLAYBOOKS_limit] = p->limit;
+    f[PLAYBOOKS_limit_ms] = p->limit_ms;
+    f[PLAYBOOKS_limit_else] = (uint32_t)p->limit_else;
+    f[PLAYBOOKS_concurrency] = p->concurrency;
     return record_add(w, SECTION_PLAYBOOKS, f);
+}
+
+uint32_t iw_guard(iw *w, const iw_guard_info *g) {
+    uint32_t f[GUARDS_FIELDS];
+    f[GUARDS_name] = iw_string(w, g->name);
+    f[GUARDS_function] = g->function;
+    f[GUARDS_patterns] = g->patterns;
+    f[GUARDS_authorized] = iw_string_or_nil(w, g->authorized);
+    f[GUARDS_source] = g->source;
+    f[GUARDS_line] = g->line;
+    return record_add(w, SECTION_GUARDS, f);
 }
 
 uint32_t iw_source(iw *w, pb_str path, pb_str sha_hex) {
@@ -348,8 +386,9 @@ uint32_t iw_manifest(iw *w, pb_str host, pb_effect effect) {
     return record_add(w, SECTION_MANIFEST, f);
 }
 
-uint32_t iw_site_setting(iw *w, pb_str section, pb_str key, pb_str text, uint32_t param) {
-    const uint32_t f[SETTINGS_FIELDS] = {iw_string(w, section), iw_string(w, key), iw_string_or_nil(w, text), param};
+uint32_t iw_site_setting(iw *w, pb_str section, pb_str name, pb_str key, pb_str text, uint32_t param) {
+    const uint32_t f[SETTINGS_FIELDS] = {iw_string(w, section), iw_string_or_nil(w, name), iw_string(w, key),
+                                         iw_string_or_nil(w, text), param};
     return record_add(w, SECTION_SETTINGS, f);
 }
 

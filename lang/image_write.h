@@ -37,6 +37,11 @@ uint32_t iw_list(iw *w, const uint32_t *items, uint32_t n);
 /* ---- functions ---- */
 uint32_t iw_function_begin(iw *w, pb_str name, enum image_function kind, pb_effect effect, uint32_t nparams);
 void iw_function_end(iw *w, uint32_t nregs);
+/* What is said of a function after it was begun. target: which parameter. An action has an undo function, which takes
+ * its parameters and ncaptured values, or a text that says why it has none (iw_undo_none). */
+void iw_target(iw *w, uint32_t function, uint32_t parameter);
+void iw_undo(iw *w, uint32_t function, uint32_t undo, uint32_t ncaptured);
+void iw_undo_none(iw *w, uint32_t function, pb_str why);
 /* Of the open function: index in its own range, what K operands hold. Without an open function: the global index, for
  * PARAMS.default_const. value: bool 0/1, int and duration as they are, float as its bits, string as string index. */
 uint32_t iw_const(iw *w, enum image_const kind, uint64_t value);
@@ -73,7 +78,9 @@ typedef struct iw_event_info {
     uint32_t sources, detail_types;         /* lists of strings */
     pb_str payload;
     pb_str each, id, threat, detected;      /* .s NULL: none */
-    pb_str account, region;
+    pb_str account, region, sample;
+    bool has_paths;                         /* the two lists below are given */
+    uint32_t resources, principals;         /* lists of strings */
 } iw_event_info;
 uint32_t iw_event(iw *w, const iw_event_info *e);
 
@@ -86,13 +93,26 @@ typedef struct iw_playbook_info {
     uint32_t event, match, body;
     pb_effect effect;
     uint32_t source;
+    uint32_t timeout_ms;                    /* 0: none */
+    bool has_dedupe;                        /* the next two are given */
+    uint32_t dedupe, dedupe_ms;
+    uint32_t limit, limit_ms;               /* 0: none */
+    enum image_limit_else limit_else;
+    uint32_t concurrency;                   /* 0: any number */
 } iw_playbook_info;
 uint32_t iw_playbook(iw *w, const iw_playbook_info *p);
 
+typedef struct iw_guard_info {
+    pb_str name, authorized;                /* authorized.s NULL: nothing lifts it */
+    uint32_t function, patterns;            /* patterns: list of strings */
+    uint32_t source, line;
+} iw_guard_info;
+uint32_t iw_guard(iw *w, const iw_guard_info *g);
+
 uint32_t iw_source(iw *w, pb_str path, pb_str sha_hex);
 uint32_t iw_manifest(iw *w, pb_str host, pb_effect effect);
-/* A setting of the site: its text, or (param not IMAGE_NIL) the deployment parameter that holds it. */
-uint32_t iw_site_setting(iw *w, pb_str section, pb_str key, pb_str text, uint32_t param);
+/* A setting of the site: its text, or (param not IMAGE_NIL) the deployment parameter that holds it. name.s NULL: none. */
+uint32_t iw_site_setting(iw *w, pb_str section, pb_str name, pb_str key, pb_str text, uint32_t param);
 
 /* Lays the image out into `out` (emptied first). Anything but IW_OK leaves it empty. */
 iw_fault iw_finish(iw *w, pb_buf *out);

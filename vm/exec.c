@@ -192,6 +192,23 @@ static outcome exec_CALL(exec *x) {
 
 static outcome exec_INVOKE(exec *x) { return step_invoke(x->f, op_a(x->i), op_bx(x->i)); }
 
+/* ---- undo, guards ---- */
+
+static outcome exec_CAPTURE(exec *x) {
+    (void)x;
+    return GO;
+}
+
+static outcome exec_UNDONEXT(exec *x) {
+    (void)x;
+    return GO;
+}
+
+static outcome exec_AUTHORIZE(exec *x) {
+    (void)x;
+    return GO;
+}
+
 static outcome exec_RETURN(exec *x) {
     if (x->t->up) return step_return(x->f, A);
     return fiber_finish(x->f, END_OK, PB_STR(""));

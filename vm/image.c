@@ -76,7 +76,9 @@ static bool take_functions(vm_program *p) {
                                         .kind = (uint8_t)image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_kind),
                                         .effect = (uint8_t)image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_effect),
                                         .nparams = (uint8_t)image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_nparams),
-                                        .nregs = (uint8_t)image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_nregs)};
+                                        .nregs = (uint8_t)image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_nregs),
+                                        .ncaptured = (uint8_t)image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_ncaptured),
+                                        .undo = image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_undo)};
     }
     return true;
 }

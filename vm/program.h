@@ -16,7 +16,8 @@ typedef struct vm_function {
     uint32_t ncode;
     uint32_t consts, nconsts; /* first constant, their number */
     uint8_t kind;             /* enum image_function */
-    uint8_t effect, nparams, nregs;
+    uint8_t effect, nparams, nregs, ncaptured;
+    uint32_t undo; /* function, or IMAGE_NIL */
 } vm_function;
 
 struct vm_regex_cache;

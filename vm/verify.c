@@ -6,9 +6,9 @@
  *             FORNEXT, VERIFY, calls and lists use) lie in the frame, indices in their sections, counts fit, unused
  *             fields are 0, and the function's kind allows the instruction at all;
  *   flow      from the first instruction along every path: jumps land inside the function, nothing falls off its end,
- *             only FORNEXT and VERIFY go backwards, and every path to an instruction brings the same state: how many
- *             TRYs and ENTERs are open, how many branches are under way, how deep in branches we are;
- *   calls     no function can reach itself, and no chain of calls is longer than IMAGE_MAX_DEPTH.
+ *             only FORNEXT, VERIFY and UNDONEXT go backwards, and every path to an instruction brings the same state:
+ * how many TRYs and ENTERs are open, how many branches are under way, how deep in branches we are; calls     no
+ * function can reach itself, and no chain of calls is longer than IMAGE_MAX_DEPTH.
  *
  * Types of values are not proven: registers start as none and each operation checks what it is given. While branches
  * are under way (between FORK and JOIN) the forking path may only fork, jump and join: nothing that can fail, so an
@@ -67,6 +67,7 @@ static bool call_target(verifier *v, uint32_t pc, uint32_t first, uint32_t targe
                         to->name.n < 60 ? (int)to->name.n : 60, to->name.s);
     if (to->kind == FUNCTION_ACTION && v->f->kind != FUNCTION_ACTION && v->f->kind != FUNCTION_BODY)
         return complain(v, pc, "a pure function calls an action");
+    if (to->undo != IMAGE_NIL) return complain(v, pc, "calls an action that has an undo without a step of its own");
     return registers(v, pc, first, to->nparams ? to->nparams : 1);
 }
 
@@ -89,6 +90,11 @@ static bool counted(verifier *v, uint32_t pc, uint32_t i) {
     case OPCODE_CONCAT: return registers(v, pc, first, n);
     case OPCODE_BUILTIN: return builtin_call(v, pc, op_a(i), op_b(i), n);
     case OPCODE_ENDFORK: return registers(v, pc, op_a(i), op_b(i));
+    case OPCODE_CAPTURE:
+        if (v->f->undo == IMAGE_NIL) return complain(v, pc, "CAPTURE in a function that has no undo");
+        if (op_b(i) != v->f->ncaptured)
+            return complain(v, pc, "captures %u values, the undo takes %u", op_b(i), v->f->ncaptured);
+        return registers(v, pc, op_a(i), op_b(i));
     default: return complain(v, pc, "has a count that means nothing");
     }
 }
@@ -111,7 +117,7 @@ static bool operand(verifier *v, uint32_t pc, uint32_t i, op_kind kind, uint32_t
         /* An empty list names no register; an empty hand-over and a built-in's window are checked with their count. */
         opcode o = op_code(i);
         if ((o == OPCODE_LIST || o == OPCODE_MAP || o == OPCODE_CONCAT) && kind == OPERAND_R) return true;
-        if (o == OPCODE_ENDFORK) return true;
+        if (o == OPCODE_ENDFORK || o == OPCODE_CAPTURE) return true;
         return registers(v, pc, value, o == OPCODE_FORNEXT ? 3 : o == OPCODE_VERIFY ? 4 : 1);
     }
     case OPERAND_K:
@@ -145,7 +151,10 @@ static bool allowed(const vm_function *f, opcode o) {
     case OPCODE_VERIFY:
     case OPCODE_DRY:
     case OPCODE_STOP:
+    case OPCODE_CAPTURE:
     case OPCODE_RECORD: return f->kind == FUNCTION_ACTION || f->kind == FUNCTION_BODY;
+    case OPCODE_UNDONEXT:
+    case OPCODE_AUTHORIZE: return f->kind == FUNCTION_BODY;
     default: return true;
     }
 }
@@ -155,7 +164,12 @@ static bool check_operands(verifier *v) {
         uint32_t i = vm_instruction(v->f, pc);
         if (op_code(i) >= OPCODE_COUNT) return complain(v, pc, "no instruction has the number %u", i & 0xff);
         const op_info *info = &op_table[op_code(i)];
-        if (!allowed(v->f, op_code(i))) return complain(v, pc, "%s in a function that must be pure", info->name);
+        if (!allowed(v->f, op_code(i)))
+            return complain(v, pc,
+                            op_code(i) == OPCODE_UNDONEXT || op_code(i) == OPCODE_AUTHORIZE
+                                ? "%s outside the body of a playbook"
+                                : "%s in a function that must be pure",
+                            info->name);
         if (!operand(v, pc, i, info->a, op_a(i))) return false;
         if (info->format != FORMAT_ABC) {
             if (!operand(v, pc, i, info->b, op_bx(i))) return false;
@@ -216,7 +230,7 @@ static bool flow_end(verifier *v, uint32_t pc, opcode o, flow s) {
     return s.tries == 0 || complain(v, pc, "RETURN with a TRY open");
 }
 
-static bool may_go_backwards(opcode o) { return o == OPCODE_FORNEXT || o == OPCODE_VERIFY; }
+static bool may_go_backwards(opcode o) { return o == OPCODE_FORNEXT || o == OPCODE_VERIFY || o == OPCODE_UNDONEXT; }
 
 static bool flow_jump(verifier *v, uint32_t pc, uint32_t i, flow s) {
     opcode o = op_code(i);
@@ -234,6 +248,8 @@ static bool flow_step(verifier *v, uint32_t pc) {
     flow s = v->flow[pc];
     if (s.open && o != OPCODE_FORK && o != OPCODE_JOIN && o != OPCODE_JMP && o != OPCODE_NOP)
         return complain(v, pc, "%s while branches are under way", op_table[o].name);
+    if (s.depth && (o == OPCODE_CAPTURE || o == OPCODE_UNDONEXT))
+        return complain(v, pc, "%s inside a branch", op_table[o].name);
     if (op_table[o].b == OPERAND_J) return flow_jump(v, pc, i, s);
     switch (o) {
     case OPCODE_RETURN:
@@ -331,7 +347,49 @@ static bool check_calls(verifier *v) {
         return false;
     }
     for (uint32_t f = 0; ok && f < v->p->nfunctions; f++) ok = check_calls_from(v, depth, stack, f);
+    for (v->index = 0; ok && v->index < v->p->nfunctions; v->index++) {
+        uint32_t undo = v->p->functions[v->index].undo; /* called from a body: one deeper */
+        if (undo != IMAGE_NIL && depth[undo] >= IMAGE_MAX_DEPTH)
+            ok = complain(v, 0, "calls of its undo go deeper than %d", IMAGE_MAX_DEPTH);
+    }
     free(depth);
+    return ok;
+}
+
+/* ---- guards ---- */
+
+/* What a guard reaches only reads: it decides, it does not act. */
+static bool guard_instruction(verifier *v, uint32_t pc, uint32_t i, uint32_t *work, uint8_t *seen) {
+    uint32_t to = callee(v->p, i);
+    if (op_code(i) == OPCODE_INVOKE && vm_field(v->p, SECTION_SITES, op_bx(i), SITES_effect) > PB_READ)
+        return complain(v, pc, "a guard reaches this call, which does more than read");
+    if (op_code(i) == OPCODE_STOP || op_code(i) == OPCODE_SKIP || op_code(i) == OPCODE_RECORD)
+        return complain(v, pc, "a guard reaches %s", op_table[op_code(i)].name);
+    if (to == IMAGE_NIL || seen[to]) return true;
+    seen[to] = 1;
+    work[v->nwork++] = to;
+    return true;
+}
+
+static bool check_guards(verifier *v) {
+    uint32_t *work = calloc((size_t)v->p->nfunctions + 1, sizeof *work);
+    uint8_t *seen = calloc((size_t)v->p->nfunctions + 1, 1);
+    bool ok = work && seen;
+    *v->fault = (verify_fault){.function = IMAGE_NIL, .sentence = "out of memory"};
+    v->nwork = 0;
+    for (uint32_t i = 0; ok && i < vm_count(v->p, SECTION_GUARDS); i++) {
+        uint32_t f = vm_field(v->p, SECTION_GUARDS, i, GUARDS_function);
+        if (!seen[f]) work[v->nwork++] = f;
+        seen[f] = 1;
+    }
+    while (ok && v->nwork) {
+        v->index = work[--v->nwork];
+        const vm_function *f = &v->p->functions[v->index];
+        for (uint32_t pc = 0; ok && pc < f->ncode; pc++)
+            ok = guard_instruction(v, pc, vm_instruction(f, pc), work, seen);
+    }
+    free(work);
+    free(seen);
     return ok;
 }
 
@@ -349,7 +407,7 @@ bool vm_verify(const vm_program *p, verify_fault *fault) {
         v.f = &p->functions[v.index];
         if (!check_function(&v)) goto done;
     }
-    ok = check_calls(&v);
+    ok = check_calls(&v) && check_guards(&v);
 done:
     free(v.flow);
     free(v.work);

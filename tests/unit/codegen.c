@@ -29,8 +29,8 @@ static iw_fault build(pb_arena *a, pb_buf *out) {
     iw_type(w, IMAGE_TYPE_RECORD, false, IMAGE_NIL, iw_list(w, pair, 2), PB_STR("Names"));
     iw_param(w, PB_STR("channel"), text, true, iw_const_string(w, PB_STR("#security")));
     uint32_t empty = iw_list(w, NULL, 0);
-    iw_event_info e = {PB_STR("x.y"), empty, empty, PB_STR("detail"), NO_NAME, PB_STR("id"),
-                       NO_NAME, NO_NAME, NO_NAME, NO_NAME};
+    iw_event_info e = {.name = PB_STR("x.y"), .sources = empty, .detail_types = empty, .payload = PB_STR("detail"),
+                       .id = PB_STR("id")};
     iw_event(w, &e);
     uint32_t f[2];
     for (uint32_t i = 0; i < 2; i++) {
@@ -45,7 +45,8 @@ static iw_fault build(pb_arena *a, pb_buf *out) {
     }
     iw_site_info s = {.kind = SITE_HOST, .host = PB_STR("now"), .name = PB_STR("now"), .nargs = 1, .line = 4, .title = PB_STR("now()")};
     iw_site(w, &s);
-    iw_playbook_info p = {PB_STR("p"), PB_STR("1"), NO_NAME, NO_NAME, TIER_AUTO, empty, 0, f[0], f[1], PB_READ, 0};
+    iw_playbook_info p = {.name = PB_STR("p"), .version = PB_STR("1"), .controls = empty, .match = f[0], .body = f[1],
+                          .effect = PB_READ};
     iw_playbook(w, &p);
     iw_manifest(w, PB_STR("now"), PB_READ);
     return iw_finish(w, out);
