@@ -50,8 +50,10 @@ const pb_host_provider *stdlib_providers(size_t *count) {
     *count = 0;
     if (!set) return NULL;
     for (int i = 0; i < PROVIDERS; i++) set->shares[i].set = set;
-    set->providers[0] = (pb_host_provider){"aws.", &set->shares[0], resolve_aws, close_share, aws_run_end};
-    set->providers[1] = (pb_host_provider){"", &set->shares[1], hosts_resolve, close_share, NULL};
+    set->providers[0] = (pb_host_provider){
+        .prefix = "aws.", .state = &set->shares[0], .resolve = resolve_aws, .close = close_share, .run_end = aws_run_end};
+    set->providers[1] = (pb_host_provider){
+        .prefix = "", .state = &set->shares[1], .resolve = hosts_resolve, .close = close_share};
     set->open = PROVIDERS;
     *count = PROVIDERS;
     return set->providers;

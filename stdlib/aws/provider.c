@@ -101,6 +101,12 @@ static pb_str context_text(const vm_call *c, const char *key) {
     return v.kind == PB_STRING ? pb_text(v) : (pb_str){"", 0};
 }
 
+/* A site that says nothing of accounts is none here. */
+static const pb_site *accounts_of(const vm_call *c) {
+    const pb_site *s = pb_call_site(c);
+    return s && s->role.n ? s : NULL;
+}
+
 static void ask_for_keys(passage *p) {
     const vm_call *c = p->call;
     aws_who who = {.run = c->run,
@@ -110,7 +116,7 @@ static void ask_for_keys(passage *p) {
                    .region = c->step->region,
                    .moved = c->step->moved,
                    .changes = p->host->effect > PB_READ,
-                   .site = pb_call_site(c),
+                   .site = accounts_of(c),
                    .reach = reach,
                    .reach_ctx = p};
     aws_access_wait *w = aws_sessions_ask(p->provider->sessions, p->loop, p->spec.arena, &who, keys_are_there, p);

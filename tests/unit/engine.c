@@ -195,7 +195,7 @@ static void on_event_end(void *ctx, const engine_event *e) {
 static bool bench_open(bench *b, const spec *specs, size_t n, bool dry, int64_t run_ms) {
     memset(b, 0, sizeof *b);
     b->arena = pb_arena_new(0);
-    b->provider = (pb_host_provider){"", &b->fakes, fake_resolve, NULL, NULL};
+    b->provider = (pb_host_provider){.prefix = "", .state = &b->fakes, .resolve = fake_resolve};
     engine_config c = {
         .providers = &b->provider,
         .nproviders = 1,
