@@ -206,6 +206,7 @@ static bool any_planned(const vm_step *top) {
 }
 
 const char *evidence_action_status(const vm_step *s) {
+    if (s->status == STEP_DENIED) return "denied";
     if (s->status == STEP_FAILED || s->status == STEP_RUNNING) return "failed";
     if (any_planned(s)) return "planned";
     pb_value changed = pb_get_c(s->result, "changed");
@@ -217,6 +218,7 @@ const char *evidence_outcome(vm_outcome o) {
     case VM_DONE: return "done";
     case VM_SKIPPED: return "skipped";
     case VM_STOPPED: return "stopped";
+    case VM_DENIED: return "denied";
     default: return "failed";
     }
 }
@@ -248,6 +250,7 @@ const char *evidence_status(const evidence_run *r) {
     if (r->outcome == VM_FAILED || r->interrupted) return t.contained && !r->dry ? "partial" : "failed";
     if (r->outcome == VM_SKIPPED) return t.contained && !r->dry ? "partial" : "skipped";
     if (r->outcome == VM_STOPPED) return "stopped";
+    if (r->outcome == VM_DENIED) return "denied";
     if (r->dry) return "planned";
     if (t.failed) return t.contained || t.already ? "partial" : "failed";
     if (t.contained) return "remediated";
@@ -255,14 +258,6 @@ const char *evidence_status(const evidence_run *r) {
 }
 
 /* ---- actions and their calls ---- */
-
-static pb_str step_name(const evidence_run *r, const vm_step *s) {
-    return vm_string(r->program, vm_field(r->program, SECTION_SITES, s->site, SITES_name));
-}
-
-static bool is_host(const evidence_run *r, const vm_step *s) {
-    return vm_field(r->program, SECTION_SITES, s->site, SITES_kind) == SITE_HOST;
-}
 
 static json_object *error_json(maker *m, const vm_step *s) {
     if (!s->error_code.n && !s->error_message.n) return NULL;
@@ -278,6 +273,7 @@ static const char *call_status(const vm_step *s) {
     switch (s->status) {
     case STEP_OK: return "succeeded";
     case STEP_PLANNED: return "planned";
+    case STEP_DENIED: return "denied";
     default: return "failed";
     }
 }
@@ -285,7 +281,7 @@ static const char *call_status(const vm_step *s) {
 /* Where an AWS call was made, or was to be made, unless the host has said it better: other hosts are nowhere. */
 static void put_place(maker *m, json_object *o, const vm_step *s) {
     static const char aws[] = "aws.";
-    pb_str name = step_name(m->run, s);
+    pb_str name = s->name;
     if (!o || name.n < sizeof aws || memcmp(name.s, aws, sizeof aws - 1) != 0) return;
     if (s->account.n && !json_object_object_get_ex(o, "account", NULL)) put_text(m, o, "account", s->account);
     if (s->region.n && !json_object_object_get_ex(o, "region", NULL)) put_text(m, o, "region", s->region);
@@ -293,7 +289,7 @@ static void put_place(maker *m, json_object *o, const vm_step *s) {
 
 static json_object *call_json(maker *m, const vm_step *s) {
     json_object *o = new_object(m);
-    put_text(m, o, "operation", step_name(m->run, s));
+    put_text(m, o, "operation", s->name);
     put_c(m, o, "effect", pb_effect_name(s->effect));
     put_c(m, o, "status", call_status(s));
     put_time(m, o, "started_at", s->started_ms);
@@ -320,7 +316,7 @@ static json_object *calls_json(maker *m, const vm_step *top, uint32_t *left_out)
     json_object *list = new_array(m);
     uint32_t n = 0;
     for (const vm_step *s = top; s && !m->oom; s = next_step(s, top)) {
-        if (!is_host(m->run, s)) continue;
+        if (!s->host) continue;
         if (n++ < EVIDENCE_CALLS_MAX && m->values_left)
             push(m, list, call_json(m, s));
         else
@@ -351,7 +347,7 @@ pb_str evidence_detail(const vm_step *s) {
 static json_object *action_json(maker *m, const vm_step *s) {
     uint32_t left_out = 0;
     json_object *o = new_object(m);
-    put_text(m, o, "action", step_name(m->run, s));
+    put_text(m, o, "action", s->name);
     put_c(m, o, "status", evidence_action_status(s));
     put_c(m, o, "effect", pb_effect_name(s->effect));
     put_time(m, o, "started_at", s->started_ms);

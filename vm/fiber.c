@@ -6,7 +6,9 @@
  * of a branch the branch ends and waits for its JOIN; at the first frame of the main fiber the run has failed.
  *
  * A step whose time is up is different: everything inside it is left without asking any TRY there, so no `else` deep
- * inside can keep it going; the error `timeout` is then raised where the step was called.
+ * inside can keep it going; the error `timeout` is then raised where the step was called. A denied act is stricter
+ * still: no TRY takes it and nothing is tried again; its branch ends, the others of the group are waited for, and the
+ * run has ended as denied.
  */
 #include "vm/run.h"
 
@@ -92,13 +94,14 @@ void run_fail(vm_run *r, const vm_error *e, uint32_t place) {
 
 static outcome finish_run(fiber *f, fiber_end end, pb_str reason) {
     vm_run *r = f->run;
-    static const vm_outcome outcomes[] = {VM_DONE, VM_FAILED, VM_STOPPED, VM_SKIPPED};
+    static const vm_outcome outcomes[] = {VM_DONE, VM_FAILED, VM_STOPPED, VM_SKIPPED, VM_DENIED};
     if (end == END_ERROR) {
         run_fail(r, &f->error, f->place);
         return BLOCKED;
     }
     r->outcome = outcomes[end];
     r->reason = reason;
+    if (end == END_DENIED) r->error_code = f->error.code;
     r->place = f->place;
     return BLOCKED;
 }
@@ -147,9 +150,8 @@ static outcome catch_error(fiber *f, const vm_error *e) {
 
 static void timeout_error(vm_run *r, const vm_step *s) {
     uint32_t ms = vm_field(r->env.program, SECTION_SITES, s->site, SITES_timeout), place = r->env.error.place;
-    pb_str name = vm_string(r->env.program, vm_field(r->env.program, SECTION_SITES, s->site, SITES_name));
     pb_str limit = pb_display(r->env.arena, pb_duration(ms));
-    env_fail(&r->env, "timeout", "%.*s did not end within %.*s", PB_ARG(name), PB_ARG(limit));
+    env_fail(&r->env, "timeout", "%.*s did not end within %.*s", PB_ARG(s->name), PB_ARG(limit));
     r->env.error.place = place;
 }
 
@@ -161,7 +163,7 @@ static bool leave_frame(fiber *f, const vm_step *expired) {
     f->top = t->up;
     frame_release(r, t);
     if (!s) return false;
-    if (s == expired) timeout_error(r, s);
+    if (s == expired && !r->env.error.kind.denied) timeout_error(r, s);
     return step_failed(f, s, s == expired);
 }
 
@@ -176,7 +178,7 @@ outcome fiber_raise(fiber *f) {
             return BLOCKED;
         }
         const vm_step *expired = step_expired(f);
-        if (!expired && f->top->ntries) {
+        if (!expired && !e->kind.denied && f->top->ntries) {
             vm_error copy = *e;
             if (catch_error(f, &copy) == GO) return GO;
             continue;
@@ -184,7 +186,7 @@ outcome fiber_raise(fiber *f) {
         if (!f->top->up) {
             f->error = *e;
             f->place = e->place;
-            return fiber_finish(f, END_ERROR, e->message);
+            return fiber_finish(f, e->kind.denied ? END_DENIED : END_ERROR, e->message);
         }
         if (leave_frame(f, expired)) return BLOCKED;
     }
@@ -230,7 +232,7 @@ outcome fiber_joined(fiber *f) {
     for (fiber *b = t->branches, *next; b; b = next) {
         next = b->sibling;
         if (b->count) memcpy(t->regs + b->first, b->top->regs + b->first, b->count * sizeof *t->regs);
-        if (end == END_OK && b->end != END_OK) {
+        if (b->end != END_OK && (end == END_OK || (b->end == END_DENIED && end != END_DENIED))) {
             end = b->end;
             r->env.error = b->error;
             r->env.error.place = b->place;
@@ -240,7 +242,7 @@ outcome fiber_joined(fiber *f) {
     }
     t->branches = NULL;
     if (end == END_OK) return GO;
-    if (end == END_ERROR) return RAISE;
+    if (end == END_ERROR || end == END_DENIED) return RAISE;
     f->place = r->env.error.place;
     return fiber_finish(f, end, r->env.error.message);
 }

@@ -129,6 +129,12 @@ void vm_raise_as(vm_call *c, pb_str code, pb_str message, vm_error_class kind) {
     f->state = FIBER_ANSWERED;
 }
 
+void vm_deny(vm_call *c, pb_str code, const vm_denial *d) {
+    vm_run *r = c->run;
+    if (!r->denial && (r->denial = pb_alloc(r->env.arena, sizeof *d))) *r->denial = *d;
+    vm_raise_as(c, code, d->why, (vm_error_class){.denied = true});
+}
+
 void vm_wake(vm_run *r, void *token) {
     fiber *f = token;
     if (r->outcome != VM_RUNNING) return;
@@ -141,6 +147,7 @@ void vm_wake(vm_run *r, void *token) {
 vm_outcome vm_run_outcome(const vm_run *r) { return r->outcome; }
 pb_str vm_run_reason(const vm_run *r) { return r->reason; }
 pb_str vm_run_error_code(const vm_run *r) { return r->error_code; }
+const vm_denial *vm_run_denial(const vm_run *r) { return r->denial; }
 uint32_t vm_run_place(const vm_run *r) { return r->place; }
 const vm_step *vm_run_steps(const vm_run *r) { return r->steps; }
 pb_arena *vm_run_arena(vm_run *r) { return r->env.arena; }

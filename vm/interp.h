@@ -40,14 +40,21 @@ typedef struct vm_limits {
     int64_t deadline_ms;   /* monotonic clock; 0: none. Looked at by the gate and by VERIFY and retry */
 } vm_limits;
 
-typedef enum vm_step_status { STEP_RUNNING, STEP_OK, STEP_FAILED, STEP_PLANNED /* dry run: not sent */ } vm_step_status;
+/* What opened a step: a call that the program wrote, or the VM itself: a guard looks at a step before it is done, a
+ * step that was done is undone. */
+typedef enum vm_step_kind { STEP_CALL, STEP_GUARD, STEP_UNDO } vm_step_kind;
 
-/* One INVOKE: a host call, or an action with all that it did (children). Owned by the run's arena. */
+typedef enum vm_step_status { STEP_RUNNING, STEP_OK, STEP_FAILED, STEP_PLANNED /* dry run: not sent */, STEP_DENIED /* by a guard or a brake; so are the steps around it */ } vm_step_status;
+
+/* A host call, or an action with all that it did (children). Owned by the run's arena. */
 typedef struct vm_step {
     struct vm_step *parent, *children, *last_child, *next;
     uint32_t number;  /* 1, 2, ... in order of start */
     pb_str id;        /* the same in every execution of the run: "3", "3.1", "4:0.2" (branch 0), "5~2" (second try) */
-    uint32_t site;    /* index into SITES */
+    vm_step_kind kind;
+    pb_str name;      /* "ec2.isolate", "aws.ec2.DescribeInstances", "guard critical_instances", "undo ec2.isolate" */
+    uint32_t site;    /* index into SITES; IMAGE_NIL unless STEP_CALL */
+    bool host;        /* a host is called; else an action, a guard or an undo: a function of the program */
     pb_effect effect; /* of the host or action */
     bool is_do;       /* written as `do`: a step of the playbook's author */
     vm_step_status status;
@@ -81,9 +88,20 @@ void vm_raise(vm_call *c, pb_str code, pb_str message);
  * read again, then try once more), `error.throttled`, `error.status` (of HTTP; 0: there was none). */
 typedef struct vm_error_class {
     bool conflict, throttled;
+    bool denied; /* nothing catches it, nothing is tried again: the run ends as denied (other branches end first) */
     int status;
 } vm_error_class;
 void vm_raise_as(vm_call *c, pb_str code, pb_str message, vm_error_class kind);
+/* An act that a guard, the kill switch or pbrun's own protection has stopped. */
+typedef struct vm_denial {
+    pb_str by;     /* "kill_switch" "self_protection", or a guard's name */
+    pb_str action; /* the act: "ec2.isolate" */
+    pb_str target; /* may be empty */
+    pb_str why;    /* a sentence */
+    pb_str told;   /* "told #alerts", or why nobody could be told; empty: there was nobody to tell */
+} vm_denial;
+/* Instead of an answer. The texts must live as long as the run. */
+void vm_deny(vm_call *c, pb_str code, const vm_denial *d);
 
 typedef struct vm_hooks {
     void *ctx;
@@ -98,7 +116,7 @@ typedef struct vm_hooks {
 } vm_hooks;
 void vm_wake(vm_run *r, void *token);
 
-typedef enum vm_outcome { VM_RUNNING, VM_DONE, VM_SKIPPED, VM_STOPPED, VM_FAILED } vm_outcome;
+typedef enum vm_outcome { VM_RUNNING, VM_DONE, VM_SKIPPED, VM_STOPPED, VM_FAILED, VM_DENIED } vm_outcome;
 
 /* Match functions only: pure, synchronous, no hooks. *matched; false with a sentence in *err when it went wrong. */
 bool vm_match(const vm_program *p, uint32_t function, pb_value event, const pb_value *params, pb_value context,
@@ -111,8 +129,9 @@ vm_run *vm_run_new(const vm_program *p, uint32_t function, pb_value event, const
 /* Executes until every fiber waits or the run has ended. Calls that are answered inside invoke go on at once. */
 vm_outcome vm_run_go(vm_run *r);
 vm_outcome vm_run_outcome(const vm_run *r);
-pb_str vm_run_reason(const vm_run *r); /* SKIPPED: the condition and value; STOPPED: the reason; FAILED: the message */
-pb_str vm_run_error_code(const vm_run *r);    /* FAILED */
+pb_str vm_run_reason(const vm_run *r); /* SKIPPED: the condition and value; STOPPED: the reason; FAILED and DENIED: the message */
+pb_str vm_run_error_code(const vm_run *r);    /* FAILED, DENIED */
+const vm_denial *vm_run_denial(const vm_run *r); /* the first; NULL: none */
 uint32_t vm_run_place(const vm_run *r);       /* source << 20 | line where it ended */
 pb_value vm_run_record(const vm_run *r);      /* what `record` statements gathered */
 const vm_step *vm_run_steps(const vm_run *r); /* the top level's first */

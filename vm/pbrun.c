@@ -282,6 +282,7 @@ static void keep_evidence(session *s, const engine_run *r) {
 static void on_run_end(void *ctx, const engine_run *r) {
     session *s = ctx;
     if (s->log) keep_evidence(s, r);
+    if (r->facts.outcome == VM_DENIED) worst(s, STATUS_STOPPED);
     if (r->facts.outcome == VM_FAILED) worst(s, pb_str_is(r->facts.code, "internal") ? STATUS_INTERNAL : STATUS_FAILED);
     progress_run_end(s->progress, r);
 }

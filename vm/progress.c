@@ -86,13 +86,10 @@ void progress_time(pb_buf *out, int64_t ms) {
         pb_buf_printf(out, "%lld min %lld s", (long long)(ms / 60000), (long long)(ms % 60000 / 1000));
 }
 
-static pb_str site_text(const engine_run *r, const vm_step *s, uint32_t field) {
-    return vm_string(r->facts.program, vm_field(r->facts.program, SECTION_SITES, s->site, field));
-}
-pb_str progress_step_name(const engine_run *r, const vm_step *s) { return site_text(r, s, SITES_name); }
 pb_str progress_step_title(const engine_run *r, const vm_step *s) {
-    pb_str title = site_text(r, s, SITES_title);
-    return title.n ? title : progress_step_name(r, s);
+    if (s->site == IMAGE_NIL) return s->name;
+    pb_str title = vm_string(r->facts.program, vm_field(r->facts.program, SECTION_SITES, s->site, SITES_title));
+    return title.n ? title : s->name;
 }
 
 const char *progress_step_status(const vm_step *s) {
@@ -150,11 +147,11 @@ static void step_line(const progress *p, const engine_run *r, const vm_step *s) 
     pb_buf b = {0};
     line_begin(&b, r);
     char place[64];
-    plain_add(&b, progress_step_name(r, s), 0);
+    plain_add(&b, s->name, 0);
     plain_add(&b, step_place(place, s), 0);
     pb_buf_printf(&b, " %s ", progress_step_status(s));
     progress_time(&b, step_ms(s));
-    if (s->status == STEP_FAILED) {
+    if (s->status == STEP_FAILED || s->status == STEP_DENIED) {
         pb_buf_puts(&b, " ");
         plain_add(&b, s->error_code, 0);
         pb_buf_puts(&b, ": ");
@@ -257,7 +254,7 @@ static void tree_step(drawing *d, const engine_run *r, const vm_step *s, uint32_
     text_c(d, spaces);
     step_glyph(d, s);
     text_c(d, " ");
-    text(d, indent > 2 ? progress_step_name(r, s) : progress_step_title(r, s),
+    text(d, indent > 2 ? s->name : progress_step_title(r, s),
          d->width > 40 ? d->width - 24 : d->width / 2);
     text(d, step_place(place, s), 0);
     text_c(d, "  ");
@@ -267,7 +264,7 @@ static void tree_step(drawing *d, const engine_run *r, const vm_step *s, uint32_
         text_c(d, " ");
     }
     duration(d, step_ms(s));
-    if (s->status == STEP_FAILED) {
+    if (s->status == STEP_FAILED || s->status == STEP_DENIED) {
         unpaint(d);
         text_c(d, "  ");
         paint(d, RED);

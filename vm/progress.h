@@ -31,7 +31,6 @@ void progress_show(progress *p);
 /* "812 ms", "1.2 s", "3 min 20 s" */
 void progress_time(pb_buf *out, int64_t ms);
 /* The name of a step's site ("ec2.isolate"), and the call as written. */
-pb_str progress_step_name(const engine_run *r, const vm_step *s);
 pb_str progress_step_title(const engine_run *r, const vm_step *s);
 /* "ok" "already done" "failed" "planned", "..." while it runs */
 const char *progress_step_status(const vm_step *s);

@@ -74,25 +74,21 @@ static void run_line(const engine_run *r, pb_arena *a, pb_buf *out) {
 
 /* ---- the plan of a dry run ---- */
 
-static bool is_host(const engine_run *r, const vm_step *s) {
-    return vm_field(r->facts.program, SECTION_SITES, s->site, SITES_kind) == SITE_HOST;
-}
-
-static void planned_call(const engine_run *r, const vm_step *s, pb_buf *out) {
+static void planned_call(const vm_step *s, pb_buf *out) {
     json_object *o = evidence_value(s->args);
     const char *args = o ? json_object_to_json_string_ext(o, TEXT_FLAGS) : "";
     pb_buf_puts(out, s->effect > PB_READ ? "          would call " : "          would read ");
-    plain_add(out, progress_step_name(r, s), 0);
+    plain_add(out, s->name, 0);
     pb_buf_putc(out, ' ');
     plain_add(out, pb_str_c(args ? args : ""), ARGUMENT_COLUMNS);
     pb_buf_putc(out, '\n');
     json_object_put(o);
 }
 
-static void planned_calls(const engine_run *r, const vm_step *s, uint32_t depth, pb_buf *out) {
-    if (is_host(r, s) && s->status == STEP_PLANNED) planned_call(r, s, out);
+static void planned_calls(const vm_step *s, uint32_t depth, pb_buf *out) {
+    if (s->host && s->status == STEP_PLANNED) planned_call(s, out);
     for (const vm_step *c = s->children; c && depth < IMAGE_MAX_DEPTH + 2; c = c->next)
-        planned_calls(r, c, depth + 1, out);
+        planned_calls(c, depth + 1, out);
 }
 
 static void plan_step(const engine_run *r, const vm_step *s, uint32_t number, pb_buf *out) {
@@ -100,20 +96,22 @@ static void plan_step(const engine_run *r, const vm_step *s, uint32_t number, pb
     pb_str more = evidence_detail(s);
     if (strcmp(status, "failed") == 0)
         word = "fails";
+    else if (strcmp(status, "denied") == 0)
+        word = "denied";
     else if (strcmp(status, "planned") == 0)
         word = "would do";
     else if (s->is_do)
         word = strcmp(status, "already_done") == 0 ? "already done" : "done";
     pb_buf_printf(out, "    %2u. %-13s ", number, word);
     plain_add(out, progress_step_title(r, s), 200);
-    if (s->status == STEP_FAILED) more = s->error_message;
+    if (s->status == STEP_FAILED || s->status == STEP_DENIED) more = s->error_message;
     if (more.n) {
         pb_buf_puts(out, "  (");
         plain_add(out, more, REASON_COLUMNS);
         pb_buf_putc(out, ')');
     }
     pb_buf_putc(out, '\n');
-    planned_calls(r, s, 0, out);
+    planned_calls(s, 0, out);
 }
 
 void report_plain(const engine_event *e, pb_buf *out) {

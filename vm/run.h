@@ -74,7 +74,7 @@ typedef enum fiber_state {
 } fiber_state;
 
 /* How a fiber ended. STOP and SKIP in a branch take effect when the others have ended too, like an error. */
-typedef enum fiber_end { END_OK, END_ERROR, END_STOP, END_SKIP } fiber_end;
+typedef enum fiber_end { END_OK, END_ERROR, END_STOP, END_SKIP, END_DENIED } fiber_end;
 
 struct fiber {
     vm_run *run;
@@ -108,6 +108,7 @@ struct vm_run {
     pb_map_builder record;
     vm_outcome outcome;
     pb_str reason, error_code;
+    vm_denial *denial; /* the first; NULL: none */
     uint32_t place;
     const char *caught; /* text of the error that was caught last, and where it came from */
     uint32_t caught_place;

@@ -79,6 +79,8 @@ static vm_step *step_open(fiber *f, uint32_t site) {
     *s = (vm_step){.parent = parent,
                    .number = ++r->nsteps,
                    .site = site,
+                   .name = vm_string(r->env.program, site_field(r, site, SITES_name)),
+                   .host = site_field(r, site, SITES_kind) == SITE_HOST,
                    .attempts = 1,
                    .status = STEP_RUNNING,
                    .started_ms = wall(r),
@@ -167,7 +169,7 @@ static outcome call_action(fiber *f, vm_step *s, uint32_t reg) {
 }
 
 static outcome call_site(fiber *f, vm_step *s, uint32_t reg) {
-    return site_field(f->run, s->site, SITES_kind) == SITE_HOST ? call_host(f, s, reg) : call_action(f, s, reg);
+    return s->host ? call_host(f, s, reg) : call_action(f, s, reg);
 }
 
 /* What the call is given, as the step keeps it: a host's map, or the list of an action's arguments. */
@@ -243,7 +245,7 @@ static int64_t backoff(uint32_t attempts) {
 
 static bool may_try_again(fiber *f, const vm_step *s) {
     const vm_run *r = f->run;
-    if (r->env.error.fatal || s->attempts > site_field(r, s->site, SITES_retry)) return false;
+    if (r->env.error.fatal || r->env.error.kind.denied || s->attempts > site_field(r, s->site, SITES_retry)) return false;
     int64_t at = later(mono(r), backoff(s->attempts));
     return (!s->deadline_ms || at < s->deadline_ms) && (!r->deadline_ms || at < r->deadline_ms);
 }
@@ -257,7 +259,7 @@ bool step_failed(fiber *f, vm_step *s, bool final) {
     }
     s->error_code = r->env.error.code;
     s->error_message = r->env.error.message;
-    step_close(r, s, STEP_FAILED);
+    step_close(r, s, r->env.error.kind.denied ? STEP_DENIED : STEP_FAILED);
     return false;
 }
 
