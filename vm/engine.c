@@ -15,7 +15,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 enum {
     RUN_MEMORY = 64 << 20,              /* of a run's own values */
@@ -34,23 +33,12 @@ typedef struct engine_sleep {
 
 /* ---- ids ---- */
 
-static bool random_bytes(void *p, size_t n) {
-    uint8_t *b = p;
-    while (n) {
-        ssize_t got = getrandom(b, n, 0);
-        if (got <= 0) return false;
-        b += got;
-        n -= (size_t)got;
-    }
-    return true;
-}
-
 /* 48 bits of time, then 80 bits of chance, five bits a character, in an alphabet that sorts and has no i, l, o, u. */
 pb_str engine_run_id(pb_arena *a, int64_t wall_ms) {
     static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
     uint8_t chance[16];
     char text[27] = {0};
-    if (!random_bytes(chance, sizeof chance)) return (pb_str){0};
+    if (!pb_random(chance, sizeof chance)) return (pb_str){0};
     for (int i = 9; i >= 0; i--, wall_ms >>= 5) text[i] = alphabet[wall_ms & 31];
     for (int i = 0; i < 16; i++) text[10 + i] = alphabet[chance[i] & 31];
     return pb_printf(a, "run-%s", text);

@@ -65,6 +65,7 @@ struct http_state {
 };
 
 struct pb_http {
+    http_local *local; /* answered in the process: nothing else of this is used */
     http_state *state;
     pb_http *next, **link;
     CURL *easy;
@@ -324,7 +325,22 @@ static bool set_options(pb_http *h, const pb_http_request *q) {
 
 static int64_t limit_ms(int64_t ms) { return ms < 1 ? 1 : ms > INT32_MAX ? INT32_MAX : ms; }
 
+static pb_http *start_local(pb_loop *l, const pb_http_request *q, pb_http_fn *fn, void *ctx, const char **err) {
+    pb_http *h = calloc(1, sizeof *h);
+    *err = "out of memory";
+    if (h) h->local = http_local_start(l, q, fn, ctx, h);
+    if (h && h->local) {
+        *err = NULL;
+        return h;
+    }
+    free(h);
+    return NULL;
+}
+
+void http_local_over(pb_http *self) { free(self); }
+
 pb_http *pb_http_start(pb_loop *l, const pb_http_request *q, pb_http_fn *fn, void *ctx, const char **err) {
+    if (pb_loop_locals(l)->fn) return start_local(l, q, fn, ctx, err);
     http_state *s = state_open(l, err);
     if (!s) return NULL;
     *err = "out of memory";
@@ -362,7 +378,14 @@ fail:
     return NULL;
 }
 
-void pb_http_cancel(pb_http *h) { http_free(h); }
+void pb_http_cancel(pb_http *h) {
+    if (!h || !h->local) {
+        http_free(h);
+        return;
+    }
+    http_local_cancel(h->local);
+    free(h);
+}
 
 /* ---- what happened ---- */
 

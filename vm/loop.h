@@ -17,6 +17,14 @@ bool pb_loop_turn(pb_loop *l);
 int64_t pb_loop_mono_ms(void);
 int64_t pb_loop_wall_ms(void);
 
+/* For tests: from now on the clocks of this process stand at that moment. They move by pb_clock_advance, and when a
+ * loop has nothing to do but to wait for its next timer: then it is that late at once. Calling it again sets them back.
+ */
+void pb_clock_virtual(int64_t wall_ms);
+void pb_clock_advance(int64_t ms);
+/* Random bytes; of a process with virtual clocks the same ones in the same order. False: the system has none. */
+bool pb_random(void *p, size_t n);
+
 typedef struct pb_timer pb_timer;
 typedef void pb_timer_fn(void *ctx);
 pb_timer *pb_timer_start(pb_loop *l, int64_t ms, pb_timer_fn *fn, void *ctx); /* NULL: out of memory */
@@ -74,5 +82,20 @@ typedef void pb_http_fn(void *ctx, const pb_http_response *r);
  * only http and https. NULL: could not start (message in *err). */
 pb_http *pb_http_start(pb_loop *l, const pb_http_request *q, pb_http_fn *fn, void *ctx, const char **err);
 void pb_http_cancel(pb_http *h);
+
+/* For tests: the transfers of a loop are answered in this process, whatever their address; no socket is opened. fn
+ * fills *out (its texts may live in the arena, which is kept until the answer has been delivered). */
+typedef struct pb_local_answer {
+    pb_http_error error; /* HTTP_OK: the rest counts */
+    const char *message; /* of the error */
+    int status;
+    const pb_header *headers; /* names in any case */
+    uint32_t nheaders;
+    pb_str body;
+    int64_t delay_ms; /* it comes so much later */
+    bool never;       /* it never comes: the loop goes on without it */
+} pb_local_answer;
+typedef void pb_local_fn(void *ctx, const pb_http_request *q, pb_arena *a, pb_local_answer *out);
+void pb_loop_local(pb_loop *l, pb_local_fn *fn, void *ctx);
 
 #endif

@@ -22,7 +22,6 @@
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <time.h>
 
 #ifndef PB_VERSION
@@ -233,7 +232,7 @@ static void on_timer(void *ctx) {
 
 static uint64_t random_bits(void) {
     uint64_t r = 0;
-    if (getrandom(&r, sizeof r, GRND_NONBLOCK) != (ssize_t)sizeof r) r = (uint64_t)pb_loop_mono_ms() * 2654435761u;
+    if (!pb_random(&r, sizeof r)) r = (uint64_t)pb_loop_mono_ms() * 2654435761u;
     return r;
 }
 

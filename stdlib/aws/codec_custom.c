@@ -15,7 +15,6 @@
 #include "stdlib/aws/wire.h"
 
 #include <openssl/evp.h>
-#include <sys/random.h>
 #include <zlib.h>
 
 static bool service_is(const codec *c, const char *name) { return pb_str_is(tab_str(c->m, c->service->name), name); }
@@ -43,8 +42,7 @@ static bool base64_of(codec *c, pb_str data, pb_str *out) {
 
 static bool make_token(codec *c, pb_str *out) {
     unsigned char r[16];
-    if (getrandom(r, sizeof r, 0) != (ssize_t)sizeof r)
-        return codec_fail(c, "ParamValidation", "no random numbers to be had");
+    if (!pb_random(r, sizeof r)) return codec_fail(c, "ParamValidation", "no random numbers to be had");
     r[6] = (unsigned char)((r[6] & 0x0f) | 0x40); /* UUID version 4 */
     r[8] = (unsigned char)((r[8] & 0x3f) | 0x80);
     *out = pb_printf(c->a, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2],

@@ -6,7 +6,6 @@
  * that a request writes is one transaction. The count of calls is kept even when the call failed.
  */
 #include <stdio.h>
-#include <time.h>
 
 #include "stdlib/sim/sim.h"
 
@@ -424,9 +423,7 @@ static void log_call(const passage *p, const sim_answer *out) {
 
 /* Whole seconds: AWS's resources and tokens have no finer times. */
 static int64_t wall_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000;
+    return pb_loop_wall_ms() / 1000 * 1000;
 }
 
 void sim_answer_request(sim *s, pb_arena *a, const aws_incoming *in, sim_answer *out) {

@@ -11,7 +11,6 @@
 #include <math.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "stdlib/sim/sim.h"
 
@@ -171,11 +170,7 @@ bool trouble_fault(sim_trouble *t, pb_str operation, sim_fault *out) {
     return false;
 }
 
-int64_t trouble_clock(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+int64_t trouble_clock(void) { return pb_loop_mono_ms(); }
 
 bool trouble_throttled(sim_trouble *t, pb_str operation) {
     int64_t now = trouble_clock();
