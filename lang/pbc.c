@@ -1,14 +1,17 @@
 /*
- * pbc.c - the compiler's program: check, build, fmt, dis, iam, explain.
+ * pbc.c - the compiler's program: check, build, fmt, dis, iam, graph, doc, new, explain.
  *
  * Results go to standard output; diagnostics for people to standard error, those for programs (JSON, SARIF, GitHub) to
  * standard output, because they are the result. A .pbx is written beside its place and renamed into it, so it is there
  * whole or not at all. Together with vm/pbrun.c the only place that knows lang and stdlib.
  */
 #include "lang/compile.h"
+#include "lang/doc.h"
 #include "lang/file.h"
+#include "lang/flow.h"
 #include "lang/format.h"
 #include "lang/image.h"
+#include "lang/new.h"
 #include "lang/options.h"
 #include "stdlib/aws/model.h"
 #include "stdlib/aws/policy.h"
@@ -35,6 +38,9 @@ typedef struct pbc {
     bool deny_warnings, json, version, check, show;
     const char *out;
     const char *account, *region, *partition, *playbook, *diff; /* iam; NULL: not said */
+    const char *event;                                          /* new */
+    flow_format picture;                                        /* graph */
+    bool markdown;                                              /* doc */
     char **operands;
     int noperands;
     cli cli;
@@ -55,6 +61,11 @@ static const cli_option options[] = {
     {"iam", 0, "partition", "NAME", "aws, aws-cn, aws-us-gov ... (default: the region's, or aws)"},
     {"iam", 0, "playbook", "NAME", "what this playbook needs (default: all playbooks)"},
     {"iam", 0, "diff", "OLD.json", "print what is allowed more (+) or less (-) than there; status 1 when more"},
+    {"graph", 0, "as", "FORMAT", "mermaid (default), dot or svg"},
+    {"graph", 0, "playbook", "NAME", "this playbook only (svg shows one)"},
+    {"doc", 0, "markdown", NULL, "Markdown with Mermaid pictures instead of one HTML page"},
+    {"graph doc", 'o', "output", "FILE", "where to (default: standard output)"},
+    {"new", 0, "event", "NAME", "what it answers: guardduty.finding (default), securityhub.finding, cloudtrail.api_call"},
     {"*", 'h', "help", NULL, "this text"},
     {"*", 0, "version", NULL, "the version"},
     {0},
@@ -68,6 +79,14 @@ static bool set_format(pbc *p, const char *value) {
     return false;
 }
 
+static bool set_picture(pbc *p, const char *value) {
+    static const char *const names[] = {"mermaid", "dot", "svg"};
+    static const flow_format formats[] = {FLOW_MERMAID, FLOW_DOT, FLOW_SVG};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(value, names[i]) == 0) return p->picture = formats[i], true;
+    return false;
+}
+
 static bool set_option(void *self, const char *name, const char *value, char err[256]) {
     pbc *p = self;
     snprintf(err, 256, "--%s cannot be", name);
@@ -78,6 +97,9 @@ static bool set_option(void *self, const char *name, const char *value, char err
     if (strcmp(name, "check") == 0) return p->check = true;
     if (strcmp(name, "diff") == 0 && !value) return p->show = true; /* of fmt */
     if (strcmp(name, "output") == 0) return p->out = value, value[0] != 0;
+    if (strcmp(name, "as") == 0) return set_picture(p, value);
+    if (strcmp(name, "markdown") == 0) return p->markdown = true;
+    if (strcmp(name, "event") == 0) return p->event = value, value[0] != 0;
     if (strcmp(name, "account") == 0) return p->account = value, value[0] != 0;
     if (strcmp(name, "region") == 0) return p->region = value, value[0] != 0;
     if (strcmp(name, "partition") == 0) return p->partition = value, value[0] != 0;
@@ -208,7 +230,7 @@ static bool write_through(const char *path, const pb_buf *b) {
     return ok;
 }
 
-static int write_image(const char *path, const pb_buf *b) {
+static int write_result(const char *command, const char *path, const pb_buf *b) {
     char real[PATH_MAX];
     struct stat st;
     bool exists = stat(path, &st) == 0, ok;
@@ -221,7 +243,7 @@ static int write_image(const char *path, const pb_buf *b) {
     else
         ok = file_replace(exists && realpath(path, real) ? real : path, NULL, (pb_str){0}, b);
     if (ok) return DONE;
-    fprintf(stderr, "pbc build: cannot write `%s`: %s\n", path, strerror(errno));
+    fprintf(stderr, "pbc %s: cannot write `%s`: %s\n", command, path, strerror(errno));
     return FINDINGS;
 }
 
@@ -231,7 +253,7 @@ static int run_build(void *self) {
     if (p->noperands == 0) return usage("build", "which files or directories?");
     compiled k;
     int status = compile(p, &k) ? report(p, &k) : out_of_memory();
-    if (status == DONE) status = write_image(p->out, &k.image);
+    if (status == DONE) status = write_result("build", p->out, &k.image);
     compiled_free(&k);
     return status;
 }
@@ -363,6 +385,84 @@ static int run_iam(void *self) {
     return status;
 }
 
+/* ---- graph, doc, new ---- */
+
+/* All of them one after the other; a picture is of one. */
+static int draw_flows(const pbc *p, compiled *k, const ast_program *tree, pb_buf *out) {
+    flow *f = flow_of_program(tree, pb_str_c(p->playbook));
+    if (pb_arena_failed(k->arena)) return out_of_memory();
+    if (!f) {
+        fprintf(stderr, "pbc graph: there is no playbook%s%s here\n", p->playbook ? " " : "", p->playbook ? p->playbook : "");
+        return FINDINGS;
+    }
+    if (f->next && p->picture == FLOW_SVG) return usage("graph", "an svg shows one playbook: say which with --playbook NAME");
+    for (; f; f = f->next) flow_draw(f, p->picture, k->arena, out);
+    return out->oom || pb_arena_failed(k->arena) ? out_of_memory() : DONE;
+}
+
+/* What is made out of a checked tree, to where the user says. */
+static int derive(pbc *p, const char *command, int (*make)(const pbc *p, compiled *k, const ast_program *tree, pb_buf *out)) {
+    if (p->noperands == 0) return usage(command, "which files or directories?");
+    compiled k = {.arena = pb_arena_new(MEMORY_LIMIT)};
+    pb_buf out = {0};
+    k.diags = k.arena ? diag_new(k.arena) : NULL;
+    p->format = DIAG_TEXT;
+    const ast_program *tree = k.diags ? checked_tree(p, &k) : NULL;
+    int status = k.sources ? report(p, &k) : out_of_memory();
+    if (tree && status == DONE) status = make(p, &k, tree, &out);
+    if (tree && status == DONE) status = write_result(command, p->out ? p->out : "-", &out);
+    pb_buf_free(&out);
+    compiled_free(&k);
+    return status;
+}
+
+static int run_graph(void *self) { return derive(self, "graph", draw_flows); }
+
+static int write_doc(const pbc *p, compiled *k, const ast_program *tree, pb_buf *out) {
+    (void)k;
+    return doc_write(tree, !p->markdown, out) ? DONE : out_of_memory();
+}
+
+static int run_doc(void *self) { return derive(self, "doc", write_doc); }
+
+/* Beside the other playbooks where there is a folder of that name, and never over a file that is there. */
+static int write_new(const char *name, pb_str text) {
+    char path[128];
+    struct stat st;
+    bool folder = stat("playbooks", &st) == 0 && S_ISDIR(st.st_mode);
+    snprintf(path, sizeof path, "%s%s.pb", folder ? "playbooks/" : "", name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    bool ok = fd >= 0 && file_write_all(fd, text.s, text.n);
+    if (fd >= 0 && close(fd) != 0) ok = false;
+    if (!ok) {
+        fprintf(stderr, "pbc new: cannot write `%s`: %s\n", path, strerror(errno));
+        return FINDINGS;
+    }
+    printf("%s\n", path);
+    return DONE;
+}
+
+static int run_new(void *self) {
+    const pbc *p = self;
+    if (p->noperands != 2 || strcmp(p->operands[0], "playbook") != 0) return usage("new", "what? say `playbook NAME`");
+    const char *name = p->operands[1];
+    if (!new_name_ok(pb_str_c(name)))
+        return usage("new", "a playbook's name has letters, digits and _, at most 64, no digit in front");
+    pb_arena *a = pb_arena_new(0);
+    pb_str text = a ? new_playbook(a, pb_str_c(name), p->event ? pb_str_c(p->event) : PB_STR("guardduty.finding")) : (pb_str){0};
+    int status = DONE;
+    if (!a || pb_arena_failed(a)) {
+        status = out_of_memory();
+    } else if (!text.s) {
+        fprintf(stderr, "pbc new: there is a beginning for %s, not for `%s`\n", new_events(), p->event);
+        status = USAGE;
+    } else {
+        status = write_new(name, text);
+    }
+    pb_arena_free(a);
+    return status;
+}
+
 /* ---- fmt ---- */
 
 static int format_status(const pbc *p, const format_answer *got) {
@@ -470,12 +570,13 @@ static const cli_command commands[] = {
     {"dis", "FILE.pbx", "show a program's code", run_dis},
     {"iam", "PATH...", "the IAM policy that playbooks need, and no more (JSON)", run_iam},
     {"fmt", "PATH...", "lay playbooks out in the canonical way: files, directories, - for standard input", run_fmt},
+    {"graph", "PATH...", "what playbooks do as a picture: Mermaid, DOT or SVG", run_graph},
+    {"doc", "PATH...", "a reference of playbooks with their pictures: HTML or Markdown", run_doc},
+    {"new", "playbook NAME", "begin a playbook: a file that checks, matches and tells people", run_new},
     {"explain", "[CODE]", "what a diagnostic means, with its cure; without CODE: list them", run_explain},
     {"help", "[COMMAND]", "this text, or a command's", run_help},
     {"test", "PATH...", NULL, NULL},
     {"events", "PATH...", NULL, NULL},
-    {"graph", "PATH...", NULL, NULL},
-    {"doc", "PATH...", NULL, NULL},
     {"deploy", "PATH...", NULL, NULL},
     {"lsp", "", NULL, NULL},
     {0},
