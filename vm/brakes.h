@@ -62,33 +62,23 @@ typedef struct brakes_act {
     const vm_call *call;
     const vm_program *program;
     const pb_host *host;
-    const pb_host_provider *provider; /* of the host; NULL: found by the call's host name */
     pb_value context;    /* what RUN gives: id, playbook, account ... */
     int64_t fence;       /* of the run in the store */
     int64_t deadline_ms; /* monotonic, of the call: how long it may wait for its target */
     pb_arena *arena;     /* the run's: the answer's texts live there */
 } brakes_act;
 
-/* A denied act, for the evidence. */
-typedef struct brakes_denial {
-    pb_str by;     /* "kill_switch" "self_protection", or a guard's name */
-    pb_str action; /* the outermost action's name, or the host's */
-    pb_str target; /* may be empty */
-    pb_str why;    /* a sentence */
-    pb_str told;   /* "told #alerts", or why nobody could be told; empty: there is nobody to tell */
-} brakes_denial;
-
 typedef enum brakes_verdict {
     BRAKES_GO,
     BRAKES_HOLD, /* the switch says observe: this and all later changes of the run are held back; why in message */
     BRAKES_DENY, /* code, message, denial; `alerts` has been told */
-    BRAKES_ERROR /* the call fails with code and message: "target_busy", "store", "memory" */
+    BRAKES_ERROR /* the call fails with code and message: "target_busy", "store", "lost", "memory" ... */
 } brakes_verdict;
 
 typedef struct brakes_answer {
     brakes_verdict verdict;
     pb_str code, message;
-    brakes_denial denial;
+    vm_denial denial; /* for vm_deny */
 } brakes_answer;
 
 typedef void brakes_fn(void *ctx, const brakes_answer *a);

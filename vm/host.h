@@ -40,6 +40,7 @@ struct pb_host {
 typedef struct pb_question {
     pb_str host;         /* "aws.ssm.GetParameter" */
     pb_value args;
+    pb_str region;       /* empty: the settings' */
     int64_t deadline_ms; /* monotonic */
     pb_arena *arena;     /* the answer lives here */
 } pb_question;
@@ -49,7 +50,6 @@ typedef struct pb_answer {
     pb_str code, message; /* not ok */
 } pb_answer;
 typedef void pb_answer_fn(void *ctx, const pb_answer *a);
-typedef struct pb_asked pb_asked;
 
 /* Finds hosts by name. Providers are asked in order until one says yes. */
 typedef struct pb_host_provider {
@@ -59,11 +59,9 @@ typedef struct pb_host_provider {
     void (*close)(void *state); /* NULL: nothing to free */
     /* What is kept for this run can be let go; it has no calls under way. NULL: nothing is kept. */
     void (*run_end)(void *state, const vm_run *r);
-    /* NULL: the provider answers no such questions. Gives NULL when fn has been called already. */
-    pb_asked *(*ask)(void *state, pb_loop *l, const pb_question *q, pb_answer_fn *fn, void *ctx);
-    void (*unask)(void *state, pb_asked *q); /* fn is not called */
-    /* As whom would this call be made? {own: arn, arn: arn}: pbrun's own principal, and the one of the call's session. NULL: as nobody. */
-    pb_asked *(*principal)(void *state, pb_loop *l, vm_call *c, pb_answer_fn *fn, void *ctx);
+    /* NULL: the provider answers no such questions. Gives NULL when fn has been called already, else what unask takes. */
+    void *(*ask)(void *state, pb_loop *l, const pb_question *q, pb_answer_fn *fn, void *ctx);
+    void (*unask)(void *state, void *asked); /* fn is not called */
 } pb_host_provider;
 
 /* The context of the run that a call belongs to: what RUN gives (incident_id, account, region, ...). */

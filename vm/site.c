@@ -139,14 +139,11 @@ typedef struct reader {
     bool seen[NRULES]; /* of the site's own settings, lists apart */
 } reader;
 
-/* Image version 3 has the entry's name; until then there is none. */
-enum { NAMED = SETTINGS_FIELDS > 4 };
-
 static pb_str text_at(const reader *r, uint32_t i, uint32_t field) {
     return vm_string(r->program, vm_field(r->program, SECTION_SETTINGS, i, field));
 }
 static pb_str section_at(const reader *r, uint32_t i) { return text_at(r, i, SETTINGS_section); }
-static pb_str name_at(const reader *r, uint32_t i) { return NAMED ? text_at(r, i, 1) : (pb_str){0}; }
+static pb_str name_at(const reader *r, uint32_t i) { return text_at(r, i, SETTINGS_name); }
 
 static bool fail(reader *r, pb_str message) {
     *r->err = message.s ? message : PB_STR("out of memory");
@@ -184,12 +181,12 @@ static bool read_count(pb_value v, int64_t max, int64_t *out) {
     return n >= 1 && n <= max;
 }
 
-/* A duration, or one as text: "30m". */
+/* A duration, or one as text: "30m", or milliseconds. */
 static bool read_span(pb_value v, int64_t *out) {
     static const struct {
         const char *unit;
         int64_t ms;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    } units[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
     if (v.kind == PB_DURATION) {
         *out = v.u.i;
         return *out > 0 && *out <= WITHIN_MAX_MS;
