@@ -59,9 +59,7 @@ pb_str new_playbook(pb_arena *a, pb_str name, pb_str event) {
                      "  when %s as %s\n"
                      "%s\n"
                      "  do slack.notify(alerts_channel, \"${run.incident_id}: %s\")\n\n"
-                     "  record {\n"
-                     "    affected_resource: %s\n"
-                     "  }\n"
+                     "  record { affected_resource: %s }\n"
                      "}\n",
                      PB_ARG(name), starts[i].event, starts[i].as, starts[i].where, starts[i].message,
                      starts[i].resource);
