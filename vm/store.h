@@ -72,6 +72,7 @@ typedef struct store_run {
     int64_t deadline;         /* wall clock; the playbook's timeout; 0: none */
     int64_t fence, lease_until;
     pb_str owner;             /* of the lease: host and pid, for people */
+    pb_str origin;            /* what it was begun for ("event 17 contain_instance 0"): no second run of one origin; empty: none */
     pb_str evidence;          /* the document, once there is one */
 } store_run;
 
@@ -81,11 +82,15 @@ typedef struct store_admission {
     uint32_t limit; int64_t limit_ms;      /* at most so many begun runs of this playbook within that time */
     uint32_t concurrency;                  /* at most so many unfinished runs of this playbook */
 } store_admission;
-typedef enum store_admitted { ADMITTED, ADMIT_DUPLICATE, ADMIT_LIMIT, ADMIT_CONCURRENCY } store_admitted;
+typedef enum store_admitted {
+    ADMITTED, ADMIT_DUPLICATE, ADMIT_LIMIT, ADMIT_CONCURRENCY,
+    ADMIT_AGAIN /* *other was begun from the same origin: the event has been handled before (asked first, in every mode) */
+} store_admitted;
 
 /* Makes the run (status RUN_ACTIVE) with a lease for `owner` and sets r->fence, unless admission says otherwise: *why, and *other is the
  * run that the event duplicates. admit_anyway: begin even when over `limit` (it will ask for an approval); *why still says ADMIT_LIMIT.
- * Runs in mode "dry" are never deduplicated or counted. */
+ * Runs in mode "dry" are never deduplicated or counted. STORE_NO: *why says why not. Not on disk before the next store_commit or
+ * store_run_leave: nothing reaches the world before one of them. */
 store_result store_run_begin(store *s, store_run *r, const store_admission *q, bool admit_anyway, pb_str owner, int64_t now,
                              pb_arena *a, store_admitted *why, pb_str *other);
 store_result store_run_get(store *s, pb_str id, pb_arena *a, store_run *out);
@@ -93,7 +98,8 @@ store_result store_run_get(store *s, pb_str id, pb_arena *a, store_run *out);
  * RUN_UNDOING). STORE_NO: somebody has it, or its status does not fit. */
 store_result store_run_take(store *s, pb_str id, bool undo, pb_str owner, int64_t now, pb_arena *a, store_run *out);
 store_result store_run_renew(store *s, pb_str id, int64_t fence, int64_t now);
-/* Gives the lease back: RUN_WAITING (waits_for, wake_at), RUN_ENDED or RUN_UNDONE with outcome, code, reason, resource, evidence.
+/* Gives the lease back: RUN_WAITING (waits_for, wake_at), RUN_ENDED or RUN_UNDONE with outcome, code, reason, resource, evidence;
+ * RUN_ACTIVE or RUN_UNDOING: somebody else is to go on at once (a graceful stop). A run poked since it was taken is due at once.
  * Commits the journal's buffer in the same transaction. Ending a run frees its target leases. */
 store_result store_run_leave(store *s, const store_run *r, int64_t now);
 /* Ids of runs that can go on now: unfinished ones whose lease is free or over and that are RUN_ACTIVE/RUN_UNDOING (their process died), or RUN_WAITING with
@@ -109,6 +115,7 @@ typedef struct store_filter { /* empty: any */
     int64_t since;
     uint32_t max; /* 0: 50; newest first */
 } store_filter;
+/* Without what is long: event, params, context and evidence are left empty (store_run_get has them). */
 store_result store_runs_list(store *s, const store_filter *f, pb_arena *a, store_run **runs, uint32_t *n);
 store_result store_count_status(store *s, uint64_t *active, uint64_t *waiting, uint64_t *ended);
 
@@ -133,7 +140,10 @@ typedef struct journal_entry {
 /* Buffered. STORE_LOST/STORE_ERROR come from store_commit. */
 store_result store_append(store *s, pb_str run, int64_t fence, journal_entry *e);
 bool store_pending(const store *s);
-/* Writes what is buffered, durably. STORE_LOST: at least one run has been lost; its entries are dropped, all others are written; lost (may be NULL) is told each. */
+/* Forgets what is buffered of a run that this process gives up. */
+void store_drop(store *s, pb_str run);
+/* Writes what is buffered, durably. STORE_LOST: at least one run has been lost; its entries are dropped, all others are written; lost (may be NULL) is told each.
+ * STORE_ERROR: the entries stay buffered and go with the next commit, if there is one (store_drop forgets them). */
 store_result store_commit(store *s, void (*lost)(void *ctx, pb_str run), void *ctx);
 store_result store_journal(store *s, pb_str run, pb_arena *a, journal_entry **entries, uint32_t *n);
 
@@ -199,6 +209,8 @@ typedef struct store_event {
 } store_event;
 /* STORE_NO: `max` events are waiting already, nothing was added. On disk when it says STORE_OK. */
 store_result store_event_add(store *s, pb_str source, pb_str body, uint32_t max, int64_t now, int64_t *id);
+/* The same for several: all of them or none. *first: the first one's id; the others follow it. */
+store_result store_events_add(store *s, pb_str source, const pb_str *bodies, uint32_t n, uint32_t max, int64_t now, int64_t *first);
 /* The oldest that nobody has (or whose owner's lease is over); it is leased to owner. */
 store_result store_event_take(store *s, pb_str owner, int64_t now, pb_arena *a, store_event *out);
 /* All its runs are begun (or it can never be handled: why). */
