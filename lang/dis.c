@@ -275,12 +275,16 @@ static void put_code(dis *d) {
     }
 }
 
+static void put_strings(dis *d, const char *label, uint32_t list, const char *when_empty);
+
 /* The lines about what an action acts on and how it is undone. */
 static void put_undo(dis *d, uint32_t f) {
     uint32_t target = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_target),
              undo = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_undo),
              none = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_undo_none),
              captured = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_ncaptured);
+    uint32_t params = field(d, SECTION_FUNCTIONS, f, FUNCTIONS_params);
+    if (params != IMAGE_NIL) put_strings(d, "parameters", params, NULL);
     if (target != IMAGE_NIL) pb_buf_printf(d->out, "  on parameter %u\n", target);
     if (undo != IMAGE_NIL)
         pb_buf_printf(d->out, "  undone by function %u, with %u captured value%s\n", undo, captured,

@@ -53,7 +53,7 @@ AGREE(SETTINGS);
  * What each field of a record may hold, a letter a field in the order of image.def:
  *   #  any number                      b  0 or 1
  *   s  string   S  string or NIL       f  function      F  function or NIL      e  event
- *   l  list of strings                 t  type          T  type or NIL, of an earlier record
+ *   l  list of strings  L  the same or NIL                t  type          T  type or NIL, of an earlier record
  *   r  list of (name string, type of an earlier record) pairs, or NIL
  *   c  constant (global) or NIL        p  source        x  effect        P  parameter or NIL
  *   0..5  enumeration number n of enum_limits
@@ -64,7 +64,7 @@ static const char *const field_rules[SECTION_COUNT] = {
     [SECTION_STRINGS] = "##",
     [SECTION_CONSTS] = "0##",
     [SECTION_LISTS] = "#",
-    [SECTION_FUNCTIONS] = "s1x#######FS#",
+    [SECTION_FUNCTIONS] = "s1x######L#FS#",
     [SECTION_CODE] = "#",
     [SECTION_LINES] = "#",
     [SECTION_SITES] = "2#sSx####p#s",
@@ -176,6 +176,7 @@ static bool field_fits(const image_view *v, char rule, uint32_t value, uint32_t 
     case 'S': return value == IMAGE_NIL || value < v->count[SECTION_STRINGS];
     case 's': return value < v->count[SECTION_STRINGS];
     case 'l': return strings_fit(v, value, work);
+    case 'L': return value == IMAGE_NIL || strings_fit(v, value, work);
     case 'f': return value < v->count[SECTION_FUNCTIONS];
     case 'F': return value == IMAGE_NIL || value < v->count[SECTION_FUNCTIONS];
     case 'e': return value < v->count[SECTION_EVENTS];
@@ -260,6 +261,10 @@ static bool check_actions(const image_view *v, char *err) {
         uint32_t target = image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_target);
         if (target != IMAGE_NIL && target >= image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_nparams))
             return complain(err, "the image is damaged: the target of function %u is none of its parameters", i);
+        uint32_t params = image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_params), named = 0;
+        image_item(v, params, 0, &named);
+        if (params != IMAGE_NIL && named != image_field(v, SECTION_FUNCTIONS, i, FUNCTIONS_nparams))
+            return complain(err, "the image is damaged: function %u has other parameters than it names", i);
         if (!undo_fits(v, i)) return complain(err, "the image is damaged: function %u has the wrong undo", i);
     }
     for (uint32_t i = 0; i < v->count[SECTION_GUARDS]; i++) {

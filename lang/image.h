@@ -54,7 +54,7 @@ enum { STRINGS_offset, STRINGS_length, STRINGS_FIELDS };
 enum { CONSTS_kind, CONSTS_low, CONSTS_high, CONSTS_FIELDS };
 enum {
     FUNCTIONS_name, FUNCTIONS_kind, FUNCTIONS_effect, FUNCTIONS_nparams, FUNCTIONS_nregs, FUNCTIONS_code,
-    FUNCTIONS_ncode, FUNCTIONS_consts, FUNCTIONS_nconsts, FUNCTIONS_target, FUNCTIONS_undo, FUNCTIONS_undo_none,
+    FUNCTIONS_ncode, FUNCTIONS_consts, FUNCTIONS_nconsts, FUNCTIONS_params, FUNCTIONS_target, FUNCTIONS_undo, FUNCTIONS_undo_none,
     FUNCTIONS_ncaptured, FUNCTIONS_FIELDS
 };
 enum {

@@ -202,7 +202,7 @@ uint32_t iw_function_begin(iw *w, pb_str name, enum image_function kind, pb_effe
     f[FUNCTIONS_nparams] = nparams;
     f[FUNCTIONS_code] = w->first_code;
     f[FUNCTIONS_consts] = w->first_const;
-    f[FUNCTIONS_target] = f[FUNCTIONS_undo] = f[FUNCTIONS_undo_none] = IMAGE_NIL;
+    f[FUNCTIONS_params] = f[FUNCTIONS_target] = f[FUNCTIONS_undo] = f[FUNCTIONS_undo_none] = IMAGE_NIL;
     return record_add(w, SECTION_FUNCTIONS, f);
 }
 
@@ -210,6 +210,8 @@ static void function_set(iw *w, uint32_t function, uint32_t field, uint32_t valu
     if (function < records(w, SECTION_FUNCTIONS))
         w->section[SECTION_FUNCTIONS].data[function * FUNCTIONS_FIELDS + field] = value;
 }
+
+void iw_params(iw *w, uint32_t function, uint32_t names) { function_set(w, function, FUNCTIONS_params, names); }
 
 void iw_target(iw *w, uint32_t function, uint32_t parameter) { function_set(w, function, FUNCTIONS_target, parameter); }
 

@@ -39,6 +39,7 @@ uint32_t iw_function_begin(iw *w, pb_str name, enum image_function kind, pb_effe
 void iw_function_end(iw *w, uint32_t nregs);
 /* What is said of a function after it was begun. target: which parameter. An action has an undo function, which takes
  * its parameters and ncaptured values, or a text that says why it has none (iw_undo_none). */
+void iw_params(iw *w, uint32_t function, uint32_t names); /* list of strings */
 void iw_target(iw *w, uint32_t function, uint32_t parameter);
 void iw_undo(iw *w, uint32_t function, uint32_t undo, uint32_t ncaptured);
 void iw_undo_none(iw *w, uint32_t function, pb_str why);
