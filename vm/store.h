@@ -181,6 +181,10 @@ store_result store_approvals(store *s, pb_str run, bool open_only, uint32_t max,
  * answers at one time cannot both be the first. */
 typedef void store_judge(void *ctx, store_approval *apr, const store_decision *before, uint32_t n, store_decision *d);
 store_result store_decide(store *s, pb_str approval, store_decision *d, store_judge *judge, void *ctx, int64_t now, pb_arena *a);
+/* Changes an approval as it is on disk at that moment, in one transaction: what nobody decides (expiry, escalation, its messages). STORE_NO: there
+ * is none, or change said false and nothing was written. *out is the approval either way; out->id is empty when there is none. */
+typedef bool store_change(store_approval *apr, void *ctx);
+store_result store_approval_change(store *s, pb_str id, store_change *change, void *ctx, pb_arena *a, store_approval *out);
 store_result store_decisions(store *s, pb_str approval, pb_arena *a, store_decision **list, uint32_t *n);
 /* Single-use things: link tokens, Slack request signatures, webhook signatures (replays). STORE_NO: it was used before. Kept until `until`. */
 store_result store_once(store *s, pb_str key, int64_t now, int64_t until);

@@ -86,6 +86,20 @@ store_result store_decide(store *s, pb_str approval, store_decision *d, store_ju
     return r == STORE_OK ? store_end_write(s, decide(s, approval, d, judge, ctx, now, a)) : r;
 }
 
+static store_result change_approval(store *s, pb_str id, store_change *change, void *ctx, pb_arena *a,
+                                    store_approval *out) {
+    store_result r = store_approval_get(s, id, a, out);
+    if (r != STORE_OK) return r;
+    return change(out, ctx) ? put_approval(s, out) : STORE_NO;
+}
+
+store_result store_approval_change(store *s, pb_str id, store_change *change, void *ctx, pb_arena *a,
+                                   store_approval *out) {
+    *out = (store_approval){0};
+    store_result r = store_begin_write(s, true);
+    return r == STORE_OK ? store_end_write(s, change_approval(s, id, change, ctx, a, out)) : r;
+}
+
 /* ---- switches ---- */
 
 store_result store_switch_set(store *s, const store_switch *w) {
