@@ -150,7 +150,17 @@ typedef struct ast_local {
     struct pb_type *type;
     uint32_t id;    /* unique within its function, from 0; codegen maps it to a register */
     uint32_t uses;
+    const struct ast_expr *bound; /* what a let, or the `as` of a do that only reads, was given; NULL: another kind of value */
+    const struct ast_expr *init; /* analyses: the pure expression that a let gave it; NULL: another kind of value */
+    bool is_event;               /* analyses: a playbook's event */
 } ast_local;
+
+/* What an approval is bound to: a value that its block or question uses, or the read that gave one of them. */
+typedef struct ast_capture {
+    struct ast_capture *next;
+    pb_str name;          /* as written: "i", "f.resource.instanceDetails.instanceId" */
+    const ast_expr *expr; /* evaluated when it is asked for; a read once more when it is granted */
+} ast_capture;
 
 /* ---- statements ---- */
 typedef enum ast_stmt_kind {
@@ -166,7 +176,10 @@ typedef enum ast_stmt_kind {
     STMT_RETURN,   /* return expr, in an action */
     STMT_VERIFY,   /* verify cond [within d] else "message": read back until true */
     STMT_ON_FAILURE, /* on failure { } or on failure undo; covers the statements after it, to the end of the playbook */
-    STMT_APPROVE, STMT_WAIT, STMT_AUTHORIZE, STMT_IN_ACCOUNT /* accepted by the grammar, refused by the checker for now */
+    STMT_APPROVE, /* approve "question" via .. by .. quorum .. within .. escalate .. { } denied { } expired { } */
+    STMT_WAIT,    /* wait duration, or wait until a waiter's call */
+    STMT_AUTHORIZE, /* authorize "name" because expr */
+    STMT_IN_ACCOUNT /* in account A region R { } */
 } ast_stmt_kind;
 
 struct ast_stmt {
@@ -184,6 +197,7 @@ struct ast_stmt {
     ast_stmt *other;     /* IF's and DO's else, APPROVE's denied */
     ast_stmt *third;     /* APPROVE's expired */
     bool has_else;       /* else { } was written, even if empty */
+    bool has_denied, has_expired; /* APPROVE: the same of denied { } and expired { } */
     bool undo;           /* ON_FAILURE undo */
     bool until;          /* WAIT until a waiter's call, `for` at most timeout */
     uint16_t depth;      /* height of the tree below, expressions included, at most PARSE_MAX_DEPTH */
@@ -193,12 +207,13 @@ struct ast_stmt {
     ast_local *local;    /* LET, DO's `as`, FOR; in DO-else and ON_FAILURE: see error_local */
     uint32_t wait_ms;    /* WAIT until: at most that long */
     ast_local *error_local; /* the `error` visible in else { } and on failure { } */
+    ast_capture *values, *state; /* APPROVE: what its block uses, and the reads behind that */
 };
 
 /* ---- declarations ---- */
 typedef enum ast_decl_kind {
     DECL_IMPORT, DECL_PARAM, DECL_TYPE, DECL_EVENT, DECL_FN, DECL_ACTION, DECL_PLAYBOOK,
-    DECL_GUARD, DECL_TEST, DECL_SITE /* the last three: accepted by the grammar, refused by the checker for now */
+    DECL_GUARD, DECL_TEST, DECL_SITE
 } ast_decl_kind;
 
 /* A header field of a playbook, a clause of an event, guard or test: `name value [within value]`. Order is kept. */
@@ -231,6 +246,7 @@ struct ast_decl {
     ast_stmt *body;       /* ACTION, PLAYBOOK (after when), GUARD, TEST */
     ast_stmt *undo;       /* ACTION undo { }, NULL: none */
     bool has_undo;
+    pb_str undo_none;     /* ACTION undo none "why": .s NULL: not written */
     ast_clause *clauses;  /* PLAYBOOK header, EVENT, GUARD, TEST, SITE */
     ast_path event;       /* PLAYBOOK when X */
     ast_name event_as;    /* PLAYBOOK when X as f */
@@ -238,7 +254,12 @@ struct ast_decl {
     /* checker */
     struct pb_type *ty;     /* TYPE, PARAM, EVENT (the payload's type), FN/ACTION result */
     ast_decl *event_decl;   /* PLAYBOOK */
-    ast_local *event_local; /* PLAYBOOK */
+    ast_local *event_local; /* PLAYBOOK; GUARD: the act */
+    const ast_stmt *capture_at; /* ACTION with undo: the first statement that does more than read */
+    ast_local **captured;   /* ... and the locals from before it that the undo uses */
+    uint32_t ncaptured;
+    pb_effect undo_effect;
+    uint32_t undo_index;    /* codegen: the undo's function */
     uint32_t nlocals;       /* FN, ACTION, PLAYBOOK: ids run from 0 to nlocals-1 */
     pb_effect inferred;     /* ACTION, PLAYBOOK: what the body can do */
     bool reachable;         /* codegen: used by some playbook */

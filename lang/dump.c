@@ -177,8 +177,9 @@ static void put_stmt(dumper *d, const ast_stmt *s) {
     put_args(d, s->clauses);
     put(d, "\n");
     put_block(d, NULL, s->body);
-    if (s->has_else || (s->other && s->kind == STMT_APPROVE)) put_block(d, s->has_else ? "else" : "denied", s->other);
-    put_block(d, s->third ? "expired" : NULL, s->third);
+    if (s->has_else) put_block(d, "else", s->other);
+    if (s->has_denied) put_block(d, "denied", s->other);
+    if (s->has_expired) put_block(d, "expired", s->third);
 }
 
 static void put_block(dumper *d, const char *title, const ast_stmt *s) {
@@ -226,6 +227,7 @@ static void put_decl(dumper *d, const ast_decl *k) {
     d->indent--;
     put_block(d, NULL, k->body);
     if (k->has_undo) put_block(d, "undo", k->undo);
+    if (k->undo_none.s) put(d, "undo none "), put_quoted(d, k->undo_none), put(d, "\n");
 }
 
 void dump_tree(const ast_program *p, pb_buf *out) {

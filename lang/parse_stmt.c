@@ -90,7 +90,9 @@ ast_stmt *parse_approve_clause(parse_ctx *c, ast_stmt *s, ast_name clause, ast_n
 ast_stmt *parse_branch(parse_ctx *c, ast_stmt *s, bool expired, ast_stmt *body, pb_span span) {
     if (!s) return NULL;
     ast_stmt **slot = expired ? &s->third : &s->other;
-    if (*slot) repeated(c, expired ? "expired" : "denied", span);
+    bool *has = expired ? &s->has_expired : &s->has_denied;
+    if (*has) repeated(c, expired ? "expired" : "denied", span);
+    *has = true;
     *slot = body;
     return s;
 }

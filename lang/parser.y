@@ -130,6 +130,8 @@ decl
     | action_head block         { if (($$ = $1)) $$->body = $2, $$->span = @$; }
     | action_head block UNDO block
         { if (($$ = $1)) $$->body = $2, $$->undo = $4, $$->has_undo = true, $$->span = @$; }
+    | action_head block UNDO NONE string
+        { if (($$ = $1)) $$->body = $2, $$->undo_none = parse_key(c, $5).text, $$->span = @$; }
     | EXTERN action_head        { if (($$ = $2)) $$->is_extern = true, $$->span = @$; }
     | GUARD word block_open guard_clauses block_close
         { if (($$ = parse_named(c, DECL_GUARD, $2, @$))) $$->clauses = $4.head; }
@@ -214,6 +216,9 @@ guard_clause
         { if (($$ = parse_clause(c, $1, parse_pattern(c, $2), NULL, @$))) $$->word = parse_declared(c, $4); }
     | WHERE expr                    { $$ = parse_clause(c, $1, $2, NULL, @$); }
     | DENY expr                     { $$ = parse_clause(c, $1, $2, NULL, @$); }
+    | ON string                     { $$ = parse_clause(c, $1, $2, NULL, @$); }
+    | ON string AS word
+        { if (($$ = parse_clause(c, $1, $2, NULL, @$))) $$->word = parse_declared(c, $4); }
     | UNLESS AUTHORIZED expr
         { if (($$ = parse_clause(c, $1, $3, NULL, @$))) $$->word = $2; }
     ;
