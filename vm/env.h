@@ -14,6 +14,7 @@
 typedef struct vm_error {
     pb_str code, message;
     bool fatal;
+    bool again; /* the innermost action is to be called again: no `else` on the way takes it */
     uint32_t place; /* source << 20 | line; 0: not known yet */
     vm_error_class kind;
 } vm_error;

@@ -186,6 +186,10 @@ static outcome exec_CALL(exec *x) {
     t->up = x->t;
     t->step = x->t->step;
     t->scope = x->t->scope;
+    if (fn->kind == FUNCTION_ACTION) { /* it makes steps: they are told from those of the caller */
+        t->path = frame_next_id(x->r, x->t);
+        if (!t->path.n) return RAISE;
+    }
     x->f->top = t;
     return GO;
 }
@@ -211,6 +215,7 @@ static outcome exec_AUTHORIZE(exec *x) {
 
 static outcome exec_RETURN(exec *x) {
     if (x->t->up) return step_return(x->f, A);
+    x->f->value = A; /* for vm_evaluate */
     return fiber_finish(x->f, END_OK, PB_STR(""));
 }
 
@@ -464,7 +469,6 @@ void fiber_run(fiber *f) {
     while (r->outcome == VM_RUNNING) {
         if (o == GO) o = execute(f);
         if (o == RAISE) o = fiber_raise(f);
-        if (o == BLOCKED && f->state != FIBER_ANSWERED) return;
-        if (o == BLOCKED) o = resume(f); /* the host answered at once */
+        if (o == BLOCKED) return;
     }
 }

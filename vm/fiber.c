@@ -42,6 +42,25 @@ void frame_release(vm_run *r, frame *f) {
     r->spare[f->size] = f;
 }
 
+bool frame_path(vm_run *r, frame *f) {
+    if (!f->is_branch) return true;
+    const char *dot = f->path.n ? "." : "";
+    pb_str path = pb_printf(r->env.arena, "%.*s%s%u:%u", PB_ARG(f->path), dot, f->group, f->branch);
+    if (!path.s) return env_no_memory(&r->env);
+    f->path = path;
+    f->is_branch = false;
+    return true;
+}
+
+pb_str frame_next_id(vm_run *r, frame *f) {
+    if (!frame_path(r, f)) return (pb_str){0};
+    f->count++;
+    pb_str id = f->path.n ? pb_printf(r->env.arena, "%.*s.%u", PB_ARG(f->path), f->count)
+                          : pb_printf(r->env.arena, "%u", f->count);
+    if (!id.s) env_no_memory(&r->env);
+    return id.s ? id : (pb_str){0};
+}
+
 uint32_t frame_place(const frame *f) { return vm_place_of(f->fn, f->pc ? f->pc - 1 : 0); }
 
 static frame *first_frame(const fiber *f) {
@@ -167,8 +186,17 @@ static bool leave_frame(fiber *f, const vm_step *expired) {
     return step_failed(f, s, s == expired);
 }
 
+/* Is there an action around the fiber's top frame, in this fiber or in those that it was forked from? */
+static bool in_action(const fiber *f) {
+    for (; f; f = f->parent)
+        for (const frame *t = f->top; t; t = t->up)
+            if (t->own_step && t->step->kind == STEP_CALL) return true;
+    return false;
+}
+
 outcome fiber_raise(fiber *f) {
     vm_run *r = f->run;
+    if (r->env.error.again && !in_action(f)) r->env.error.again = false; /* an error like others */
     for (;;) {
         vm_error *e = &r->env.error;
         if (!e->place)
@@ -178,7 +206,7 @@ outcome fiber_raise(fiber *f) {
             return BLOCKED;
         }
         const vm_step *expired = step_expired(f);
-        if (!expired && !e->kind.denied && f->top->ntries) {
+        if (!expired && !e->kind.denied && !e->again && f->top->ntries) {
             vm_error copy = *e;
             if (catch_error(f, &copy) == GO) return GO;
             continue;
@@ -197,16 +225,20 @@ outcome fiber_raise(fiber *f) {
 outcome fiber_fork(fiber *f, int32_t offset) {
     vm_run *r = f->run;
     frame *t = f->top, *copy = frame_new(r, t->fn);
-    fiber *b = copy ? fiber_new(r) : NULL;
+    fiber *b = copy && frame_path(r, t) ? fiber_new(r) : NULL;
     if (!b) return RAISE;
     memcpy(copy->regs, t->regs, t->fn->nregs * sizeof *t->regs);
     copy->pc = t->pc;
     copy->step = t->step;
     copy->scope = t->scope;
+    if (!t->branches) t->group = ++t->count;
+    copy->path = t->path;
+    copy->is_branch = true;
+    copy->group = t->group;
     b->top = copy;
     b->parent = f;
     fiber **last = &t->branches;
-    while (*last) last = &(*last)->sibling;
+    for (; *last; last = &(*last)->sibling) copy->branch++;
     *last = b;
     t->pc = (uint32_t)((int64_t)t->pc + offset);
     return GO;
@@ -224,15 +256,23 @@ outcome fiber_join(fiber *f) {
 
 bool fiber_may_join(const fiber *f) { return f->state == FIBER_JOINING && all_done(f->top->branches); }
 
+/* Does the branch's end count more than what the branches before it came to? The first failure does, but for a denial
+ * and for a call in doubt, which no other error may hide. */
+static bool graver(const fiber *b, fiber_end than, bool again) {
+    if (b->end == END_OK || than == END_DENIED) return false;
+    return than == END_OK || b->end == END_DENIED || (b->end == END_ERROR && b->error.again && !again);
+}
+
 outcome fiber_joined(fiber *f) {
     vm_run *r = f->run;
     frame *t = f->top;
     fiber_end end = END_OK;
     f->state = FIBER_READY;
+    r->env.error.again = false;
     for (fiber *b = t->branches, *next; b; b = next) {
         next = b->sibling;
         if (b->count) memcpy(t->regs + b->first, b->top->regs + b->first, b->count * sizeof *t->regs);
-        if (b->end != END_OK && (end == END_OK || (b->end == END_DENIED && end != END_DENIED))) {
+        if (graver(b, end, r->env.error.again)) {
             end = b->end;
             r->env.error = b->error;
             r->env.error.place = b->place;

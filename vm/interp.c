@@ -1,9 +1,11 @@
 /*
  * interp.c - runs from the outside: making one, letting it go on, answering its calls, looking at the result.
  *
- * A run is never entered twice at a time: vm_return, vm_raise and vm_wake only leave a note with the fiber, and
- * vm_run_go (which sees to all fibers that can go on, in the order in which they were made) takes it up. So a host may
- * answer inside the call, and a run's course depends on nothing but the order of the answers.
+ * A run is never entered twice at a time: vm_return, vm_raise and vm_wake only put the fiber that they concern into a
+ * queue. vm_run_go delivers what is in the queue one after the other: after each delivery all fibers that can go on do so,
+ * in the order in which they were made, until everybody waits again. So a host may answer inside the call, and a run's
+ * course depends on nothing but what was delivered and in which order: whoever delivers the same again, after the
+ * process has died, comes to the same steps, values and record.
  *
  * A match is a run whose function the verifier has proven to be pure: no hooks, no steps, one fiber.
  */
@@ -66,6 +68,26 @@ bool vm_match(const vm_program *p, uint32_t function, pb_value event, const pb_v
     return r.outcome == VM_DONE || r.outcome == VM_SKIPPED;
 }
 
+bool vm_evaluate(const vm_program *p, uint32_t function, pb_value arg, const pb_value *params, pb_value context,
+                 const vm_limits *limits, pb_arena *a, pb_value *out, pb_str *err) {
+    vm_run r = {0};
+    *out = PB_NONE_VALUE;
+    set_up(&r, p, params, context, limits, a);
+    if (function >= p->nfunctions || p->functions[function].kind != FUNCTION_PURE ||
+        p->functions[function].nparams > 1) {
+        *err = PB_STR("not a pure function of one value");
+        return false;
+    }
+    if (!begin(&r, function, arg)) {
+        *err = r.env.error.message;
+        return false;
+    }
+    fiber_run(r.fibers);
+    if (r.outcome == VM_DONE) *out = r.fibers->value;
+    if (r.outcome == VM_FAILED) *err = r.reason;
+    return r.outcome == VM_DONE;
+}
+
 vm_run *vm_run_new(const vm_program *p, uint32_t function, pb_value event, const pb_value *params, pb_value context,
                    const vm_limits *limits, const vm_hooks *hooks, pb_arena *a) {
     if (function >= p->nfunctions || p->functions[function].nparams > 1) return NULL;
@@ -89,19 +111,71 @@ static fiber *first_that_can(const vm_run *r) {
     return NULL;
 }
 
+static void tell_arrival(vm_run *r, fiber *f) {
+    const vm_error *e = &f->error;
+    if (!r->hooks->arrived) return;
+    vm_arrival a = {.ok = true};
+    if (f->state == FIBER_CALLING) {
+        a = (vm_arrival){.call = f->call, .id = f->call->step->id, .ok = f->ok};
+        if (f->ok)
+            a.value = f->value;
+        else
+            a.code = e->code, a.message = e->message, a.kind = e->kind, a.again = e->again;
+    } else {
+        a.id = vm_pause_id(r, f);
+    }
+    r->hooks->arrived(r->hooks->ctx, r, &a);
+}
+
+/* The next thing in the queue takes effect. False: there is none. */
+static bool deliver(vm_run *r) {
+    fiber *f = r->arrivals;
+    if (!f) return false;
+    r->arrivals = f->next_arrival;
+    if (!r->arrivals) r->last_arrival = NULL;
+    f->arriving = false;
+    tell_arrival(r, f);
+    switch (f->state) {
+    case FIBER_CALLING:
+        if (f->ok && f->value.kind == PB_UNKNOWN) r->env.dry = true; /* something was held back: unknowns are about */
+        f->state = FIBER_ANSWERED;
+        break;
+    case FIBER_VERIFYING: f->state = FIBER_READY; break;
+    case FIBER_RETRYING: f->state = FIBER_AGAIN; break;
+    default: break;
+    }
+    return true;
+}
+
 vm_outcome vm_run_go(vm_run *r) {
     if (r->going) return r->outcome;
     r->going = true;
-    fiber *f;
-    while (r->outcome == VM_RUNNING && (f = first_that_can(r))) fiber_run(f);
+    do {
+        fiber *f;
+        while (r->outcome == VM_RUNNING && (f = first_that_can(r))) fiber_run(f);
+    } while (r->outcome == VM_RUNNING && deliver(r));
     r->going = false;
     return r->outcome;
 }
 
+/* ---- arriving ---- */
+
+static void arrive(fiber *f) {
+    vm_run *r = f->run;
+    f->arriving = true;
+    f->next_arrival = NULL;
+    if (r->last_arrival)
+        r->last_arrival->next_arrival = f;
+    else
+        r->arrivals = f;
+    r->last_arrival = f;
+}
+
 static fiber *waiting_for(vm_call *c) {
     fiber *f = c->fiber;
+    bool first = !c->answered;
     c->answered = true;
-    return c->run->outcome == VM_RUNNING && f->state == FIBER_CALLING && f->call == c ? f : NULL;
+    return first && c->run->outcome == VM_RUNNING && f->state == FIBER_CALLING && f->call == c ? f : NULL;
 }
 
 void vm_return(vm_call *c, pb_value v) {
@@ -109,24 +183,36 @@ void vm_return(vm_call *c, pb_value v) {
     if (!f) return; /* answered before, or the run has ended meanwhile */
     f->ok = true;
     f->value = v;
-    f->state = FIBER_ANSWERED;
+    arrive(f);
 }
 
 void vm_raise(vm_call *c, pb_str code, pb_str message) { vm_raise_as(c, code, message, (vm_error_class){0}); }
 
-void vm_raise_as(vm_call *c, pb_str code, pb_str message, vm_error_class kind) {
+static void raise_error(vm_call *c, vm_error e) {
     fiber *f = waiting_for(c);
     if (!f) return;
     pb_arena *a = c->run->env.arena;
-    code = pb_strdup(a, code.s, code.n);
-    message = pb_strdup(a, message.s, message.n);
+    e.code = pb_strdup(a, e.code.s, e.code.n);
+    e.message = pb_strdup(a, e.message.s, e.message.n);
     f->ok = false;
-    f->error = (vm_error){.code = code, .message = message, .kind = kind};
-    if (!code.s || !message.s) {
+    f->error = e;
+    if (!e.code.s || !e.message.s) {
         env_no_memory(&c->run->env);
         f->error = c->run->env.error;
     }
-    f->state = FIBER_ANSWERED;
+    arrive(f);
+}
+
+void vm_raise_as(vm_call *c, pb_str code, pb_str message, vm_error_class kind) {
+    raise_error(c, (vm_error){.code = code, .message = message, .kind = kind});
+}
+
+void vm_again(vm_call *c) {
+    pb_str message = pb_printf(c->run->env.arena,
+                               "%.*s was under way when pbrun's process ended, and it is not known whether it was done; "
+                               "look, then do what is missing by hand or run the playbook again",
+                               PB_ARG(c->host));
+    raise_error(c, (vm_error){.code = PB_STR("in_doubt"), .message = message, .again = true});
 }
 
 void vm_deny(vm_call *c, pb_str code, const vm_denial *d) {
@@ -137,9 +223,15 @@ void vm_deny(vm_call *c, pb_str code, const vm_denial *d) {
 
 void vm_wake(vm_run *r, void *token) {
     fiber *f = token;
-    if (r->outcome != VM_RUNNING) return;
-    if (f->state == FIBER_VERIFYING) f->state = FIBER_READY;
-    if (f->state == FIBER_RETRYING) f->state = FIBER_AGAIN;
+    if (r->outcome != VM_RUNNING || f->arriving) return;
+    if (f->state == FIBER_VERIFYING || f->state == FIBER_RETRYING) arrive(f);
+}
+
+pb_str vm_pause_id(vm_run *r, void *token) {
+    fiber *f = token;
+    if (f->state == FIBER_RETRYING) return f->retry->id;
+    frame_path(r, f->top);
+    return pb_printf(r->env.arena, "%.*s?", PB_ARG(f->top->path));
 }
 
 /* ---- looking ---- */

@@ -69,6 +69,7 @@ typedef struct vm_step {
     pb_str detail;          /* a host may say what happened ("already inactive") */
     pb_value meta;          /* host's: AWS request ids and the like, a map; goes to the evidence */
     void *front;            /* for the front end's own use */
+    uint32_t doubted;       /* of an action: how often it was called again because of a call in doubt (vm_again) */
 } vm_step;
 
 /* A host call in flight: answer exactly once, at once or later. */
@@ -103,6 +104,21 @@ typedef struct vm_denial {
 /* Instead of an answer. The texts must live as long as the run. */
 void vm_deny(vm_call *c, pb_str code, const vm_denial *d);
 
+/* What became of the call is not known and cannot be asked: the innermost action around it is called again as a new try,
+ * without asking any `else` on the way; without such an action it fails with code in_doubt. */
+void vm_again(vm_call *c);
+
+/* What is delivered to a run: the answer of a call, or that a pause is over. A run is a function of what is delivered
+ * to it, in order; so this is what a journal keeps. */
+typedef struct vm_arrival {
+    vm_call *call; /* NULL: a pause */
+    pb_str id;     /* of the call's step, or of the pause (vm_pause_id) */
+    bool ok, again; /* again: by vm_again */
+    pb_value value;       /* ok */
+    pb_str code, message; /* not ok */
+    vm_error_class kind;
+} vm_arrival;
+
 typedef struct vm_hooks {
     void *ctx;
     void (*invoke)(void *ctx, vm_call *c); /* a host site */
@@ -113,8 +129,12 @@ typedef struct vm_hooks {
     int64_t (*wall_ms)(void *ctx);
     int64_t (*mono_ms)(void *ctx);
     bool dry;
+    /* NULL, or: this is being delivered now. From here to the next one the clocks stand still. */
+    void (*arrived)(void *ctx, vm_run *r, const vm_arrival *a);
 } vm_hooks;
 void vm_wake(vm_run *r, void *token);
+/* The pause's name, the same in every execution of the run: "3~2" before a second try, "3?" of a VERIFY in step 3. */
+pb_str vm_pause_id(vm_run *r, void *token);
 
 typedef enum vm_outcome { VM_RUNNING, VM_DONE, VM_SKIPPED, VM_STOPPED, VM_FAILED, VM_DENIED } vm_outcome;
 
@@ -122,11 +142,16 @@ typedef enum vm_outcome { VM_RUNNING, VM_DONE, VM_SKIPPED, VM_STOPPED, VM_FAILED
 bool vm_match(const vm_program *p, uint32_t function, pb_value event, const pb_value *params, pb_value context,
               const vm_limits *limits, pb_arena *a, bool *matched, pb_str *err);
 
+/* The same of a pure function with at most one argument: its value, in the arena. */
+bool vm_evaluate(const vm_program *p, uint32_t function, pb_value arg, const pb_value *params, pb_value context,
+                 const vm_limits *limits, pb_arena *a, pb_value *out, pb_str *err);
+
 /* A run of `function` with `event` as its only argument. params: one value a deployment parameter. context: what RUN
  * gives (a map). The arena belongs to the caller, outlives the run and holds all of its values. NULL: out of memory. */
 vm_run *vm_run_new(const vm_program *p, uint32_t function, pb_value event, const pb_value *params, pb_value context,
                    const vm_limits *limits, const vm_hooks *hooks, pb_arena *a);
-/* Executes until every fiber waits or the run has ended. Calls that are answered inside invoke go on at once. */
+/* Takes what has been delivered, one thing at a time, and executes until every fiber waits for more or the run has
+ * ended. */
 vm_outcome vm_run_go(vm_run *r);
 vm_outcome vm_run_outcome(const vm_run *r);
 pb_str vm_run_reason(const vm_run *r); /* SKIPPED: the condition and value; STOPPED: the reason; FAILED and DENIED: the message */

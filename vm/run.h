@@ -52,6 +52,8 @@ struct frame {
     vm_step *step;         /* the innermost step that this frame runs in; NULL: none */
     bool own_step;         /* ... is this frame's: it was entered by INVOKE */
     const vm_scope *scope; /* of the calls made from here */
+    pb_str path;           /* the steps made from here have it in front of their numbers (frame_path makes it) */
+    uint32_t count;        /* of the last step, or group of branches, that was made from here */
     uint8_t size;          /* index into run->spare */
     uint8_t ntries;
     struct {
@@ -59,13 +61,15 @@ struct frame {
         uint8_t reg;
         const vm_scope *scope;
     } tries[IMAGE_MAX_TRY];
+    bool is_branch;  /* path is still that of the frame it was forked from: a branch that makes no steps needs no text */
+    uint32_t group, branch; /* which of its counts the branches of the frame are, or of the one forked from; which branch */
     fiber *branches; /* forked from here and not joined yet, in order of their number */
 };
 
 typedef enum fiber_state {
     FIBER_READY,
     FIBER_CALLING,   /* a host has its call */
-    FIBER_ANSWERED,  /* ... and has answered */
+    FIBER_ANSWERED,  /* ... and its answer was delivered */
     FIBER_VERIFYING, /* sleeps, then evaluates the condition again */
     FIBER_RETRYING,  /* sleeps, then ... */
     FIBER_AGAIN,     /* ... makes the call of `retry` again */
@@ -88,6 +92,8 @@ struct fiber {
     bool ok;        /* the answer: */
     pb_value value; /* result, or what ENDFORK hands back starts in regs */
     vm_error error; /* of the answer, of the end */
+    bool arriving;  /* in run->arrivals: what it waits for is there, but not delivered yet */
+    fiber *next_arrival;
     fiber_end end;
     uint32_t place;       /* of the end */
     uint8_t first, count; /* registers handed back by ENDFORK */
@@ -101,6 +107,7 @@ struct vm_run {
     vm_scope scope; /* the event's account and region */
     int64_t deadline_ms;
     fiber *fibers, *last_fiber, *spare_fibers;
+    fiber *arrivals, *last_arrival; /* in the order in which it came */
     uint32_t nfibers;
     frame *spare[FRAME_SIZES];
     vm_step *steps, *last_step;
@@ -141,6 +148,10 @@ outcome fiber_joined(fiber *f);
 /* The run ends at once: a budget is used up. */
 void run_fail(vm_run *r, const vm_error *e, uint32_t place);
 uint32_t frame_place(const frame *f);
+/* "4:0" of the first branch of the fourth thing that was made in the run's first frame, whose path is empty. False: error set. */
+bool frame_path(vm_run *r, frame *f);
+/* Counts one more step of this frame. Its id; empty: error set. */
+pb_str frame_next_id(vm_run *r, frame *f);
 
 /* ---- steps (step.c) ---- */
 outcome step_invoke(fiber *f, uint32_t reg, uint32_t site);

@@ -73,11 +73,13 @@ static uint32_t site_field(const vm_run *r, uint32_t site, uint32_t field) {
 static vm_step *step_open(fiber *f, uint32_t site) {
     vm_run *r = f->run;
     vm_step *s = env_alloc(&r->env, sizeof *s), *parent = f->top->step;
-    if (!s) return NULL;
+    pb_str id = s ? frame_next_id(r, f->top) : (pb_str){0};
+    if (!id.n) return NULL;
     uint32_t timeout = site_field(r, site, SITES_timeout);
     int64_t own = timeout ? later(mono(r), timeout) : 0, above = parent ? parent->deadline_ms : 0;
     *s = (vm_step){.parent = parent,
                    .number = ++r->nsteps,
+                   .id = id,
                    .site = site,
                    .name = vm_string(r->env.program, site_field(r, site, SITES_name)),
                    .host = site_field(r, site, SITES_kind) == SITE_HOST,
@@ -136,7 +138,7 @@ static outcome call_host(fiber *f, vm_step *s, uint32_t reg) {
         env_fail(&r->env, "type", "a host's arguments must be a map, found %s", vm_a_kind(args));
         return step_failed(f, s, true) ? BLOCKED : RAISE;
     }
-    if (r->hooks->dry && (f->top->scope->unknown || pb_has_unknown(args))) {
+    if (r->env.dry && (f->top->scope->unknown || pb_has_unknown(args))) {
         f->top->regs[reg] = s->result = pb_unknown();
         step_close(r, s, STEP_PLANNED);
         return GO;
@@ -163,6 +165,7 @@ static outcome call_action(fiber *f, vm_step *s, uint32_t reg) {
     t->up = f->top;
     t->step = s;
     t->scope = f->top->scope;
+    t->path = s->id;
     t->own_step = true;
     f->top = t;
     return GO;
@@ -223,10 +226,24 @@ outcome step_answered(fiber *f) {
     return GO;
 }
 
+/* An action that was called again after a call in doubt, and found nothing left to do, cannot know that it was not the
+ * doubtful call that did it: so it says that it has. */
+static bool say_changed(vm_run *r, pb_value *result) {
+    pb_map_builder b = {.arena = r->env.arena};
+    pb_value changed = pb_get_c(*result, "changed");
+    if (result->kind != PB_MAP || changed.kind != PB_BOOL || changed.u.b) return true;
+    for (uint32_t i = 0; i < result->n; i++) pb_map_add(&b, result->u.entries[i].key, result->u.entries[i].value);
+    pb_map_add(&b, PB_STR("changed"), pb_bool(true));
+    if (b.oom) return env_no_memory(&r->env);
+    *result = pb_map_done(&b);
+    return true;
+}
+
 outcome step_return(fiber *f, pb_value result) {
     vm_run *r = f->run;
     frame *t = f->top, *caller = t->up;
     if (t->own_step) {
+        if (t->step->doubted && !say_changed(r, &result)) return RAISE;
         t->step->result = result;
         step_close(r, t->step, anything_planned(t->step) ? STEP_PLANNED : STEP_OK);
     }
@@ -245,16 +262,41 @@ static int64_t backoff(uint32_t attempts) {
 
 static bool may_try_again(fiber *f, const vm_step *s) {
     const vm_run *r = f->run;
-    if (r->env.error.fatal || r->env.error.kind.denied || s->attempts > site_field(r, s->site, SITES_retry)) return false;
+    if (r->env.error.fatal || r->env.error.kind.denied) return false;
+    if (s->attempts - s->doubted > site_field(r, s->site, SITES_retry)) return false;
     int64_t at = later(mono(r), backoff(s->attempts));
     return (!s->deadline_ms || at < s->deadline_ms) && (!r->deadline_ms || at < r->deadline_ms);
 }
 
+/* The step's next try has an id of its own: "3", "3~2", "3~3". False: error set. */
+static bool next_try(fiber *f, vm_step *s) {
+    vm_run *r = f->run;
+    uint32_t n = s->id.n;
+    if (s->attempts > 1)
+        while (s->id.s[--n] != '~') continue;
+    pb_str id = pb_printf(r->env.arena, "%.*s~%u", (int)n, s->id.s, s->attempts + 1);
+    if (!id.s) return env_no_memory(&r->env);
+    s->attempts++;
+    s->id = id;
+    f->retry = s;
+    return true;
+}
+
+/* The action around a call in doubt: it reads what there is, so it is called again at once, whatever its `retry` says. */
+static bool call_anew(fiber *f, vm_step *s) {
+    if (!next_try(f, s)) return false;
+    s->doubted++;
+    f->state = FIBER_AGAIN;
+    return true;
+}
+
 bool step_failed(fiber *f, vm_step *s, bool final) {
     vm_run *r = f->run;
+    if (!final && r->env.error.again && !s->host) return call_anew(f, s);
     if (!final && may_try_again(f, s)) {
-        f->retry = s;
-        fall_asleep(f, FIBER_RETRYING, backoff(s->attempts++));
+        int64_t ms = backoff(s->attempts);
+        if (!next_try(f, s)) return false;
+        fall_asleep(f, FIBER_RETRYING, ms);
         return true;
     }
     s->error_code = r->env.error.code;

@@ -71,7 +71,8 @@ static void finished(void *ctx, const aws_outcome *o) {
     if (o->ok)
         vm_return(p->call, o->value);
     else
-        vm_raise_as(p->call, o->code, o->message, (vm_error_class){o->conflict, o->throttled, o->status});
+        vm_raise_as(p->call, o->code, o->message,
+                    (vm_error_class){.conflict = o->conflict, .throttled = o->throttled, .status = o->status});
 }
 
 static void keys_are_there(void *ctx, const aws_access *a) {
@@ -123,13 +124,29 @@ static void ask_for_keys(passage *p) {
     if (w) p->asking = w;
 }
 
+/* "run-.../3.1": the step's id without the tries in it ("3~2.1"), so that all tries of a step say the same token. */
+static pb_str token_seed(pb_arena *a, pb_str run, pb_str step) {
+    pb_buf b = {0};
+    pb_buf_add(&b, run.s, run.n);
+    pb_buf_putc(&b, '/');
+    for (uint32_t i = 0; i < step.n; i++) {
+        if (step.s[i] == '~')
+            while (i + 1 < step.n && step.s[i + 1] >= '0' && step.s[i + 1] <= '9') i++;
+        else
+            pb_buf_putc(&b, step.s[i]);
+    }
+    pb_str seed = b.oom ? (pb_str){0} : pb_strdup(a, b.data, b.len);
+    pb_buf_free(&b);
+    return seed;
+}
+
 static aws_call_spec spec_of(const vm_call *c) {
     pb_str id = context_text(c, "id");
     pb_arena *a = vm_run_arena(c->run);
     return (aws_call_spec){
         .input = c->args,
         .region = c->step->region,
-        .token_seed = pb_printf(a, "%.*s/%u", PB_ARG(id), c->step->number),
+        .token_seed = token_seed(a, id, c->step->id),
         .deadline_ms = pb_loop_mono_ms() + pb_call_time_left(c),
         .arena = a,
     };

@@ -70,7 +70,7 @@ static void on_sleep(void *ctx, vm_run *r, void *token, int64_t ms) {
 static int64_t on_time(void *ctx) { return ((world *)ctx)->now++; }
 
 static void run_body(world *w, const vm_program *p, uint32_t function, const pb_value *params) {
-    vm_hooks hooks = {w, on_invoke, NULL, NULL, on_sleep, on_time, on_time, choice(w, 3) == 0};
+    vm_hooks hooks = {w, on_invoke, NULL, NULL, on_sleep, on_time, on_time, choice(w, 3) == 0, NULL};
     vm_limits limits = {.memory = 1 << 20, .instructions = 20000, .deadline_ms = 600000};
     w->ncalls = w->nsleepers = 0;
     vm_run *r = vm_run_new(p, function, any_value(w, 0), params, any_value(w, 0), &limits, &hooks, w->arena);

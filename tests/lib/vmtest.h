@@ -96,7 +96,7 @@ static inline int64_t hook_now(void *ctx) { return ((universe *)ctx)->now; }
 
 static inline void world_new(universe *w) {
     *w = (universe){.now = 0};
-    w->hooks = (vm_hooks){w, hook_invoke, hook_begin, hook_end, hook_sleep, hook_now, hook_now, false};
+    w->hooks = (vm_hooks){w, hook_invoke, hook_begin, hook_end, hook_sleep, hook_now, hook_now, false, NULL};
 }
 
 /* Delivers what is due next. False: nothing is. */
@@ -243,6 +243,7 @@ static inline const char *told(result r) {
         return pb_printf(arena, "!%.*s", PB_ARG(r.code)).s;
     case VM_STOPPED: return pb_printf(arena, "stop:%.*s", PB_ARG(r.reason)).s;
     case VM_SKIPPED: return pb_printf(arena, "skip:%.*s", PB_ARG(r.reason)).s;
+    case VM_DENIED: return pb_printf(arena, "denied:%.*s", PB_ARG(r.code)).s;
     case VM_RUNNING: return "still running";
     }
     return "?";

@@ -377,7 +377,7 @@ static int64_t fuzz_now(void *ctx) { return ((fuzz *)ctx)->now++; }
 
 static void fuzz_run(const vm_program *p, uint32_t function, pb_arena *a) {
     fuzz z = {.now = 1};
-    vm_hooks hooks = {&z, fuzz_invoke, NULL, NULL, fuzz_sleep, fuzz_now, fuzz_now, random_number(4) == 0};
+    vm_hooks hooks = {&z, fuzz_invoke, NULL, NULL, fuzz_sleep, fuzz_now, fuzz_now, random_number(4) == 0, NULL};
     vm_limits limits = {.memory = 1 << 20, .instructions = 20000, .deadline_ms = 600000};
     pb_value params[64];
     for (int i = 0; i < 64; i++) params[i] = pb_string_c("x");
