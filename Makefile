@@ -7,6 +7,7 @@
 #   make conformance  every operation of AWS against botocore: operations, inputs, mismatches
 #   make fuzz       fuzz drivers, FUZZ_SECONDS each (needs clang)
 #   make lint       clang-tidy, cppcheck, formatting
+#   make install    programs, manual pages, completions under PREFIX
 #   make SAN=1 ...  the same under AddressSanitizer and UBSan, in build/san
 #
 # Non-recursive; nothing generated is committed; generated files live under $(BUILD).
@@ -154,11 +155,25 @@ fuzz: all fuzz-build
 lint:
 	.ci/lint
 
+# Programs, manual pages, completions. PREFIX says where, DESTDIR is put in front of it (packages).
+PREFIX ?= /usr/local
+SHARE  := $(DESTDIR)$(PREFIX)/share
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions \
+	    $(SHARE)/fish/vendor_completions.d
+	install -m 755 $(BUILD)/pbc $(BUILD)/pbrun $(DESTDIR)$(PREFIX)/bin
+	for p in pbc pbrun; do \
+	    $(BUILD)/$$p manual > $(SHARE)/man/man1/$$p.1 && \
+	    $(BUILD)/$$p completion bash > $(SHARE)/bash-completion/completions/$$p && \
+	    $(BUILD)/$$p completion zsh > $(SHARE)/zsh/site-functions/_$$p && \
+	    $(BUILD)/$$p completion fish > $(SHARE)/fish/vendor_completions.d/$$p.fish || exit 1; \
+	done
+
 clean:
 	rm -rf build
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: FORCE all unit deps test test-fast demo bench conformance fuzz fuzz-build lint clean
+.PHONY: FORCE all unit deps test test-fast demo bench conformance fuzz fuzz-build lint install clean
 .DELETE_ON_ERROR:
 # One line a file; V=1 shows the commands.
 ifndef V

@@ -15,6 +15,8 @@ static bool lists(const char *commands, const char *name) {
     return false;
 }
 
+bool cli_takes(const cli_option *o, const char *command) { return lists(o->commands, command); }
+
 static const cli_command *find_command(const cli *c, const char *name) {
     for (const cli_command *k = c->commands; k->name; k++)
         if (strcmp(k->name, name) == 0) return k;
@@ -47,7 +49,10 @@ void cli_help(const cli *c, const cli_command *command) {
     printf("\noptions:\n");
     for (const cli_option *o = c->options; o->name; o++)
         if (!command || lists(o->commands, command->name)) help_option(o);
-    printf("\nexit status: 0 done, 1 %s, 2 wrong usage, 5 internal error\n", c->one);
+    printf("\nexit status:");
+    for (int i = 0; i < CLI_STATUSES; i++)
+        if (c->statuses[i]) printf("%s %d %s", i ? "," : "", i, c->statuses[i]);
+    putchar('\n');
 }
 
 /* ---- parsing ---- */

@@ -1,5 +1,5 @@
 /*
- * options.h - the command line from one table: it drives parsing, --help, and later the man page and shell completion.
+ * options.h - the command line from one table: it drives parsing, --help, the manual page and the shells' completions.
  *
  * Understood are --name VALUE, --name=VALUE, -x VALUE, -xVALUE, and -- (only operands follow). "-" is an operand.
  */
@@ -23,9 +23,11 @@ typedef struct cli_command {
     int (*run)(void *self);
 } cli_command;
 
+enum { CLI_STATUSES = 6 };
+
 typedef struct cli {
     const char *program, *about;
-    const char *one;             /* what exit status 1 means: "findings" */
+    const char *statuses[CLI_STATUSES]; /* what each exit status means: "findings"; NULL: it has no such one */
     const cli_command *commands; /* ended by a NULL name */
     const cli_option *options;   /* ended by a NULL name */
     /* Takes one option; value is NULL when it has none. False: a sentence in err says what is wrong with the value. */
@@ -38,5 +40,10 @@ typedef struct cli {
 int cli_parse(const cli *c, int argc, char **argv, const cli_command **command, int *n);
 /* The whole help, or that of one command, to standard output. */
 void cli_help(const cli *c, const cli_command *command);
+/* Does the command take the option? */
+bool cli_takes(const cli_option *o, const char *command);
+/* The manual page (roff) and the completion of "bash", "zsh" or "fish", to standard output. False: no such shell. */
+void cli_man(const cli *c);
+bool cli_complete(const cli *c, const char *shell);
 
 #endif

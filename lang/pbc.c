@@ -564,6 +564,19 @@ static int run_help(void *self) {
     return DONE;
 }
 
+static int run_completion(void *self) {
+    const pbc *p = self;
+    if (p->noperands == 1 && cli_complete(&p->cli, p->operands[0])) return DONE;
+    return usage("completion", "for which shell? bash, zsh or fish");
+}
+
+static int run_manual(void *self) {
+    const pbc *p = self;
+    if (p->noperands) return usage("manual", "it takes no operand");
+    cli_man(&p->cli);
+    return DONE;
+}
+
 static const cli_command commands[] = {
     {"check", "PATH...", "find mistakes in playbooks: files, directories, - for standard input", run_check},
     {"build", "PATH...", "compile playbooks into one program (.pbx)", run_build},
@@ -575,6 +588,8 @@ static const cli_command commands[] = {
     {"new", "playbook NAME", "begin a playbook: a file that checks, matches and tells people", run_new},
     {"explain", "[CODE]", "what a diagnostic means, with its cure; without CODE: list them", run_explain},
     {"help", "[COMMAND]", "this text, or a command's", run_help},
+    {"manual", "", "this program's manual page, for man(1)", run_manual},
+    {"completion", "SHELL", "the completion for bash, zsh or fish", run_completion},
     {"test", "PATH...", NULL, NULL},
     {"events", "PATH...", NULL, NULL},
     {"deploy", "PATH...", NULL, NULL},
@@ -583,7 +598,13 @@ static const cli_command commands[] = {
 };
 
 static int run(pbc *p, int argc, char **argv) {
-    p->cli = (cli){"pbc", "The compiler of the playbook language.", "findings", commands, options, set_option, p};
+    p->cli = (cli){"pbc",
+                   "The compiler of the playbook language.",
+                   {"done", "findings", "wrong usage", NULL, NULL, "internal error"},
+                   commands,
+                   options,
+                   set_option,
+                   p};
     const cli_command *command = NULL;
     int status = cli_parse(&p->cli, argc, argv, &command, &p->noperands);
     if (status >= 0) return status;

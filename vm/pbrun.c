@@ -43,6 +43,7 @@ typedef struct session {
     int signal_fd;
     int status;
     bool stopped, output_failed;
+    const cli *cli;
 } session;
 
 static void worst(session *s, int status) {
@@ -463,10 +464,23 @@ static int command_run(void *self) {
 
 /* ---- commands ---- */
 
+static int command_manual(void *self) {
+    cli_man(((session *)self)->cli);
+    return STATUS_OK;
+}
+
+static int command_completion(void *self) {
+    const session *s = self;
+    if (s->args.npaths == 1 && cli_complete(s->cli, s->args.paths[0])) return STATUS_OK;
+    return usage("for which shell? bash, zsh or fish");
+}
+
 /* `sim` has options of its own and never gets here with them. */
 static const cli_command commands[] = {
     {"run", "PATH...", "run the playbooks that an event matches", command_run},
     {"sim", "", "a simulated AWS account for trying playbooks out", NULL},
+    {"manual", "", "this program's manual page, for man(1)", command_manual},
+    {"completion", "SHELL", "the completion for bash, zsh or fish", command_completion},
     {"serve", "", NULL, NULL},
     {"lambda", "", NULL, NULL},
     {"work", "", NULL, NULL},
@@ -491,8 +505,14 @@ static bool is_planned(const char *name) {
 }
 
 static int run_command(session *s, int argc, char **argv) {
-    static const char about[] = "Runs security playbooks.";
-    const cli c = {"pbrun", about, "a run or an event failed, or playbooks do not compile", commands, option_rows, set_option, &s->args};
+    const cli c = {"pbrun",
+                   "Runs security playbooks.",
+                   {"done or nothing matched", "a run or an event failed, or playbooks do not compile", "wrong usage",
+                    "waiting for an approval", "stopped by the kill switch, a guard or a limit", "internal error"},
+                   commands,
+                   option_rows,
+                   set_option,
+                   &s->args};
     const cli_command *command = NULL;
     int n = 0, status = cli_parse(&c, argc, argv, &command, &n);
     if (status >= 0) return status;
@@ -500,6 +520,7 @@ static int run_command(session *s, int argc, char **argv) {
     if (!command || !command->run) return usage("no command");
     for (int i = 0; i < n; i++)
         if (!add_path(&s->args, argv[i])) return usage("too many paths; give a directory");
+    s->cli = &c;
     return command->run(s);
 }
 
