@@ -37,6 +37,15 @@ enum {
  */
 ast_program *parse_program(pb_arena *a, diag_list *diags, const builtin_source *builtins, size_t nbuiltins,
                            const char *const *paths, size_t npaths);
+/* A text that stands in for a file's: what an editor has not saved yet. */
+typedef struct source_overlay {
+    const char *path; /* absolute and real; the file need not be there */
+    const char *text;
+    size_t size;
+} source_overlay;
+/* parse_program with overlays: also for the files that are imported. */
+ast_program *parse_overlaid(pb_arena *a, diag_list *diags, const builtin_source *builtins, size_t nbuiltins,
+                            const char *const *paths, size_t npaths, const source_overlay *overlays, size_t noverlays);
 /* The same without imports and built-in sources: just the files that are named. */
 ast_program *parse_paths(pb_arena *a, diag_list *diags, const char *const *paths, size_t npaths);
 /* One text in memory (tests, fuzzing, editors). */

@@ -37,6 +37,8 @@ typedef struct loader {
     loaded *files; /* one per file of the set */
     uint32_t cap;
     char cwd[PATH_MAX];
+    const source_overlay *overlays;
+    size_t noverlays;
     bool oom;
 } loader;
 
@@ -130,12 +132,22 @@ static const char *real_directory(loader *l, const char *path) {
     return dir.s;
 }
 
+static const source_overlay *overlay_of(const loader *l, const char *path) {
+    char real[PATH_MAX];
+    if (!l->noverlays || !path) return NULL;
+    const char *name = realpath(path, real) ? real : path;
+    for (size_t i = 0; i < l->noverlays; i++)
+        if (strcmp(l->overlays[i].path, name) == 0) return &l->overlays[i];
+    return NULL;
+}
+
 static uint32_t load_fd(loader *l, int fd, const char *shown, const char *path, const struct stat *st) {
+    const source_overlay *o = overlay_of(l, path);
     char *text = NULL;
-    ssize_t n = read_all(fd, &text);
+    ssize_t n = o ? (ssize_t)o->size : read_all(fd, &text);
     if (n < 0) return UINT32_MAX;
     errno = 0;
-    uint32_t index = add_text(l, pb_strdup(l->a, shown, strlen(shown)), text, (size_t)n, false);
+    uint32_t index = add_text(l, pb_strdup(l->a, shown, strlen(shown)), o ? o->text : text, (size_t)n, false);
     free(text);
     if (index == UINT32_MAX) return index;
     loaded *f = &l->files[index];
@@ -145,11 +157,25 @@ static uint32_t load_fd(loader *l, int fd, const char *shown, const char *path, 
     return index;
 }
 
+/* A file that is not there yet. Its folder may be. */
+static uint32_t load_unsaved(loader *l, const char *shown, const source_overlay *o) {
+    const char *slash = strrchr(o->path, '/');
+    pb_str dir = pb_strdup(l->a, o->path, slash && slash != o->path ? (size_t)(slash - o->path) : 1);
+    uint32_t index = add_text(l, pb_strdup(l->a, shown, strlen(shown)), o->text, o->size, false);
+    if (index != UINT32_MAX) l->files[index].real = dir.s;
+    return index;
+}
+
 /* Reads and parses a file, or finds it when it was read already. UINT32_MAX: errno says why (0: out of memory). */
 static uint32_t load_file(loader *l, const char *shown, const char *path) {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) return UINT32_MAX;
+    if (fd < 0) {
+        int why = errno;
+        const source_overlay *o = overlay_of(l, path);
+        errno = why;
+        return o ? load_unsaved(l, shown, o) : UINT32_MAX;
+    }
     uint32_t index = UINT32_MAX;
     if (fstat(fd, &st) == 0) {
         if (S_ISDIR(st.st_mode))
@@ -248,10 +274,10 @@ static uint32_t load_directory(loader *l, const char *path, const dir_step *up) 
 }
 
 static void load_path(loader *l, const char *path) {
-    struct stat st;
+    struct stat st = {0};
     if (strcmp(path, "-") == 0) {
         if (fstat(0, &st) != 0 || load_fd(l, 0, "<stdin>", NULL, &st) == UINT32_MAX) cannot_read(l, "<stdin>", errno);
-    } else if (stat(path, &st) != 0) {
+    } else if (stat(path, &st) != 0 && !overlay_of(l, path)) {
         cannot_read(l, path, errno);
     } else if (S_ISDIR(st.st_mode)) {
         if (load_directory(l, path, NULL) == 0 && !l->oom)
@@ -449,8 +475,15 @@ static void load_paths(loader *l, const char *const *paths, size_t n) {
 
 ast_program *parse_program(pb_arena *a, diag_list *diags, const builtin_source *builtins, size_t nbuiltins,
                            const char *const *paths, size_t npaths) {
+    return parse_overlaid(a, diags, builtins, nbuiltins, paths, npaths, NULL, 0);
+}
+
+ast_program *parse_overlaid(pb_arena *a, diag_list *diags, const builtin_source *builtins, size_t nbuiltins,
+                            const char *const *paths, size_t npaths, const source_overlay *overlays, size_t noverlays) {
     loader l;
     if (!loader_begin(&l, a, diags)) return NULL;
+    l.overlays = overlays;
+    l.noverlays = noverlays;
     add_builtins(&l, builtins, nbuiltins);
     load_paths(&l, paths, npaths);
     /* Files that are found on the way are added behind, so this reaches them all. */
