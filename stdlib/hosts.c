@@ -9,6 +9,8 @@
 
 #include "stdlib/slack.h"
 
+#include <stdlib.h>
+
 enum { PAUSE_MAX_MS = 60000 /* what takes longer than a minute is a matter for `verify` or `wait` */ };
 
 static void host_now(const pb_host *h, vm_call *c, pb_loop *loop) {
@@ -71,4 +73,55 @@ bool hosts_at(uint32_t i, pb_str *name, pb_effect *effect) {
     *name = pb_str_c(HOSTS[i].name);
     *effect = HOSTS[i].effect;
     return true;
+}
+
+/* ---- what pbrun tells by itself ---- */
+
+typedef struct notice {
+    pb_answer_fn *fn;
+    void *ctx;
+    slack_call *call;
+    bool inside, ended; /* hosts_ask has not returned; fn has been called */
+} notice;
+
+static void notice_posted(void *ctx, const slack_outcome *o) {
+    notice *n = ctx;
+    pb_answer_fn *fn = n->fn;
+    void *to = n->ctx;
+    n->ended = true;
+    if (!n->inside) free(n);
+    fn(to, &(pb_answer){.ok = o->ok, .value = o->value, .code = o->code, .message = o->message});
+}
+
+static pb_str text_arg(pb_value args, const char *key) {
+    pb_value v = pb_get_c(args, key);
+    return v.kind == PB_STRING ? pb_text(v) : (pb_str){"", 0};
+}
+
+void *hosts_ask(void *state, pb_loop *l, const pb_question *q, pb_answer_fn *fn, void *ctx) {
+    bool known = pb_str_is(q->host, "slack.post");
+    notice *n = known ? calloc(1, sizeof *n) : NULL;
+    (void)state;
+    if (!n) {
+        fn(ctx, &(pb_answer){.code = known ? PB_STR("memory") : PB_STR("internal"),
+                             .message = known ? PB_STR("out of memory") : PB_STR("there is no such host")});
+        return NULL;
+    }
+    *n = (notice){.fn = fn, .ctx = ctx, .inside = true};
+    slack_message m = {.channel = text_arg(q->args, "channel"),
+                       .text = text_arg(q->args, "text"),
+                       .deadline_ms = q->deadline_ms,
+                       .arena = q->arena};
+    n->call = slack_start(l, &m, notice_posted, n);
+    n->inside = false;
+    if (!n->ended) return n;
+    free(n);
+    return NULL;
+}
+
+void hosts_unask(void *state, void *asked) {
+    notice *n = asked;
+    (void)state;
+    slack_stop(n->call);
+    free(n);
 }

@@ -8,6 +8,9 @@
 #include "vm/host.h"
 
 bool hosts_resolve(void *state, pb_str name, pb_host *out); /* what pb_host_provider wants; no state */
+/* pb_host_provider.ask and .unask: "slack.post" {channel, text}. */
+void *hosts_ask(void *state, pb_loop *l, const pb_question *q, pb_answer_fn *fn, void *ctx);
+void hosts_unask(void *state, void *asked);
 /* The i-th of them; false: there are no more. */
 bool hosts_at(uint32_t i, pb_str *name, pb_effect *effect);
 

@@ -45,15 +45,37 @@ static void aws_run_end(void *state, const vm_run *r) {
     if (s->aws) aws_provider_run_end(s->aws, r);
 }
 
+static void *ask_aws(void *state, pb_loop *l, const pb_question *q, pb_answer_fn *fn, void *ctx) {
+    share *s = state;
+    if (!s->aws) s->aws = aws_provider_new();
+    if (s->aws) return aws_provider_ask(s->aws, l, q, fn, ctx);
+    fn(ctx, &(pb_answer){.code = PB_STR("memory"), .message = PB_STR("out of memory")});
+    return NULL;
+}
+
+static void unask_aws(void *state, void *asked) {
+    (void)state;
+    aws_provider_unask(asked);
+}
+
 const pb_host_provider *stdlib_providers(size_t *count) {
     provider_set *set = calloc(1, sizeof *set);
     *count = 0;
     if (!set) return NULL;
     for (int i = 0; i < PROVIDERS; i++) set->shares[i].set = set;
-    set->providers[0] = (pb_host_provider){
-        .prefix = "aws.", .state = &set->shares[0], .resolve = resolve_aws, .close = close_share, .run_end = aws_run_end};
-    set->providers[1] = (pb_host_provider){
-        .prefix = "", .state = &set->shares[1], .resolve = hosts_resolve, .close = close_share};
+    set->providers[0] = (pb_host_provider){.prefix = "aws.",
+                                           .state = &set->shares[0],
+                                           .resolve = resolve_aws,
+                                           .close = close_share,
+                                           .run_end = aws_run_end,
+                                           .ask = ask_aws,
+                                           .unask = unask_aws};
+    set->providers[1] = (pb_host_provider){.prefix = "",
+                                           .state = &set->shares[1],
+                                           .resolve = hosts_resolve,
+                                           .close = close_share,
+                                           .ask = hosts_ask,
+                                           .unask = hosts_unask};
     set->open = PROVIDERS;
     *count = PROVIDERS;
     return set->providers;

@@ -180,6 +180,89 @@ static void provider_cancel(const pb_host *h, vm_call *c) {
     over(p, meta);
 }
 
+/* ---- what pbrun asks for itself ---- */
+
+typedef struct inquiry {
+    aws_provider *provider;
+    pb_question q;
+    pb_answer_fn *fn;
+    void *ctx;
+    aws_access_wait *asking; /* whose our keys are, or ... */
+    aws_pages *pages;        /* ... any other operation */
+    bool inside, ended;      /* aws_provider_ask has not returned; fn has been called */
+} inquiry;
+
+static void inquiry_end(inquiry *i, const pb_answer *a) {
+    pb_answer_fn *fn = i->fn;
+    void *ctx = i->ctx;
+    i->ended = true;
+    if (!i->inside) free(i);
+    fn(ctx, a);
+}
+
+static void inquiry_came(void *ctx, const aws_outcome *o) {
+    ((inquiry *)ctx)->pages = NULL;
+    inquiry_end(ctx, &(pb_answer){.ok = o->ok, .value = o->value, .code = o->code, .message = o->message});
+}
+
+static void identity_known(void *ctx, const aws_access *a) {
+    inquiry *i = ctx;
+    pb_map_builder b = {.arena = i->q.arena};
+    pb_str account, arn = aws_sessions_identity(i->provider->sessions, &account);
+    i->asking = NULL;
+    if (!a->ok) {
+        inquiry_end(i, &(pb_answer){.code = a->code, .message = a->message});
+        return;
+    }
+    pb_map_add(&b, PB_STR("Account"), pb_string(account));
+    pb_map_add(&b, PB_STR("Arn"), pb_string(arn));
+    pb_value v = pb_map_done(&b);
+    inquiry_end(i, b.oom ? &(pb_answer){.code = PB_STR("memory"), .message = PB_STR("out of memory")}
+                         : &(pb_answer){.ok = true, .value = v});
+}
+
+static void inquire(inquiry *i, pb_loop *loop, aws_op op) {
+    aws_call_spec spec = {.op = op,
+                          .input = i->q.args,
+                          .region = i->q.region,
+                          .deadline_ms = i->q.deadline_ms,
+                          .arena = i->q.arena};
+    aws_who who = {.region = i->q.region, .identify = true};
+    if (pb_str_is(i->q.host, "aws.sts.GetCallerIdentity")) {
+        aws_access_wait *w =
+            aws_sessions_ask(i->provider->sessions, loop, i->q.arena, &who, identity_known, i);
+        if (w) i->asking = w;
+        return;
+    }
+    aws_pages *p = aws_pages_start(i->provider->client, loop, &spec, inquiry_came, i);
+    if (p) i->pages = p;
+}
+
+void *aws_provider_ask(void *state, pb_loop *l, const pb_question *q, pb_answer_fn *fn, void *ctx) {
+    aws_waiter waiter = 0;
+    aws_op op = aws_host_op(aws_model_get(), q->host, &waiter);
+    inquiry *i = op && !waiter ? calloc(1, sizeof *i) : NULL;
+    if (!i) {
+        fn(ctx, &(pb_answer){.code = op ? PB_STR("memory") : PB_STR("internal"),
+                             .message = op ? PB_STR("out of memory") : PB_STR("there is no such operation")});
+        return NULL;
+    }
+    *i = (inquiry){.provider = state, .q = *q, .fn = fn, .ctx = ctx, .inside = true};
+    inquire(i, l, op);
+    i->inside = false;
+    if (!i->ended) return i;
+    free(i);
+    return NULL;
+}
+
+void aws_provider_unask(void *asked) {
+    inquiry *i = asked;
+    pb_value meta = PB_NONE_VALUE;
+    if (i->asking) aws_sessions_unask(i->asking);
+    if (i->pages) aws_pages_cancel(i->pages, &meta);
+    free(i);
+}
+
 aws_provider *aws_provider_new(void) {
     aws_provider *p = calloc(1, sizeof *p);
     if (!p) return NULL;

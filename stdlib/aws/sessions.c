@@ -25,7 +25,8 @@ enum {
     FETCH_MS = 20000,       /* for STS, tries included */
     FETCH_ARENA = 4 << 20,
     SESSIONS_MAX = 1000, /* at once; a run in more accounts is a report's work, not a playbook's */
-    NAME_MAX_BYTES = 64  /* of a session's name and of a source identity */
+    NAME_MAX_BYTES = 64, /* of a session's name and of a source identity */
+    IDENTITY_MAX = 2049  /* an ARN, as long as AWS allows */
 };
 
 /* Calls that wait for the same thing. */
@@ -52,6 +53,7 @@ typedef struct session {
 struct aws_sessions {
     aws_client *client;
     char account[13]; /* whose our keys are; empty: not known */
+    char arn[IDENTITY_MAX]; /* the same as a principal; empty: too long to be one */
     pb_arena *asking; /* while GetCallerIdentity is under way */
     aws_call *call;
     queue waiting;
@@ -121,6 +123,8 @@ static void identity_came(void *ctx, const aws_outcome *o) {
     s->call = NULL;
     s->asking = NULL;
     if (account.kind == PB_STRING && text_is_account(pb_text(account))) memcpy(s->account, account.u.s, 12);
+    pb_value arn = o->ok ? pb_get_c(o->value, "Arn") : PB_NONE_VALUE;
+    if (arn.kind == PB_STRING && arn.n < sizeof s->arn) memcpy(s->arn, arn.u.s, arn.n);
     take_all(&s->waiting, &all);
     while (all.first) {
         aws_access_wait *w = all.first;
@@ -401,6 +405,7 @@ static bool is_home(const aws_who *who) {
 
 static bool must_know(const aws_sessions *s, const aws_who *who) {
     if (s->account[0]) return false;
+    if (who->identify) return true;
     if (who->site && who->site->home.n) return who->changes && is_home(who); /* a role elsewhere says where it is */
     return who->site || who->changes || who->moved;
 }
@@ -425,7 +430,7 @@ static void refuse_wrong(aws_access_wait *w) {
 static void settle(aws_access_wait *w) {
     const aws_sessions *s = w->sessions;
     const aws_who *who = &w->who;
-    if (!who->account.n) {
+    if (who->identify ? s->account[0] != 0 : !who->account.n) {
         use_own(w);
     } else if (must_know(s, who)) {
         ask_identity(w);
@@ -500,6 +505,11 @@ bool aws_sessions_expired(aws_sessions *s, const sigv4_credentials *keys) {
         return true;
     }
     return false;
+}
+
+pb_str aws_sessions_identity(const aws_sessions *s, pb_str *account) {
+    *account = pb_str_c(s->account);
+    return pb_str_c(s->arn);
 }
 
 void aws_sessions_run_end(aws_sessions *s, const vm_run *r) {

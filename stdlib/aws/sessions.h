@@ -21,6 +21,7 @@ typedef struct aws_who {
     pb_str account, region; /* where the call is to be made; no account: with our own keys, whosever they are */
     bool moved;             /* by an `in account`: then it is never made without knowing whose the keys are */
     bool changes;           /* more than a read */
+    bool identify;          /* nobody's call: only whose our own keys are; the rest but region is not looked at */
     const pb_site *site;    /* NULL: none */
     /* What the session is narrowed to: the hosts that the run's playbook can come to. False: out of memory. */
     bool (*reach)(void *ctx, pb_arena *a, const pb_str **hosts, uint32_t *n);
@@ -41,6 +42,9 @@ typedef void aws_access_fn(void *ctx, const aws_access *a);
 aws_access_wait *aws_sessions_ask(aws_sessions *s, pb_loop *l, pb_arena *a, const aws_who *who, aws_access_fn *fn,
                                   void *ctx);
 void aws_sessions_unask(aws_access_wait *w); /* fn is not called */
+
+/* Our own principal's ARN and account, once somebody has asked with `identify`; both are empty before. */
+pb_str aws_sessions_identity(const aws_sessions *s, pb_str *account);
 
 /* AWS calls the session with these keys expired: the next to ask gets another. False: they are not a session's. */
 bool aws_sessions_expired(aws_sessions *s, const sigv4_credentials *keys);
