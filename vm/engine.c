@@ -299,6 +299,7 @@ static void run_over(engine_run *r, vm_outcome outcome, pb_str code, pb_str reas
 }
 
 static void take_result(engine_run *r) {
+    r->facts.vm = r->vm;
     r->facts.steps = vm_run_steps(r->vm);
     r->facts.record = vm_run_record(r->vm);
     r->facts.place = vm_run_place(r->vm);

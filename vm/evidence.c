@@ -226,6 +226,7 @@ const char *evidence_outcome(vm_outcome o) {
 /* What the author's steps came to, taken together. */
 typedef struct sum {
     uint32_t contained, already, failed;
+    uint32_t undone, not_undone; /* steps that were to be undone */
     int64_t contained_ms; /* end of the last one */
 } sum;
 
@@ -234,6 +235,13 @@ static sum add_up(const evidence_run *r) {
     for (const vm_step *s = r->steps; s; s = s->next) {
         const char *status = evidence_action_status(s);
         if (!s->is_do) continue;
+        if (s->kind == STEP_UNDO) {
+            if (s->status == STEP_OK)
+                t.undone++;
+            else
+                t.not_undone++;
+            continue;
+        }
         if (strcmp(status, "failed") == 0) t.failed++;
         if (s->effect < PB_CONTAIN) continue;
         if (strcmp(status, "already_done") == 0) t.already++;
@@ -245,8 +253,18 @@ static sum add_up(const evidence_run *r) {
     return t;
 }
 
+/* Of `pbrun undo`. */
+static const char *undo_status(const evidence_run *r, const sum *t) {
+    if (r->dry) return "planned";
+    if (r->outcome == VM_DENIED) return "denied";
+    if (r->outcome != VM_DONE || t->not_undone) return t->undone ? "partial" : "failed";
+    return "undone";
+}
+
 const char *evidence_status(const evidence_run *r) {
     sum t = add_up(r);
+    if (r->undo_of.n) return undo_status(r, &t);
+    if (r->outcome == VM_FAILED && t.undone && !t.not_undone && !r->dry) return "undone"; /* by `on failure undo` */
     if (r->outcome == VM_FAILED || r->interrupted) return t.contained && !r->dry ? "partial" : "failed";
     if (r->outcome == VM_SKIPPED) return t.contained && !r->dry ? "partial" : "skipped";
     if (r->outcome == VM_STOPPED) return "stopped";
@@ -344,10 +362,36 @@ pb_str evidence_detail(const vm_step *s) {
     return s->detail.n ? s->detail : d.kind == PB_STRING ? pb_text(d) : (pb_str){0};
 }
 
+static const char *verdict(const vm_step *g) {
+    static const char *const words[] = {"allowed", "denied", "authorized", "may_deny"};
+    return words[g->guard_says];
+}
+
+/* The guards that looked at the action or at something inside it. */
+static void put_guards(maker *m, json_object *action, const vm_step *top) {
+    json_object *list = NULL;
+    uint32_t n = 0;
+    for (const vm_step *s = top; s && !m->oom && n < EVIDENCE_CALLS_MAX; s = next_step(s, top)) {
+        if (s->kind != STEP_GUARD) continue;
+        n++;
+        if (!list) list = new_array(m);
+        json_object *o = new_object(m);
+        put_text(m, o, "guard", s->name.n > 6 ? (pb_str){s->name.s + 6, s->name.n - 6} : s->name); /* "guard NAME" */
+        put_text(m, o, "act", s->parent ? s->parent->name : (pb_str){0});
+        put_c(m, o, "verdict", verdict(s));
+        if (s->detail.n) put_text(m, o, "detail", s->detail);
+        put(m, o, "error", error_json(m, s));
+        push(m, list, o);
+    }
+    if (list) put(m, action, "guards", list);
+}
+
 static json_object *action_json(maker *m, const vm_step *s) {
     uint32_t left_out = 0;
     json_object *o = new_object(m);
+    put_text_or_null(m, o, "step", s->id);
     put_text(m, o, "action", s->name);
+    if (s->kind == STEP_UNDO) put_text(m, o, "undoes", s->undoes);
     put_c(m, o, "status", evidence_action_status(s));
     put_c(m, o, "effect", pb_effect_name(s->effect));
     put_time(m, o, "started_at", s->started_ms);
@@ -356,6 +400,7 @@ static json_object *action_json(maker *m, const vm_step *s) {
     put_text_or_null(m, o, "target", target_of(s));
     put_text_or_null(m, o, "detail", evidence_detail(s));
     put(m, o, "error", error_json(m, s));
+    put_guards(m, o, s);
     put(m, o, "calls", calls_json(m, s, &left_out));
     if (left_out) put_int(m, o, "calls_left_out", left_out);
     return o;
@@ -458,6 +503,58 @@ static void put_finding(maker *m, json_object *o) {
     put(m, o, "affected_resource", part_json(m, pb_get_c(r->record, "affected_resource")));
 }
 
+static void put_denial(maker *m, json_object *o) {
+    const vm_denial *d = m->run->vm ? vm_run_denial(m->run->vm) : NULL;
+    if (!d) return;
+    json_object *v = new_object(m);
+    put_text(m, v, "by", d->by);
+    put_text(m, v, "action", d->action);
+    put_text_or_null(m, v, "target", d->target);
+    put_text(m, v, "why", d->why);
+    if (d->told.n) put_text(m, v, "told", d->told);
+    put(m, o, "denied", v);
+}
+
+static void put_authorizations(maker *m, json_object *o) {
+    const vm_authorization *a = m->run->vm ? vm_run_authorizations(m->run->vm) : NULL;
+    if (!a) return;
+    json_object *list = new_array(m);
+    for (uint32_t n = 0; a && n < EVIDENCE_CALLS_MAX; a = a->next, n++) {
+        json_object *v = new_object(m);
+        put_text(m, v, "name", a->name);
+        put_text(m, v, "because", a->because);
+        put_time(m, v, "at", a->at_ms);
+        push(m, list, v);
+    }
+    put(m, o, "authorizations", list);
+}
+
+typedef struct staying {
+    maker *m;
+    json_object *list;
+    uint32_t n;
+} staying;
+
+static void add_staying(void *ctx, const vm_step *s, pb_str why) {
+    staying *k = ctx;
+    if (k->n++ >= EVIDENCE_CALLS_MAX) return;
+    json_object *o = new_object(k->m);
+    put_text(k->m, o, "step", s->id);
+    put_text(k->m, o, "action", s->name);
+    put_text_or_null(k->m, o, "target", target_of(s));
+    put_text(k->m, o, "why", why);
+    push(k->m, k->list, o);
+}
+
+/* Of an undoing: what it cannot put back. */
+static void put_undo(maker *m, json_object *o) {
+    if (!m->run->undo_of.n) return;
+    staying k = {.m = m, .list = new_array(m)};
+    put_text(m, o, "undo_of", m->run->undo_of);
+    if (m->run->vm) vm_run_staying(m->run->vm, add_staying, &k);
+    put(m, o, "not_undoable", k.list);
+}
+
 static void put_outcome(maker *m, json_object *o) {
     const evidence_run *r = m->run;
     sum t = add_up(r);
@@ -468,6 +565,9 @@ static void put_outcome(maker *m, json_object *o) {
         put_time(m, o, "remediated_at", t.contained_ms);
     else
         put(m, o, "remediated_at", NULL);
+    put_denial(m, o);
+    put_authorizations(m, o);
+    put_undo(m, o);
     put_bool(m, o, "dry_run", r->dry);
     put_bool(m, o, "interrupted", r->interrupted);
 }

@@ -26,17 +26,19 @@ typedef struct evidence_run {
     vm_outcome outcome;  /* DONE, SKIPPED, STOPPED or FAILED */
     pb_str reason, code; /* of the outcome */
     uint32_t place;      /* source << 20 | line; 0: none */
-    const vm_step *steps;
+    const vm_step *steps; /* from this one on */
+    const vm_run *vm;     /* NULL: there was none. Whom it was denied by, what was authorised, what stays undone */
+    pb_str undo_of;       /* the run whose steps were undone; empty: an ordinary run */
     pb_value record;
     int64_t started_ms, ended_ms; /* wall clock */
     bool dry, interrupted;
     pb_str note; /* what was odd about the event; may be empty */
 } evidence_run;
 
-/* "remediated" "already_remediated" "reported" "partial" "skipped" "failed" "planned" "stopped" */
+/* "remediated" "already_remediated" "reported" "partial" "skipped" "failed" "planned" "stopped" "denied" "undone" */
 const char *evidence_status(const evidence_run *r);
-const char *evidence_outcome(vm_outcome o); /* "done" "skipped" "stopped" "failed" */
-/* "succeeded" "already_done" "failed" "planned" */
+const char *evidence_outcome(vm_outcome o); /* "done" "skipped" "stopped" "failed" "denied" */
+/* "succeeded" "already_done" "failed" "planned" "denied" */
 const char *evidence_action_status(const vm_step *s);
 /* What the action or its host says about it; may be empty. */
 pb_str evidence_detail(const vm_step *s);

@@ -14,7 +14,9 @@
 
 #include "lang/opcodes.h"
 #include "vm/builtins.h"
+#include "vm/guard.h"
 #include "vm/ops.h"
+#include "vm/undo.h"
 
 typedef struct exec {
     fiber *f;
@@ -198,20 +200,9 @@ static outcome exec_INVOKE(exec *x) { return step_invoke(x->f, op_a(x->i), op_bx
 
 /* ---- undo, guards ---- */
 
-static outcome exec_CAPTURE(exec *x) {
-    (void)x;
-    return GO;
-}
-
-static outcome exec_UNDONEXT(exec *x) {
-    (void)x;
-    return GO;
-}
-
-static outcome exec_AUTHORIZE(exec *x) {
-    (void)x;
-    return GO;
-}
+static outcome exec_CAPTURE(exec *x) { return undo_capture(x->f, op_a(x->i), op_b(x->i)); }
+static outcome exec_UNDONEXT(exec *x) { return undo_next(x->f, op_a(x->i), op_sbx(x->i)); }
+static outcome exec_AUTHORIZE(exec *x) { return guard_authorize(x->f, A, B); }
 
 static outcome exec_RETURN(exec *x) {
     if (x->t->up) return step_return(x->f, A);
@@ -224,6 +215,7 @@ static outcome exec_RETURN(exec *x) {
 /* The step that an unknown condition was met in says so, unless it has something better to say. */
 static void note_doubt(exec *x) {
     vm_step *s = x->t->step;
+    if (s) s->unsure = true;
     if (s && !s->detail.n) s->detail = PB_STR("what happens here depends on what only the real run can know");
 }
 

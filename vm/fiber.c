@@ -13,6 +13,8 @@
 #include "vm/run.h"
 
 #include "lang/opcodes.h"
+#include "vm/guard.h"
+#include "vm/undo.h"
 
 /* ---- frames ---- */
 
@@ -113,6 +115,10 @@ void run_fail(vm_run *r, const vm_error *e, uint32_t place) {
 
 static outcome finish_run(fiber *f, fiber_end end, pb_str reason) {
     vm_run *r = f->run;
+    if (r->undoing && end == END_OK) {
+        undo_finished(r);
+        return BLOCKED;
+    }
     static const vm_outcome outcomes[] = {VM_DONE, VM_FAILED, VM_STOPPED, VM_SKIPPED, VM_DENIED};
     if (end == END_ERROR) {
         run_fail(r, &f->error, f->place);
@@ -190,7 +196,7 @@ static bool leave_frame(fiber *f, const vm_step *expired) {
 static bool in_action(const fiber *f) {
     for (; f; f = f->parent)
         for (const frame *t = f->top; t; t = t->up)
-            if (t->own_step && t->step->kind == STEP_CALL) return true;
+            if (t->own_step && t->step->kind != STEP_GUARD) return true;
     return false;
 }
 
@@ -215,6 +221,12 @@ outcome fiber_raise(fiber *f) {
             f->error = *e;
             f->place = e->place;
             return fiber_finish(f, e->kind.denied ? END_DENIED : END_ERROR, e->message);
+        }
+        if (f->top->use == FRAME_UNDO) return undo_failed(f);
+        if (f->top->use == FRAME_GUARD) {
+            outcome o = guard_failed(f);
+            if (o == RAISE) continue;
+            return o;
         }
         if (leave_frame(f, expired)) return BLOCKED;
     }

@@ -12,6 +12,7 @@
 #include "vm/program.h"
 
 #include "vm/digest.h"
+#include "vm/guard.h"
 #include "vm/regex.h"
 #include "vm/verify.h"
 
@@ -104,6 +105,8 @@ vm_program *vm_program_load(const void *image, size_t size, pb_arena *a, pb_str 
     const char *fault = content_fault(&p->view);
     if (fault) return fail(err, pb_str_c(fault));
     if (!take_functions(p) || !verify(p, err)) return fail(err, *err);
+    *err = PB_STR("out of memory");
+    if (!guards_bind(p)) return NULL;
     p->patterns = vm_regex_cache_new(a);
     return p->patterns ? p : NULL;
 }

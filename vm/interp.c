@@ -215,9 +215,13 @@ void vm_again(vm_call *c) {
     raise_error(c, (vm_error){.code = PB_STR("in_doubt"), .message = message, .again = true});
 }
 
+void run_denied(vm_run *r, const vm_denial *d) {
+    if (!r->denial && (r->denial = pb_alloc(r->env.arena, sizeof *d))) *r->denial = *d;
+}
+
 void vm_deny(vm_call *c, pb_str code, const vm_denial *d) {
     vm_run *r = c->run;
-    if (!r->denial && (r->denial = pb_alloc(r->env.arena, sizeof *d))) *r->denial = *d;
+    run_denied(r, d);
     vm_raise_as(c, code, d->why, (vm_error_class){.denied = true});
 }
 
@@ -240,6 +244,7 @@ vm_outcome vm_run_outcome(const vm_run *r) { return r->outcome; }
 pb_str vm_run_reason(const vm_run *r) { return r->reason; }
 pb_str vm_run_error_code(const vm_run *r) { return r->error_code; }
 const vm_denial *vm_run_denial(const vm_run *r) { return r->denial; }
+const vm_authorization *vm_run_authorizations(const vm_run *r) { return r->authorizations; }
 uint32_t vm_run_place(const vm_run *r) { return r->place; }
 const vm_step *vm_run_steps(const vm_run *r) { return r->steps; }
 pb_arena *vm_run_arena(vm_run *r) { return r->env.arena; }

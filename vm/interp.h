@@ -47,6 +47,8 @@ typedef enum vm_step_kind { STEP_CALL, STEP_GUARD, STEP_UNDO } vm_step_kind;
 typedef enum vm_step_status { STEP_RUNNING, STEP_OK, STEP_FAILED, STEP_PLANNED /* dry run: not sent */, STEP_DENIED /* by a guard or a brake; so are the steps around it */ } vm_step_status;
 
 /* A host call, or an action with all that it did (children). Owned by the run's arena. */
+typedef enum vm_guard_says { GUARD_ALLOWS, GUARD_DENIES, GUARD_LIFTED /* by an authorization */, GUARD_UNSURE } vm_guard_says;
+
 typedef struct vm_step {
     struct vm_step *parent, *children, *last_child, *next;
     uint32_t number;  /* 1, 2, ... in order of start */
@@ -70,6 +72,10 @@ typedef struct vm_step {
     pb_value meta;          /* host's: AWS request ids and the like, a map; goes to the evidence */
     void *front;            /* for the front end's own use */
     uint32_t doubted;       /* of an action: how often it was called again because of a call in doubt (vm_again) */
+    bool unsure;            /* dry run: a condition in it depended on what only the real run will know */
+    vm_guard_says guard_says;   /* STEP_GUARD */
+    pb_str undoes;              /* STEP_UNDO: the id of the step that is undone */
+    struct vm_capture *capture; /* it can be undone */
 } vm_step;
 
 /* A host call in flight: answer exactly once, at once or later. */
@@ -119,6 +125,13 @@ typedef struct vm_arrival {
     vm_error_class kind;
 } vm_arrival;
 
+/* What an `authorize` has said. */
+typedef struct vm_authorization {
+    pb_str name, because;
+    int64_t at_ms;
+    struct vm_authorization *next; /* a later one */
+} vm_authorization;
+
 typedef struct vm_hooks {
     void *ctx;
     void (*invoke)(void *ctx, vm_call *c); /* a host site */
@@ -162,6 +175,18 @@ pb_value vm_run_record(const vm_run *r);      /* what `record` statements gather
 const vm_step *vm_run_steps(const vm_run *r); /* the top level's first */
 pb_arena *vm_run_arena(vm_run *r);
 uint64_t vm_run_instructions(const vm_run *r);
+const vm_authorization *vm_run_authorizations(const vm_run *r); /* the first; NULL: none */
+
+/* ---- undoing what a run did (undo.c) ---- */
+/* How many steps could be undone and are not: of all, or of the step with this id and what is inside it. */
+uint32_t vm_run_undoable(const vm_run *r, pb_str only);
+/* A run that has ended is set going again to undo its steps, newest first; vm_run_go does it. It then ends as done, failed
+ * (some could not be undone) or denied, and can be set going again for what is left. The hooks' `dry` must agree. False: the run has
+ * not ended, or out of memory. */
+bool vm_run_undo(vm_run *r, pb_str only, int64_t deadline_ms, bool dry);
+/* Tells every step that changed something for good, and why that stays. */
+typedef void vm_stays_fn(void *ctx, const vm_step *s, pb_str why);
+void vm_run_staying(const vm_run *r, vm_stays_fn *fn, void *ctx);
 void vm_run_end(
     vm_run *r); /* frees what is not in the arena (compiled patterns); pending calls must be cancelled before */
 

@@ -29,6 +29,8 @@ struct vm_program {
     size_t copy_size;
     vm_function *functions;
     uint32_t nfunctions;
+    uint32_t *guard_sites; /* guards that look at site s: guards[guard_sites[s]] to before guards[guard_sites[s + 1]] */
+    uint32_t *guards;      /* both NULL when the program has none */
     struct vm_regex_cache *patterns; /* compiled ones, kept for all runs of the program */
     char sha256[65];                 /* empty until asked for */
 };

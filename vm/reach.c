@@ -1,12 +1,13 @@
 /*
- * reach.c - which hosts a function can come to: its own and those of every function and action it can call.
+ * reach.c - which hosts a function can come to: its own, those of every function and action it can call, of the guards
+ * that look at those, and of what undoes them.
  *
  * It reads verified code, so every index in it exists. Each function is looked at once.
  */
 #include "vm/reach.h"
 
 #include "lang/opcodes.h"
-#include "vm/program.h"
+#include "vm/guard.h"
 
 typedef struct walk {
     const vm_program *p;
@@ -37,6 +38,8 @@ static void look_at(walk *k, uint32_t i) {
         add_function(k, target);
     else
         add_host(k, vm_string(k->p, target));
+    for (uint32_t n = guards_of(k->p, op_bx(i)); n--;)
+        add_function(k, vm_field(k->p, SECTION_GUARDS, guard_at(k->p, op_bx(i), n), GUARDS_function));
 }
 
 bool vm_reach(const vm_program *p, uint32_t function, pb_arena *a, const pb_str **hosts, uint32_t *n) {
@@ -49,6 +52,7 @@ bool vm_reach(const vm_program *p, uint32_t function, pb_arena *a, const pb_str 
     add_function(&k, function);
     while (k.nwork) {
         const vm_function *f = &p->functions[k.work[--k.nwork]];
+        if (f->undo != IMAGE_NIL) add_function(&k, f->undo);
         for (uint32_t pc = 0; pc < f->ncode; pc++) look_at(&k, vm_instruction(f, pc));
     }
     *hosts = k.hosts;

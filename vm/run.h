@@ -41,7 +41,11 @@ typedef struct vm_scope {
 } vm_scope;
 
 typedef struct frame frame;
+typedef struct vm_capture vm_capture;
 typedef struct fiber fiber;
+
+/* What entered a frame: INVOKE or CALL (or nothing: a fiber's first), or the VM itself. */
+typedef enum frame_use { FRAME_CALL, FRAME_GUARD, FRAME_UNDO } frame_use;
 
 struct frame {
     frame *up; /* the caller's; NULL in a fiber's first */
@@ -54,6 +58,10 @@ struct frame {
     const vm_scope *scope; /* of the calls made from here */
     pb_str path;           /* the steps made from here have it in front of their numbers (frame_path makes it) */
     uint32_t count;        /* of the last step, or group of branches, that was made from here */
+    frame_use use;
+    uint32_t nth;          /* FRAME_GUARD: which of the guards of its step's parent */
+    uint8_t into;          /* FRAME_UNDO: the caller's register for the result ... */
+    vm_capture *capture;   /* ... and what is undone */
     uint8_t size;          /* index into run->spare */
     uint8_t ntries;
     struct {
@@ -116,6 +124,11 @@ struct vm_run {
     vm_outcome outcome;
     pb_str reason, error_code;
     vm_denial *denial; /* the first; NULL: none */
+    vm_authorization *authorizations;
+    vm_capture *captures; /* newest first */
+    uint32_t undo_round;  /* undoings so far */
+    pb_str undo_only;     /* ... of this step alone; empty: of all */
+    bool undoing;         /* by vm_run_undo */
     uint32_t place;
     const char *caught; /* text of the error that was caught last, and where it came from */
     uint32_t caught_place;
@@ -147,6 +160,7 @@ bool fiber_may_join(const fiber *f); /* it waits at JOIN, and all branches have 
 outcome fiber_joined(fiber *f);
 /* The run ends at once: a budget is used up. */
 void run_fail(vm_run *r, const vm_error *e, uint32_t place);
+void run_denied(vm_run *r, const vm_denial *d); /* keeps the first */
 uint32_t frame_place(const frame *f);
 /* "4:0" of the first branch of the fourth thing that was made in the run's first frame, whose path is empty. False: error set. */
 bool frame_path(vm_run *r, frame *f);
@@ -155,6 +169,16 @@ pb_str frame_next_id(vm_run *r, frame *f);
 
 /* ---- steps (step.c) ---- */
 outcome step_invoke(fiber *f, uint32_t reg, uint32_t site);
+/* A step that no site has made: its effect is read, its result and error are the maker's. NULL: error set. */
+vm_step *step_open_own(fiber *f, vm_step_kind kind, vm_step *parent, pb_str id, pb_str name);
+void step_begin(vm_run *r, vm_step *s); /* tells the front end */
+/* The step's next try has an id of its own: "3", "3~2", "3~3". False: error set. */
+bool step_next_try(fiber *f, vm_step *s);
+void step_limit(fiber *f, vm_step *s, int64_t ms); /* no longer than that */
+bool step_is_late(const vm_run *r, const vm_step *s);
+outcome step_guarded(fiber *f, vm_step *s, uint32_t n); /* n guards have let it pass: asks the next one, or does it */
+void step_end(vm_run *r, vm_step *s, vm_step_status status);
+void step_done(vm_run *r, vm_step *s); /* as OK, or as planned when something in it was */
 outcome step_answered(fiber *f);                /* the host has answered f->call */
 outcome step_again(fiber *f);                   /* the time before a retry has passed */
 outcome step_return(fiber *f, pb_value result); /* of the top frame, which INVOKE or CALL entered */

@@ -8,11 +8,15 @@
  * around it. The host keeps to it by itself (the gate cancels); here it is looked at before each call, when VERIFY or a
  * retry wants to wait, and when an error passes.
  *
+ * Before an act above `read` its guards are asked (guard.c); each try asks them again.
+ *
  * In a dry run a host's step with an unknown in its arguments is not sent: it is planned, and its result is unknown.
  */
 #include "vm/run.h"
 
 #include "lang/opcodes.h"
+#include "vm/guard.h"
+#include "vm/undo.h"
 
 /* ---- time ---- */
 
@@ -70,6 +74,16 @@ static uint32_t site_field(const vm_run *r, uint32_t site, uint32_t field) {
     return image_field(&r->env.program->view, SECTION_SITES, site, field);
 }
 
+static void step_add(vm_run *r, vm_step *s) {
+    vm_step *parent = s->parent;
+    vm_step **first = parent ? &parent->children : &r->steps, **last = parent ? &parent->last_child : &r->last_step;
+    if (*last)
+        (*last)->next = s;
+    else
+        *first = s;
+    *last = s;
+}
+
 static vm_step *step_open(fiber *f, uint32_t site) {
     vm_run *r = f->run;
     vm_step *s = env_alloc(&r->env, sizeof *s), *parent = f->top->step;
@@ -92,20 +106,47 @@ static vm_step *step_open(fiber *f, uint32_t site) {
                    .moved = f->top->scope->moved,
                    .is_do = (site_field(r, site, SITES_flags) & SITE_IS_DO) != 0,
                    .deadline_ms = own && (!above || own < above) ? own : above};
-    vm_step **first = parent ? &parent->children : &r->steps, **last = parent ? &parent->last_child : &r->last_step;
-    if (*last)
-        (*last)->next = s;
-    else
-        *first = s;
-    *last = s;
+    step_add(r, s);
     return s;
 }
 
-static void step_begin(vm_run *r, vm_step *s) {
+vm_step *step_open_own(fiber *f, vm_step_kind kind, vm_step *parent, pb_str id, pb_str name) {
+    vm_run *r = f->run;
+    vm_step *s = id.s && name.s ? env_alloc(&r->env, sizeof *s) : NULL;
+    if (!s) {
+        env_no_memory(&r->env);
+        return NULL;
+    }
+    *s = (vm_step){.kind = kind,
+                   .parent = parent,
+                   .number = ++r->nsteps,
+                   .id = id,
+                   .site = IMAGE_NIL,
+                   .name = name,
+                   .attempts = 1,
+                   .status = STEP_RUNNING,
+                   .started_ms = wall(r),
+                   .effect = PB_READ,
+                   .account = f->top->scope->account,
+                   .region = f->top->scope->region,
+                   .moved = f->top->scope->moved,
+                   .deadline_ms = parent ? parent->deadline_ms : 0};
+    step_add(r, s);
+    return s;
+}
+
+void step_limit(fiber *f, vm_step *s, int64_t ms) {
+    int64_t own = later(mono(f->run), ms);
+    if (!s->deadline_ms || own < s->deadline_ms) s->deadline_ms = own;
+}
+
+bool step_is_late(const vm_run *r, const vm_step *s) { return s->deadline_ms && mono(r) >= s->deadline_ms; }
+
+void step_begin(vm_run *r, vm_step *s) {
     if (r->hooks->step_begin) r->hooks->step_begin(r->hooks->ctx, r, s);
 }
 
-static void step_close(vm_run *r, vm_step *s, vm_step_status status) {
+void step_end(vm_run *r, vm_step *s, vm_step_status status) {
     if (status == STEP_PLANNED) r->planned = true;
     s->status = status;
     s->ended_ms = wall(r);
@@ -120,7 +161,7 @@ void steps_close(vm_run *r, vm_step *s, vm_step_status status) {
         s->error_code = r->error_code;
         s->error_message = r->reason;
     }
-    step_close(r, s, status);
+    step_end(r, s, status);
 }
 
 static bool anything_planned(const vm_step *s) {
@@ -128,6 +169,8 @@ static bool anything_planned(const vm_step *s) {
         if (c->status == STEP_PLANNED) return true;
     return false;
 }
+
+void step_done(vm_run *r, vm_step *s) { step_end(r, s, anything_planned(s) ? STEP_PLANNED : STEP_OK); }
 
 /* ---- calling ---- */
 
@@ -140,7 +183,7 @@ static outcome call_host(fiber *f, vm_step *s, uint32_t reg) {
     }
     if (r->env.dry && (f->top->scope->unknown || pb_has_unknown(args))) {
         f->top->regs[reg] = s->result = pb_unknown();
-        step_close(r, s, STEP_PLANNED);
+        step_end(r, s, STEP_PLANNED);
         return GO;
     }
     vm_call *c = env_alloc(&r->env, sizeof *c);
@@ -175,6 +218,15 @@ static outcome call_site(fiber *f, vm_step *s, uint32_t reg) {
     return s->host ? call_host(f, s, reg) : call_action(f, s, reg);
 }
 
+/* The register of the INVOKE that the top frame waits for. */
+static uint32_t invoking_register(const frame *t) { return op_a(vm_instruction(t->fn, t->pc - 1)); }
+
+outcome step_guarded(fiber *f, vm_step *s, uint32_t n) {
+    bool agreed;
+    outcome o = guard_ask(f, s, n, &agreed);
+    return agreed ? call_site(f, s, invoking_register(f->top)) : o;
+}
+
 /* What the call is given, as the step keeps it: a host's map, or the list of an action's arguments. */
 static bool take_args(fiber *f, uint32_t reg, uint32_t site, pb_value *args) {
     vm_run *r = f->run;
@@ -195,16 +247,13 @@ outcome step_invoke(fiber *f, uint32_t reg, uint32_t site) {
     if (!s) return RAISE;
     s->args = args;
     step_begin(f->run, s);
-    return call_site(f, s, reg);
+    return step_guarded(f, s, 0);
 }
-
-/* The register of the INVOKE that the top frame waits for. */
-static uint32_t invoking_register(const frame *t) { return op_a(vm_instruction(t->fn, t->pc - 1)); }
 
 outcome step_again(fiber *f) {
     vm_step *s = f->retry;
     f->state = FIBER_READY;
-    if (in_time(f)) return call_site(f, s, invoking_register(f->top));
+    if (in_time(f)) return step_guarded(f, s, 0);
     step_failed(f, s, true);
     return RAISE;
 }
@@ -222,7 +271,7 @@ outcome step_answered(fiber *f) {
     }
     s->result = f->value;
     f->top->regs[invoking_register(f->top)] = f->value;
-    step_close(r, s, f->value.kind == PB_UNKNOWN || s->status == STEP_PLANNED ? STEP_PLANNED : STEP_OK);
+    step_end(r, s, f->value.kind == PB_UNKNOWN || s->status == STEP_PLANNED ? STEP_PLANNED : STEP_OK);
     return GO;
 }
 
@@ -242,10 +291,12 @@ static bool say_changed(vm_run *r, pb_value *result) {
 outcome step_return(fiber *f, pb_value result) {
     vm_run *r = f->run;
     frame *t = f->top, *caller = t->up;
+    if (t->use == FRAME_GUARD) return guard_returned(f, result);
+    if (t->use == FRAME_UNDO) return undo_returned(f, result);
     if (t->own_step) {
         if (t->step->doubted && !say_changed(r, &result)) return RAISE;
         t->step->result = result;
-        step_close(r, t->step, anything_planned(t->step) ? STEP_PLANNED : STEP_OK);
+        step_done(r, t->step);
     }
     f->top = caller;
     frame_release(r, t);
@@ -269,7 +320,7 @@ static bool may_try_again(fiber *f, const vm_step *s) {
 }
 
 /* The step's next try has an id of its own: "3", "3~2", "3~3". False: error set. */
-static bool next_try(fiber *f, vm_step *s) {
+bool step_next_try(fiber *f, vm_step *s) {
     vm_run *r = f->run;
     uint32_t n = s->id.n;
     if (s->attempts > 1)
@@ -284,7 +335,7 @@ static bool next_try(fiber *f, vm_step *s) {
 
 /* The action around a call in doubt: it reads what there is, so it is called again at once, whatever its `retry` says. */
 static bool call_anew(fiber *f, vm_step *s) {
-    if (!next_try(f, s)) return false;
+    if (!step_next_try(f, s)) return false;
     s->doubted++;
     f->state = FIBER_AGAIN;
     return true;
@@ -295,13 +346,13 @@ bool step_failed(fiber *f, vm_step *s, bool final) {
     if (!final && r->env.error.again && !s->host) return call_anew(f, s);
     if (!final && may_try_again(f, s)) {
         int64_t ms = backoff(s->attempts);
-        if (!next_try(f, s)) return false;
+        if (!step_next_try(f, s)) return false;
         fall_asleep(f, FIBER_RETRYING, ms);
         return true;
     }
     s->error_code = r->env.error.code;
     s->error_message = r->env.error.message;
-    step_close(r, s, r->env.error.kind.denied ? STEP_DENIED : STEP_FAILED);
+    step_end(r, s, r->env.error.kind.denied ? STEP_DENIED : STEP_FAILED);
     return false;
 }
 

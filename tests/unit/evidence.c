@@ -105,6 +105,8 @@ static evidence_run a_run(const vm_step *steps) {
 
 static vm_step action(vm_step_status status, const char *result) {
     return (vm_step){.number = 1,
+                     .id = PB_STR("1"),
+                     .name = PB_STR("t.act"),
                      .site = 0,
                      .effect = PB_CONTAIN,
                      .is_do = true,
@@ -124,6 +126,9 @@ static const char *text_at(json_object *o, const char *pointer) {
 static void documents(void) {
     CASE("a document says what happened") {
         vm_step call = {.number = 2,
+                        .id = PB_STR("1.1"),
+                        .name = PB_STR("t.call"),
+                        .host = true,
                         .site = 1,
                         .effect = PB_READ,
                         .status = STEP_OK,
