@@ -14,6 +14,7 @@
  * for good: what the kernel has kept or thrown away afterwards cannot be known, so every later call is refused until
  * the process is started anew and reads from the file what is really there.
  */
+#include "vm/freeze.h"
 #include "vm/store_own.h"
 
 #include <errno.h>
@@ -190,18 +191,16 @@ pb_str store_column_text(pb_arena *a, sqlite3_stmt *st, int i) {
 
 static bool bind_value(sqlite3_stmt *st, int i, pb_value v) {
     pb_buf b = {0};
-    bool ok = pb_json_write(&b, v) && !b.oom;
+    bool ok = freeze_value(&b, v, NULL) && !b.oom;
     if (ok) ok = sqlite3_bind_blob64(st, i, b.data, b.len, SQLITE_TRANSIENT) == SQLITE_OK;
     pb_buf_free(&b);
     return ok;
 }
 
 static bool read_value(pb_arena *a, sqlite3_stmt *st, int i, pb_value *out) {
-    pb_str err;
+    pb_str err, bytes = {sqlite3_column_blob(st, i), (uint32_t)sqlite3_column_bytes(st, i)};
     *out = PB_NONE_VALUE;
-    if (sqlite3_column_type(st, i) == SQLITE_NULL) return true;
-    const char *p = sqlite3_column_blob(st, i);
-    return pb_json_parse_upto(a, p ? p : "", (size_t)sqlite3_column_bytes(st, i), JSON_MAX_TEXT, out, &err);
+    return !bytes.n || thaw_value(bytes, a, out, &err);
 }
 
 bool store_bind_record(store *s, sqlite3_stmt *st, int at, const column *columns, size_t n, const void *record) {
@@ -287,8 +286,18 @@ store_result store_read_all(store *s, sqlite3_stmt *st, const column *columns, s
 
 /* ---- transactions ---- */
 
+/* Needs no memory: its statement was prepared before the transaction began. */
+static void roll_back(store *s) {
+    sqlite3_stmt *st = s->prepared[S_ROLLBACK];
+    if (!sqlite3_get_autocommit(s->db) && st) {
+        sqlite3_step(st);
+        sqlite3_reset(st);
+    }
+}
+
 store_result store_begin_write(store *s, bool durable) {
-    if (s->broken) return STORE_ERROR;
+    if (s->broken || !store_statement_of(s, S_ROLLBACK) || !store_statement_of(s, S_COMMIT)) return STORE_ERROR;
+    roll_back(s); /* should one have failed before */
     if (s->lazy_sync == durable) {
         if (simple(s, durable ? S_SYNC_FULL : S_SYNC_NORMAL) != STORE_OK) return STORE_ERROR;
         s->lazy_sync = !durable;
@@ -298,11 +307,7 @@ store_result store_begin_write(store *s, bool durable) {
 
 store_result store_end_write(store *s, store_result r) {
     if (r == STORE_OK) r = simple(s, S_COMMIT);
-    if (sqlite3_get_autocommit(s->db)) return r;
-    char sentence[STORE_SENTENCE]; /* the reason is what went wrong first */
-    memcpy(sentence, s->error, sizeof sentence);
-    sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-    memcpy(s->error, sentence, sizeof sentence);
+    roll_back(s);
     return r;
 }
 
@@ -385,7 +390,7 @@ static store_result use_wal(store *s) {
 static store_result migrate(store *s) {
     int64_t version = 0;
     store_result r = use_wal(s);
-    if (r == STORE_OK) r = execute(s, "BEGIN IMMEDIATE");
+    if (r == STORE_OK) r = store_begin_write(s, true);
     if (r != STORE_OK) return r;
     r = look(s, &version); /* somebody else may have done it meanwhile */
     for (int64_t i = version; r == STORE_OK && i < VERSION; i++) r = execute(s, migrations[i]);
