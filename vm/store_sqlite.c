@@ -332,19 +332,21 @@ static bool make_directories(char *path) {
     return true;
 }
 
-/* SQLite gives its other files the mode of this one, so it is made before SQLite sees it. */
+/* SQLite gives its other files the mode of this one, so it is made before SQLite sees it. One that is there is not even
+ * opened: closing it would drop the locks that this process has on it through another connection. */
 static store_result make_file(store *s) {
-    int fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-    if (fd < 0 && errno == ENOENT && make_directories(s->path))
-        fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-    if (fd < 0)
-        return store_fail(
-            s, "%s could not be opened (%s); this user needs read and write permission for the file and its directory",
-            s->path, strerror(errno));
+    enum { HOW = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC };
     struct stat st;
-    bool regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-    close(fd);
-    return regular ? STORE_OK : store_fail(s, "%s is not an ordinary file; name another place for the store", s->path);
+    int fd = open(s->path, HOW, 0600);
+    if (fd < 0 && errno == ENOENT && make_directories(s->path)) fd = open(s->path, HOW, 0600);
+    int why = errno;
+    if (fd >= 0) close(fd);
+    if (fd >= 0 || (why == EEXIST && stat(s->path, &st) == 0 && S_ISREG(st.st_mode))) return STORE_OK;
+    if (why == EEXIST) return store_fail(s, "%s is not an ordinary file; name another place for the store", s->path);
+    return store_fail(s,
+                      "%s could not be opened (%s); this user needs read and write permission for the file and its "
+                      "directory",
+                      s->path, strerror(why));
 }
 
 static store_result number(store *s, const char *sql, int64_t *out) {

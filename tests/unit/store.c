@@ -97,7 +97,7 @@ static void test_opening(void) {
         for (int i = 0; f && i < 1000; i++) fputs("no database\n", f);
         if (f) fclose(f);
         CHECK(strstr(refusal(path_in("text.db")), "not a SQLite file"));
-        CHECK(strstr(refusal(dir), "Is a directory"));
+        CHECK(strstr(refusal(dir), "not an ordinary file"));
         CHECK(strstr(refusal("/dev/null"), "not an ordinary file"));
         CHECK(strstr(refusal("/proc/no/such"), "could not be opened"));
         CHECK(strstr(refusal("postgres://host/db"), "names no store"));
