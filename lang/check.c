@@ -10,6 +10,8 @@
  */
 #include "lang/check.h"
 
+#include "lang/analyse.h"
+
 /* ---- helpers ---- */
 
 pb_str check_source(checker *c, pb_span span, const char *otherwise) {
@@ -125,5 +127,7 @@ bool check_program(ast_program *p, const pb_schema *schema, diag_list *diags) {
     for (uint32_t i = 0; i < c->nfiles; i++)
         for (decl_info *d = c->files[i].decls; d; d = d->next) check_body(c, d);
     effect_circles(c);
+    if (diag_count(diags, DIAG_ERROR) == before && !pb_arena_failed(p->arena)) analyse_program(c);
+    allow_apply(c, diag_count(diags, DIAG_ERROR) == before);
     return diag_count(diags, DIAG_ERROR) == before && !pb_arena_failed(p->arena) && !diag_oom(diags);
 }

@@ -68,6 +68,22 @@ diag *diag_add(diag_list *l, diag_code code, pb_span span, const char *fmt, ...)
     return d;
 }
 
+void diag_fix(diag_list *l, diag *d, pb_span span, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    d->fix_text = pb_vprintf(l->arena, fmt, ap);
+    va_end(ap);
+    d->fix = span;
+    d->has_fix = d->fix_text.s != NULL;
+}
+
+void diag_allow(diag_list *l, diag *d, pb_str reason) {
+    if (d->allowed.s || d->severity != DIAG_WARNING) return;
+    d->allowed = reason;
+    l->counts[DIAG_WARNING]--;
+    l->allowed++;
+}
+
 size_t diag_count(const diag_list *l, diag_severity s) { return l->counts[s]; }
 bool diag_oom(const diag_list *l) { return l->oom; }
 

@@ -32,6 +32,10 @@ typedef struct diag {
     pb_str hint;    /* "did you mean `accessKeyDetails`?" or empty */
     pb_span also;   /* a second place (where it was first declared, opened, ...) */
     pb_str also_message; /* empty: no second place */
+    bool has_fix;        /* the cure is certain: this text in place of that span */
+    pb_span fix;
+    pb_str fix_text;
+    pb_str allowed;      /* `# pbc: allow` at the line: the reason given there; .s NULL: it counts */
     uint32_t seq;   /* order of arrival; ties in place keep it */
 } diag;
 
@@ -41,6 +45,11 @@ diag_list *diag_new(pb_arena *a);
 /* Adds a message; returns it so that the caller may set hint/also, or a scratch one when memory is out (never NULL).
  * At most DIAG_LIMIT are kept, the rest counted. */
 diag *diag_add(diag_list *l, diag_code code, pb_span span, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* What `pbc check --fix` writes in place of a span of the same file, which may be empty. Only for cures that are certain: the
+ * program then means what its author meant. */
+void diag_fix(diag_list *l, diag *d, pb_span span, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* A warning that its line allows: kept for JSON and SARIF, no longer counted or shown. */
+void diag_allow(diag_list *l, diag *d, pb_str reason);
 size_t diag_count(const diag_list *l, diag_severity s);
 bool diag_oom(const diag_list *l); /* a message was lost for want of memory: report status 5 */
 

@@ -94,6 +94,18 @@ static json_object *json_of(const diag *d, const source_set *src, bool *oom) {
     } else if (json_object_object_add(o, "also", NULL) != 0) {
         *oom = true;
     }
+    if (d->has_fix) {
+        json_object *fix = nest(o, "fix", json_object_new_object(), oom);
+        if (*oom) return o;
+        add_place(fix, src, d->fix, oom);
+        add_str(fix, "text", d->fix_text, oom);
+    } else if (json_object_object_add(o, "fix", NULL) != 0) {
+        *oom = true;
+    }
+    if (d->allowed.s)
+        add_str(o, "allowed", d->allowed, oom);
+    else if (json_object_object_add(o, "allowed", NULL) != 0)
+        *oom = true;
     return o;
 }
 
@@ -122,19 +134,18 @@ static json_object *sarif_rule(const diag_row *row, bool *oom) {
     add_z(title, "text", row->title, oom);
     json_object *text = nest(rule, "fullDescription", json_object_new_object(), oom);
     add_z(text, "text", row->text, oom);
+    json_object *help = nest(rule, "help", json_object_new_object(), oom);
+    add_z(help, "text", row->text, oom);
     json_object *level = nest(rule, "defaultConfiguration", json_object_new_object(), oom);
     add_z(level, "level", severity_name(row->severity), oom);
     return rule;
 }
 
-static json_object *sarif_location(const source_set *src, pb_span span, pb_str message, bool *oom) {
-    diag_place p = diag_place_of(src, span);
-    json_object *location = json_object_new_object();
-    json_object *physical = nest(location, "physicalLocation", json_object_new_object(), oom);
-    json_object *artifact = nest(physical, "artifactLocation", json_object_new_object(), oom);
+/* A path as a URI reference. */
+static void add_uri(json_object *artifact, pb_str path, bool *oom) {
     pb_buf uri = {0};
-    for (uint32_t i = 0; i < p.path.n; i++) { /* what a URI cannot hold as it is */
-        unsigned char ch = (unsigned char)p.path.s[i];
+    for (uint32_t i = 0; i < path.n; i++) { /* what a URI cannot hold as it is */
+        unsigned char ch = (unsigned char)path.s[i];
         if ((ch >= '0' && ch <= '9') || ((ch | 32) >= 'a' && (ch | 32) <= 'z') || strchr("-._~/+@,=", ch))
             pb_buf_putc(&uri, (char)ch);
         else
@@ -145,18 +156,73 @@ static json_object *sarif_location(const source_set *src, pb_span span, pb_str m
     else
         add_z(artifact, "uri", uri.data ? uri.data : "", oom);
     pb_buf_free(&uri);
-    if (p.line && !*oom) {
-        json_object *region = nest(physical, "region", json_object_new_object(), oom);
-        add_int(region, "startLine", p.line, oom);
-        add_int(region, "startColumn", p.column, oom);
-        add_int(region, "endLine", p.end_line, oom);
-        add_int(region, "endColumn", p.end_column, oom);
-    }
+}
+
+static void add_region(json_object *o, const char *key, const diag_place *p, bool *oom) {
+    json_object *region = nest(o, key, json_object_new_object(), oom);
+    if (*oom) return;
+    add_int(region, "startLine", p->line, oom);
+    add_int(region, "startColumn", p->column, oom);
+    add_int(region, "endLine", p->end_line, oom);
+    add_int(region, "endColumn", p->end_column, oom);
+}
+
+static json_object *sarif_location(const source_set *src, pb_span span, pb_str message, bool *oom) {
+    diag_place p = diag_place_of(src, span);
+    json_object *location = json_object_new_object();
+    json_object *physical = nest(location, "physicalLocation", json_object_new_object(), oom);
+    json_object *artifact = nest(physical, "artifactLocation", json_object_new_object(), oom);
+    if (!*oom) add_uri(artifact, p.path, oom);
+    if (p.line && !*oom) add_region(physical, "region", &p, oom);
     if (message.n && !*oom) add_str(nest(location, "message", json_object_new_object(), oom), "text", message, oom);
     return location;
 }
 
-static json_object *sarif_result(const diag *d, const source_set *src, bool *oom) {
+/* What stays the same when lines move: code, file, the text that is pointed at, and which of several alike it is. */
+static void add_fingerprint(json_object *result, const diag_list *l, uint32_t index, const source_set *src, bool *oom) {
+    const diag *d = l->items[index];
+    uint32_t nth = 0;
+    for (uint32_t i = 0; i < index; i++)
+        nth += l->items[i]->code == d->code && l->items[i]->span.file == d->span.file &&
+               pb_str_eq(l->items[i]->message, d->message);
+    char text[32];
+    uint64_t h = 14695981039346656037u; /* FNV-1a */
+    pb_str path = diag_place_of(src, d->span).path, parts[] = {path, d->message};
+    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+        for (uint32_t i = 0; i < parts[k].n; i++) h = (h ^ (unsigned char)parts[k].s[i]) * 1099511628211u;
+    h = ((h ^ (uint64_t)d->code) * 1099511628211u ^ nth) * 1099511628211u;
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)h);
+    add_z(nest(result, "partialFingerprints", json_object_new_object(), oom), "pbc/v1", text, oom);
+}
+
+static void add_fix(json_object *result, const diag *d, const source_set *src, bool *oom) {
+    diag_place p = diag_place_of(src, d->fix);
+    json_object *fix = json_object_new_object();
+    append(nest(result, "fixes", json_object_new_array(), oom), fix, oom);
+    if (*oom) return;
+    if (d->hint.n) add_str(nest(fix, "description", json_object_new_object(), oom), "text", d->hint, oom);
+    json_object *change = json_object_new_object();
+    append(nest(fix, "artifactChanges", json_object_new_array(), oom), change, oom);
+    if (*oom) return;
+    json_object *artifact = nest(change, "artifactLocation", json_object_new_object(), oom);
+    if (!*oom) add_uri(artifact, p.path, oom);
+    json_object *replacement = json_object_new_object();
+    append(nest(change, "replacements", json_object_new_array(), oom), replacement, oom);
+    if (*oom) return;
+    add_region(replacement, "deletedRegion", &p, oom);
+    add_str(nest(replacement, "insertedContent", json_object_new_object(), oom), "text", d->fix_text, oom);
+}
+
+static void add_suppression(json_object *result, pb_str reason, bool *oom) {
+    json_object *one = json_object_new_object();
+    append(nest(result, "suppressions", json_object_new_array(), oom), one, oom);
+    if (*oom) return;
+    add_z(one, "kind", "inSource", oom);
+    add_str(one, "justification", reason, oom);
+}
+
+static json_object *sarif_result(const diag_list *l, uint32_t index, const source_set *src, bool *oom) {
+    const diag *d = l->items[index];
     json_object *result = json_object_new_object();
     char code[16];
     code_name(code, d->code);
@@ -176,6 +242,9 @@ static json_object *sarif_result(const diag *d, const source_set *src, bool *oom
         json_object *related = nest(result, "relatedLocations", json_object_new_array(), oom);
         append(related, sarif_location(src, d->also, d->also_message, oom), oom);
     }
+    if (!*oom) add_fingerprint(result, l, index, src, oom);
+    if (d->has_fix && !*oom) add_fix(result, d, src, oom);
+    if (d->allowed.s && !*oom) add_suppression(result, d->allowed, oom);
     return result;
 }
 
@@ -196,7 +265,7 @@ void diag_render_sarif(const diag_list *l, const source_set *src, pb_buf *out) {
     for (size_t i = 0; i < nrows && !oom; i++)
         if (is_used(l, rows[i].number)) append(rules, sarif_rule(&rows[i], &oom), &oom);
     json_object *results = oom ? NULL : nest(run, "results", json_object_new_array(), &oom);
-    for (uint32_t i = 0; i < l->count && !oom; i++) append(results, sarif_result(l->items[i], src, &oom), &oom);
+    for (uint32_t i = 0; i < l->count && !oom; i++) append(results, sarif_result(l, i, src, &oom), &oom);
     /* columns count characters, which is not SARIF's default */
     if (!oom) add_z(run, "columnKind", "unicodeCodePoints", &oom);
     finish(top, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED, oom, out);
@@ -218,6 +287,7 @@ static void put_escaped(pb_buf *out, pb_str s, bool property) {
 void diag_render_github(const diag_list *l, const source_set *src, pb_buf *out) {
     for (uint32_t i = 0; i < l->count; i++) {
         const diag *d = l->items[i];
+        if (d->allowed.s) continue;
         diag_place p = diag_place_of(src, d->span);
         pb_buf_printf(out, "::%s file=", severity_name(d->severity));
         put_escaped(out, p.path, true);

@@ -196,7 +196,8 @@ static void put_message(painter p, const source_set *src, const diag *d) {
 
 void diag_render_text(const diag_list *l, const source_set *src, bool colour, pb_buf *out) {
     painter p = {out, colour};
-    for (uint32_t i = 0; i < l->count; i++) put_message(p, src, l->items[i]);
-    size_t lost = l->counts[0] + l->counts[1] - l->count;
+    for (uint32_t i = 0; i < l->count; i++)
+        if (!l->items[i]->allowed.s) put_message(p, src, l->items[i]);
+    size_t lost = l->counts[0] + l->counts[1] + l->allowed - l->count;
     if (lost) pb_buf_printf(out, "%zu more not shown\n", lost);
 }

@@ -35,9 +35,10 @@ playbook p {
   controls ["SOC2-CC7.4"]
 
   when siem.alert as a
-  where a.account_id in ["123456789012"]
+  where a.account_id in ["123456789012"]  # pbc: allow PB0614 "the test's only account"
   let account = a.account_id
   parallel {
+    # pbc: allow PB0614 "a default for alerts without a region"
     in account forensics_account region a.where.region ?? "eu-west-1" {
       let region = run.region ?? "unknown"
       do team.copy(region)
@@ -45,6 +46,8 @@ playbook p {
     in account account {
       do team.copy("i-1")
     }
+    # pbc: allow PB0614 "a default for alerts without a region"
+    # and a further comment before the line
     in region a.where.region ?? "eu-west-1" {
       do team.copy("i-2")
     }

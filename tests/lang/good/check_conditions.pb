@@ -3,7 +3,7 @@
 type Person { name: string  mail: string?  manager: Manager? }
 type Manager { name: string?  mail: string? }
 
-fn by_exists(p: Person): string = "?"
+fn by_exists(_p: Person): string = "?"
 fn named(p: Person): bool = p.manager.name exists and p.manager.name.lower() == "mary"
 fn either(p: Person): bool = not (p.mail exists) or p.mail.size() > 3
 fn shown(p: Person): string = p.mail ?? p.manager.mail ?? "nobody"

@@ -1,0 +1,12 @@
+playbook p {
+  version  "1.0.0"
+  summary  "what it does"
+  owner    "secops@example.com"
+  tier     auto
+  controls ["SOC2-CC7.4"]
+
+  when guardduty.finding as f
+  where f.type == "Recon:EC2/Portscan"
+  where f.type in ["Recon:EC2/Portscan", "Trojan:EC2/DropPoint"]   # expect: PB0616 always holds here
+  record { affected_resource: f.arn }
+}

@@ -1,0 +1,12 @@
+playbook p {
+  version  "1.0.0"
+  summary  "what it does"
+  owner    "secops@example.com"
+  tier     auto
+  controls ["SOC2-CC7.4"]
+
+  when guardduty.finding as f
+  where f.severity < 4
+  where f.severity >= 7 or f.type like "Recon:*"   # expect: PB0615 `f.severity >= 7` can never hold here
+  record { affected_resource: f.arn }
+}

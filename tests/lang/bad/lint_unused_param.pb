@@ -1,0 +1,12 @@
+param channel: string = "#a"   # expect: PB0618 deployment parameter `channel` is never used
+
+playbook p {
+  version  "1.0.0"
+  summary  "what it does"
+  owner    "secops@example.com"
+  tier     auto
+  controls ["SOC2-CC7.4"]
+
+  when guardduty.finding as f
+  record { affected_resource: f.arn }
+}
