@@ -20,7 +20,8 @@ enum {
 
 enum {
     PATHS_MAX = 4096, /* -p */
-    SETS_MAX = 256    /* --set */
+    SETS_MAX = 256,   /* --set */
+    OPERANDS_MAX = 64
 };
 
 typedef struct run_args {
@@ -28,7 +29,11 @@ typedef struct run_args {
     size_t npaths;
     const char *sets[SETS_MAX];
     size_t nsets;
+    const char *operands[OPERANDS_MAX]; /* of commands other than `run`, whose operands are paths */
+    size_t noperands;
     const char *event, *evidence, *site;
+    const char *store;         /* --store as given; cmd_store opens it */
+    const char *reason, *scope;
     bool dry, json, quiet, version;
     int64_t timeout_ms;
 } run_args;
@@ -37,5 +42,10 @@ typedef struct run_args {
 void cmd_complain(pb_str message);
 /* The same; an empty message means that memory ran out. Gives status back. */
 int cmd_fail(pb_str message, int status);
+/* --store, else PB_STORE. NULL with a sentence in *err. */
+struct store;
+struct store *cmd_store(const run_args *a, pb_arena *arena, pb_str *err);
+
+int cmd_kill_switch(const run_args *a);
 
 #endif

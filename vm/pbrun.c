@@ -78,9 +78,12 @@ static const cli_option option_rows[] = {
     {"run", 0, "evidence", "DIR", "append the evidence of each run to DIR/evidence.jsonl"},
     {"run", 0, "dry-run", NULL, "read and plan, change nothing, tell nobody"},
     {"run", 0, "set", "NAME=VALUE", "set a parameter (or the environment variable PB_PARAM_<NAME>)"},
-    {"run", 0, "json", NULL, "results as JSON, one object a line"},
+    {"run kill-switch", 0, "json", NULL, "results as JSON, one object a line"},
     {"run", 0, "timeout", "DURATION", "time limit of each run, such as 90s or 5m (default 10m)"},
-    {"run", 0, "store", "URL", "where runs are kept (not available in this version)"},
+    {"run kill-switch", 0, "store", "URL",
+     "where runs are kept, such as sqlite:///var/lib/pbrun/state.db (or the environment variable PB_STORE)"},
+    {"kill-switch", 0, "reason", "TEXT", "why; whoever meets the switch reads it"},
+    {"kill-switch", 0, "scope", "SCOPE", "global (the default), account:ID or playbook:NAME"},
     {"run", 'q', "quiet", NULL, "no progress on standard error"},
     {"*", 'h', "help", NULL, "this text"},
     {"*", 0, "version", NULL, "the version"},
@@ -112,6 +115,12 @@ static bool add_path(run_args *a, const char *path) {
     return true;
 }
 
+static bool add_operand(run_args *a, const char *text) {
+    if (a->noperands == OPERANDS_MAX) return false;
+    a->operands[a->noperands++] = text;
+    return true;
+}
+
 /* NULL, or what is wrong; the value follows it in the message. */
 static const char *take_option(run_args *a, const char *name, const char *value) {
     if (strcmp(name, "playbooks") == 0)
@@ -131,7 +140,11 @@ static const char *take_option(run_args *a, const char *name, const char *value)
         if (a->site) return "--site is given twice; there is one site:";
         a->site = value;
     } else if (strcmp(name, "store") == 0) {
-        return "--store is not available in this version:";
+        a->store = value;
+    } else if (strcmp(name, "reason") == 0) {
+        a->reason = value;
+    } else if (strcmp(name, "scope") == 0) {
+        a->scope = value;
     } else {
         a->dry |= strcmp(name, "dry-run") == 0;
         a->json |= strcmp(name, "json") == 0;
@@ -457,6 +470,7 @@ static void session_end(session *s) {
 
 static int command_run(void *self) {
     session *s = self;
+    if (s->args.store) return usage("--store is not available in this version");
     if (!s->args.npaths) return usage("no playbooks: give -p PATH");
     if (!s->args.event) return usage("no event: give -e FILE, or -e - for standard input");
     return run_session(s);
@@ -475,6 +489,8 @@ static int command_completion(void *self) {
     return usage("for which shell? bash, zsh or fish");
 }
 
+static int command_kill_switch(void *self) { return cmd_kill_switch(&((session *)self)->args); }
+
 /* `sim` has options of its own and never gets here with them. */
 static const cli_command commands[] = {
     {"run", "PATH...", "run the playbooks that an event matches", command_run},
@@ -490,7 +506,8 @@ static const cli_command commands[] = {
     {"approve", "RUN", NULL, NULL},
     {"deny", "RUN", NULL, NULL},
     {"undo", "RUN", NULL, NULL},
-    {"kill-switch", "on|off|status", NULL, NULL},
+    {"kill-switch", "on|observe|off|status", "stop all changes, or see what is stopped (not SSM or DynamoDB: they are set with AWS's tools)",
+     command_kill_switch},
     {"drill", "", NULL, NULL},
     {"evidence", "verify|show|export", NULL, NULL},
     {"report", "", NULL, NULL},
@@ -518,8 +535,10 @@ static int run_command(session *s, int argc, char **argv) {
     if (status >= 0) return status;
     if (s->args.version) return printf("pbrun %s\n", PB_VERSION) > 0 ? STATUS_OK : STATUS_FAILED;
     if (!command || !command->run) return usage("no command");
+    bool paths = command->run == command_run || command->run == command_completion;
     for (int i = 0; i < n; i++)
-        if (!add_path(&s->args, argv[i])) return usage("too many paths; give a directory");
+        if (paths ? !add_path(&s->args, argv[i]) : !add_operand(&s->args, argv[i]))
+            return usage(paths ? "too many paths; give a directory" : "too many operands");
     s->cli = &c;
     return command->run(s);
 }
