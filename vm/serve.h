@@ -72,6 +72,7 @@ typedef struct serve_world {
     const struct pb_host_provider *providers; /* to send messages with: slack */
     size_t nproviders;
     pb_arena *arena; /* as long as the server */
+    bool json;       /* the log's form */
     void (*look)(void *ctx); /* runs may have become due (a decision was written): they are taken up at once */
     void *look_ctx;
 } serve_world;
@@ -93,6 +94,6 @@ pb_str serve_field(pb_str form, const char *name, pb_arena *a);
 /* Without telling by its time where they differ. */
 bool serve_same(pb_str a, pb_str b);
 /* One line to standard error: text, or JSON with --json. kind: "event_refused"; the rest is for people and holds no secrets. */
-void serve_log(const char *kind, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void serve_log(const serve_world *w, const char *kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #endif
