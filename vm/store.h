@@ -105,6 +105,8 @@ store_result store_run_leave(store *s, const store_run *r, int64_t now);
 /* Ids of runs that can go on now: unfinished ones whose lease is free or over and that are RUN_ACTIVE/RUN_UNDOING (their process died), or RUN_WAITING with
  * wake_at <= now (0 < wake_at) or poked. At most max. */
 store_result store_runs_due(store *s, int64_t now, uint32_t max, pb_arena *a, pb_str **ids, uint32_t *n);
+/* Ends the leases (of runs and of events) whose owner is dead for certain, so that nobody has to wait until they are over. *n: how many. */
+store_result store_leases_free(store *s, bool (*dead)(pb_str owner), int64_t now, pb_arena *a, uint32_t *n);
 /* The next moment at which some waiting run is due; 0: none. */
 store_result store_next_due(store *s, int64_t *at);
 /* A parked run is to look again (a decision has come). */
@@ -213,8 +215,10 @@ typedef struct store_event {
 } store_event;
 /* STORE_NO: `max` events are waiting already, nothing was added. On disk when it says STORE_OK. */
 store_result store_event_add(store *s, pb_str source, pb_str body, uint32_t max, int64_t now, int64_t *id);
-/* The same for several: all of them or none. *first: the first one's id; the others follow it. */
-store_result store_events_add(store *s, pb_str source, const pb_str *bodies, uint32_t n, uint32_t max, int64_t now, int64_t *first);
+/* The same for several, all of them or none. *first: the first one's id; the others follow it. once (empty: none): a key as of store_once, used
+ * up in the same transaction: only when the events are in. STORE_NO: no room (*first 0), or the key was used before (*first -1). */
+store_result store_events_add(store *s, pb_str source, const pb_str *bodies, uint32_t n, uint32_t max, pb_str once, int64_t until,
+                              int64_t now, int64_t *first);
 /* The oldest that nobody has (or whose owner's lease is over); it is leased to owner. */
 store_result store_event_take(store *s, pb_str owner, int64_t now, pb_arena *a, store_event *out);
 /* All its runs are begun (or it can never be handled: why). */

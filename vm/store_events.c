@@ -9,6 +9,27 @@ static const column event_columns[] = {
     {COL_UINT32, offsetof(store_event, attempts)},
 };
 
+/* ---- keys used once ---- */
+
+static store_result use_key(store *s, pb_str key, int64_t now, int64_t until) {
+    int changes = 0;
+    sqlite3_stmt *sweep = store_statement_of(s, S_ONCE_SWEEP), *st = store_statement_of(s, S_ONCE_PUT);
+    if (!sweep || !st) return STORE_ERROR;
+    sqlite3_bind_int64(sweep, 1, now);
+    store_result r = store_step(s, sweep, NULL);
+    if (r != STORE_OK) return r;
+    store_bind_text(st, 1, key);
+    sqlite3_bind_int64(st, 2, now);
+    sqlite3_bind_int64(st, 3, until);
+    r = store_step(s, st, &changes);
+    return r == STORE_OK && !changes ? STORE_NO : r;
+}
+
+store_result store_once(store *s, pb_str key, int64_t now, int64_t until) {
+    store_result r = store_begin_write(s, false);
+    return r == STORE_OK ? store_end_write(s, use_key(s, key, now, until)) : r;
+}
+
 /* ---- events ---- */
 
 static store_result waiting(store *s, int64_t most, int64_t *n) {
@@ -42,15 +63,19 @@ static store_result put_all(store *s, pb_str source, const pb_str *bodies, uint3
     return r;
 }
 
-store_result store_events_add(store *s, pb_str source, const pb_str *bodies, uint32_t n, uint32_t max, int64_t now,
-                              int64_t *first) {
+store_result store_events_add(store *s, pb_str source, const pb_str *bodies, uint32_t n, uint32_t max, pb_str once,
+                              int64_t until, int64_t now, int64_t *first) {
     *first = 0;
     store_result r = store_begin_write(s, true);
-    return r == STORE_OK ? store_end_write(s, put_all(s, source, bodies, n, max, now, first)) : r;
+    if (r != STORE_OK) return r;
+    if (once.n) r = use_key(s, once, now, until);
+    if (r == STORE_NO) *first = -1;
+    if (r == STORE_OK) r = put_all(s, source, bodies, n, max, now, first);
+    return store_end_write(s, r);
 }
 
 store_result store_event_add(store *s, pb_str source, pb_str body, uint32_t max, int64_t now, int64_t *id) {
-    return store_events_add(s, source, &body, 1, max, now, id);
+    return store_events_add(s, source, &body, 1, max, PB_STR(""), 0, now, id);
 }
 
 store_result store_event_take(store *s, pb_str owner, int64_t now, pb_arena *a, store_event *out) {
@@ -82,24 +107,6 @@ store_result store_events_waiting(store *s, uint64_t *n) {
     store_result r = waiting(s, -1, &count);
     *n = (uint64_t)count;
     return r;
-}
-
-/* ---- keys used once ---- */
-
-store_result store_once(store *s, pb_str key, int64_t now, int64_t until) {
-    int changes = 0;
-    store_result r = store_begin_write(s, false);
-    if (r != STORE_OK) return r;
-    sqlite3_stmt *sweep = store_statement_of(s, S_ONCE_SWEEP), *st = store_statement_of(s, S_ONCE_PUT);
-    if (!sweep || !st) return store_end_write(s, STORE_ERROR);
-    sqlite3_bind_int64(sweep, 1, now);
-    r = store_step(s, sweep, NULL);
-    if (r != STORE_OK) return store_end_write(s, r);
-    store_bind_text(st, 1, key);
-    sqlite3_bind_int64(st, 2, now);
-    sqlite3_bind_int64(st, 3, until);
-    r = store_step(s, st, &changes);
-    return store_end_write(s, r == STORE_OK && !changes ? STORE_NO : r);
 }
 
 /* ---- images ---- */

@@ -96,6 +96,10 @@ typedef struct column {
                   "WHERE id=?1 AND status IN (0,1,3)") \
     X(S_RUNS_DUE, "SELECT id FROM runs WHERE due_at<=?1 AND lease_until<=?1 AND status IN (0,1,3) " \
                   "ORDER BY due_at LIMIT ?2") \
+    X(S_OWNERS, "SELECT owner FROM runs WHERE status IN (0,3) AND owner<>'' UNION " \
+                "SELECT owner FROM events WHERE done_at IS NULL AND owner<>''") \
+    X(S_FREE_RUNS, "UPDATE runs SET lease_until=0, owner='', due_at=?2 WHERE status IN (0,3) AND owner=?1") \
+    X(S_FREE_EVENTS, "UPDATE events SET lease_until=0, owner='' WHERE done_at IS NULL AND owner=?1") \
     X(S_NEXT_DUE, "SELECT due_at FROM runs WHERE status=1 AND due_at IS NOT NULL ORDER BY due_at LIMIT 1") \
     X(S_RUNS_LIST, "SELECT " RUN_COLUMNS(COL_BRIEF) "n FROM runs WHERE (?1='' OR playbook=?1) AND (?2='' OR CASE ?2 " \
                    "WHEN 'active' THEN status IN (0,3) WHEN 'waiting' THEN status=1 WHEN 'ended' THEN status=2 " \

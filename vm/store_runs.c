@@ -248,6 +248,34 @@ store_result store_runs_due(store *s, int64_t now, uint32_t max, pb_arena *a, pb
     return store_read_all(s, st, one, 1, a, sizeof **ids, (void **)ids, n);
 }
 
+static store_result free_leases_of(store *s, store_statement which, pb_str owner, int64_t now, uint32_t *n) {
+    int changes = 0;
+    sqlite3_stmt *st = store_statement_of(s, which);
+    if (!st) return STORE_ERROR;
+    store_bind_text(st, 1, owner);
+    if (sqlite3_bind_parameter_count(st) > 1) sqlite3_bind_int64(st, 2, now);
+    store_result r = store_step(s, st, &changes);
+    *n += (uint32_t)changes;
+    return r;
+}
+
+store_result store_leases_free(store *s, bool (*dead)(pb_str owner), int64_t now, pb_arena *a, uint32_t *n) {
+    static const column one[] = {{COL_TEXT, 0}};
+    pb_str *owners;
+    uint32_t nowners;
+    *n = 0;
+    store_result r = store_begin_write(s, false);
+    if (r != STORE_OK) return r;
+    sqlite3_stmt *st = store_statement_of(s, S_OWNERS);
+    r = st ? store_read_all(s, st, one, 1, a, sizeof *owners, (void **)&owners, &nowners) : STORE_ERROR;
+    for (uint32_t i = 0; r == STORE_OK && i < nowners; i++) {
+        if (!dead(owners[i])) continue;
+        r = free_leases_of(s, S_FREE_RUNS, owners[i], now, n);
+        if (r == STORE_OK) r = free_leases_of(s, S_FREE_EVENTS, owners[i], now, n);
+    }
+    return store_end_write(s, r);
+}
+
 store_result store_next_due(store *s, int64_t *at) {
     sqlite3_stmt *st = store_statement_of(s, S_NEXT_DUE);
     if (!st) return STORE_ERROR;

@@ -193,6 +193,8 @@ static void test_records(store *s) {
     }
 }
 
+static bool is_dead(pb_str owner) { return pb_str_is(owner, "dead"); }
+
 static void test_leases(store *s, store *t) {
     store_run r, x, y;
     CASE("a lease is held, renewed, over, and taken with a higher fence") {
@@ -211,6 +213,24 @@ static void test_leases(store *s, store *t) {
         CHECK(store_run_get(s, r.id, arena, &y) == STORE_OK && y.status == RUN_ACTIVE && y.fence == x.fence);
         CHECK(entries_of(s, "lease-1") == 0);
         CHECK(store_target_take(s, PB_STR("t"), r.id, r.fence, 1, arena, &(pb_str){0}) == STORE_LOST);
+    }
+    CASE("leases whose owner is dead for certain are ended, no others") {
+        uint32_t n = 0;
+        store_run d;
+        store_event e;
+        int64_t id;
+        CHECK(store_run_take(t, r.id, false, PB_STR("dead"), 200000, arena, &x) == STORE_OK);
+        CHECK(begin(s, "lease-2", &d) == STORE_OK);
+        CHECK(store_event_add(s, PB_STR("x"), PB_STR("{0}"), 9, 1, &id) == STORE_OK);
+        CHECK(store_event_take(s, PB_STR("dead"), 200000, arena, &e) == STORE_OK);
+        CHECK(store_leases_free(s, is_dead, 200001, arena, &n) == STORE_OK && n == 2);
+        CHECK(store_leases_free(s, is_dead, 200001, arena, &n) == STORE_OK && n == 0);
+        CHECK(store_event_take(s, PB_STR("a"), 200001, arena, &e) == STORE_OK &&
+              store_event_done(s, e.id, PB_STR(""), 1) == STORE_OK);
+        CHECK(store_run_take(t, r.id, false, PB_STR("a"), 200001, arena, &x) == STORE_OK && x.fence == 4);
+        CHECK(store_run_take(t, d.id, false, PB_STR("a"), 2000, arena, &y) == STORE_NO);
+        d.status = RUN_ENDED;
+        CHECK(store_run_leave(s, &d, 3) == STORE_OK);
     }
     CASE("what is given back as active is taken up by another at once") {
         CHECK(store_run_leave(t, &x, 70000) == STORE_OK);
@@ -326,7 +346,7 @@ static void test_listing(store *s) {
     }
     CASE("counting by status") {
         uint64_t a, w, e;
-        CHECK(store_count_status(s, &a, &w, &e) == STORE_OK && w == 1 && e == 3 && a == 8);
+        CHECK(store_count_status(s, &a, &w, &e) == STORE_OK && w == 1 && e == 4 && a == 8);
     }
 }
 
@@ -476,22 +496,24 @@ static void test_events(store *s, store *t) {
     store_event e;
     uint64_t n;
     CASE("events: bounded, oldest first, leased, done") {
-        CHECK(store_event_add(s, PB_STR("http"), PB_STR("{1}"), 3, 10, &id) == STORE_OK && id == 1);
+        CHECK(store_event_add(s, PB_STR("http"), PB_STR("{1}"), 3, 10, &id) == STORE_OK && id == 2);
         const pb_str two[] = {PB_STR("{2}"), PB_STR("{3}")};
-        CHECK(store_events_add(t, PB_STR("sns"), two, 2, 2, 10, &first) == STORE_NO);
-        CHECK(store_events_add(t, PB_STR("sns"), two, 2, 3, 10, &first) == STORE_OK && first == 2);
+        CHECK(store_events_add(t, PB_STR("sns"), two, 2, 2, PB_STR("once"), 99, 10, &first) == STORE_NO && first == 0);
+        CHECK(store_events_add(t, PB_STR("sns"), two, 2, 3, PB_STR("once"), 99, 10, &first) == STORE_OK && first == 3);
+        CHECK(store_events_add(s, PB_STR("sns"), two, 2, 99, PB_STR("once"), 99, 10, &first) == STORE_NO &&
+              first == -1);
         CHECK(store_event_add(s, PB_STR("http"), PB_STR("{4}"), 3, 10, &id) == STORE_NO);
         CHECK(store_events_waiting(s, &n) == STORE_OK && n == 3);
-        CHECK(store_event_take(s, PB_STR("a"), 100, arena, &e) == STORE_OK && e.id == 1 && pb_str_is(e.body, "{1}"));
-        CHECK(store_event_take(t, PB_STR("b"), 100, arena, &e) == STORE_OK && e.id == 2 && e.attempts == 1);
-        CHECK(store_event_done(t, 2, PB_STR(""), 101) == STORE_OK &&
-              store_event_done(t, 2, PB_STR(""), 101) == STORE_NO);
-        CHECK(store_event_take(t, PB_STR("b"), 100, arena, &e) == STORE_OK && e.id == 3);
+        CHECK(store_event_take(s, PB_STR("a"), 100, arena, &e) == STORE_OK && e.id == 2 && pb_str_is(e.body, "{1}"));
+        CHECK(store_event_take(t, PB_STR("b"), 100, arena, &e) == STORE_OK && e.id == 3 && e.attempts == 1);
+        CHECK(store_event_done(t, 3, PB_STR(""), 101) == STORE_OK &&
+              store_event_done(t, 3, PB_STR(""), 101) == STORE_NO);
+        CHECK(store_event_take(t, PB_STR("b"), 100, arena, &e) == STORE_OK && e.id == 4);
         CHECK(store_event_take(t, PB_STR("b"), 100, arena, &e) == STORE_NO);
-        CHECK(store_event_take(t, PB_STR("b"), 100 + STORE_LEASE_MS, arena, &e) == STORE_OK && e.id == 1);
+        CHECK(store_event_take(t, PB_STR("b"), 100 + STORE_LEASE_MS, arena, &e) == STORE_OK && e.id == 2);
         CHECK(e.attempts == 2 && pb_str_is(e.source, "http") && e.received == 10);
-        CHECK(store_event_done(t, 3, PB_STR("never"), 101) == STORE_OK &&
-              store_event_done(t, 1, PB_STR(""), 1) == STORE_OK);
+        CHECK(store_event_done(t, 4, PB_STR("never"), 101) == STORE_OK &&
+              store_event_done(t, 2, PB_STR(""), 1) == STORE_OK);
         CHECK(store_events_waiting(s, &n) == STORE_OK && n == 0);
     }
     CASE("keys can be used once, until they are forgotten") {
@@ -514,7 +536,7 @@ static void test_events(store *s, store *t) {
         CHECK(store_prune(s, INT64_MAX, &removed) == STORE_OK);
         CHECK(store_count_status(s, &active, &waiting, &ended) == STORE_OK && ended == 0 && waiting == 2);
         CHECK(store_image_get(s, "aa", arena, &(pb_str){0}) == STORE_OK);                        /* used today */
-        CHECK(store_event_add(s, PB_STR("x"), PB_STR("{}"), 10, 1, &id) == STORE_OK && id == 4); /* no id twice */
+        CHECK(store_event_add(s, PB_STR("x"), PB_STR("{}"), 10, 1, &id) == STORE_OK && id == 5); /* no id twice */
     }
 }
 
