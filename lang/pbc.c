@@ -1,5 +1,5 @@
 /*
- * pbc.c - the compiler's program: check, build, fmt, dis, iam, graph, doc, new, explain.
+ * pbc.c - the compiler's program: check, build, fmt, dis, iam, graph, doc, new, lsp, explain.
  *
  * Results go to standard output; diagnostics for people to standard error, those for programs (JSON, SARIF, GitHub) to
  * standard output, because they are the result. A .pbx is written beside its place and renamed into it, so it is there
@@ -11,6 +11,7 @@
 #include "lang/flow.h"
 #include "lang/format.h"
 #include "lang/image.h"
+#include "lang/lsp.h"
 #include "lang/new.h"
 #include "lang/options.h"
 #include "stdlib/aws/model.h"
@@ -564,6 +565,16 @@ static int run_help(void *self) {
     return DONE;
 }
 
+static pb_str member_doc(schema_shape shape, uint32_t i) { return aws_member_doc(aws_model_get(), shape, i); }
+
+static int run_lsp(void *self) {
+    const pbc *p = self;
+    lsp_knowledge k = {.schema = aws_schema(), .member_doc = member_doc};
+    if (p->noperands) return usage("lsp", "it takes no operand; editors talk to it on standard input");
+    k.builtins = stdlib_sources(&k.nbuiltins);
+    return lsp_serve(&k, STDIN_FILENO, STDOUT_FILENO) == 0 ? DONE : FINDINGS;
+}
+
 static int run_completion(void *self) {
     const pbc *p = self;
     if (p->noperands == 1 && cli_complete(&p->cli, p->operands[0])) return DONE;
@@ -588,12 +599,12 @@ static const cli_command commands[] = {
     {"new", "playbook NAME", "begin a playbook: a file that checks, matches and tells people", run_new},
     {"explain", "[CODE]", "what a diagnostic means, with its cure; without CODE: list them", run_explain},
     {"help", "[COMMAND]", "this text, or a command's", run_help},
+    {"lsp", "", "the language server for editors, on standard input and output", run_lsp},
     {"manual", "", "this program's manual page, for man(1)", run_manual},
     {"completion", "SHELL", "the completion for bash, zsh or fish", run_completion},
     {"test", "PATH...", NULL, NULL},
     {"events", "PATH...", NULL, NULL},
     {"deploy", "PATH...", NULL, NULL},
-    {"lsp", "", NULL, NULL},
     {0},
 };
 
