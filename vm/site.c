@@ -23,7 +23,7 @@ enum {
     PARAMETER_MAX = 2048, /* SSM: 1011 and an ARN's front */
     TABLE_MAX = 255,
     KEY_MAX = 1024, /* of a partition key 2,048; in words */
-    QUORUM_MAX = 100,
+    QUORUM_MAX = 10, /* who has to ask more people asks nobody */
     WITHIN_MAX_MS = 30 * 24 * 3600 * 1000LL /* an approval that waits longer than a month is forgotten */
 };
 
@@ -99,7 +99,7 @@ static const setting_rule RULES[] = {
     SITE("observe", "", YES, observe, NULL, "`true` or `false`"),
     SITE("approvals", "via", TEXT, approvals.via, is_channel, "a channel such as \"#approvals\""),
     SITE("approvals", "by", TEXT, approvals.by, is_word, "the name of a group"),
-    SITE("approvals", "quorum", COUNT, approvals.quorum, NULL, "a number of people from 1 to 100"),
+    SITE("approvals", "quorum", COUNT, approvals.quorum, NULL, "a number of people from 1 to 10"),
     SITE("approvals", "within", SPAN, approvals.within_ms, NULL, "a duration of at most 30 days, such as 30m"),
     SITE("slack", "signing_secret", SECRET, slack.signing_secret, is_secret, A_SECRET),
     SITE("slack", "bot_token", SECRET, slack.bot_token, is_secret, A_SECRET),

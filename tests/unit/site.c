@@ -95,11 +95,11 @@ static void forms(void) {
     CASE("what has another form is refused by name") {
         CHECK_STR(refused("accounts", NULL, "role", "a role"), "site: `role` of `accounts` must be the name of a role");
         CHECK_STR(refused("approvals", NULL, "quorum", "0"),
-                  "site: `quorum` of `approvals` must be a number of people from 1 to 100");
-        CHECK_STR(refused("approvals", NULL, "quorum", "101"),
-                  "site: `quorum` of `approvals` must be a number of people from 1 to 100");
+                  "site: `quorum` of `approvals` must be a number of people from 1 to 10");
+        CHECK_STR(refused("approvals", NULL, "quorum", "11"),
+                  "site: `quorum` of `approvals` must be a number of people from 1 to 10");
         CHECK_STR(refused("approvals", NULL, "quorum", "99999999999999999999"),
-                  "site: `quorum` of `approvals` must be a number of people from 1 to 100");
+                  "site: `quorum` of `approvals` must be a number of people from 1 to 10");
         CHECK(strstr(refused("approvals", NULL, "within", "31d"), "at most 30 days"));
         CHECK_STR(refused("approvals", NULL, "within", "30d"), "");
         CHECK(strstr(refused("observe", NULL, "", "yes"), "`true` or `false`"));
