@@ -41,13 +41,16 @@ LANG_SRC   := $(filter-out lang/pbc.c,$(wildcard lang/*.c))
 PBRUN_SRC  := vm/pbrun.c $(wildcard vm/cmd_*.c)
 VM_SRC     := $(filter-out $(PBRUN_SRC),$(wildcard vm/*.c))
 STDLIB_SRC := $(wildcard stdlib/*.c stdlib/aws/*.c stdlib/sim/*.c)
-STDLIB_PB  := $(wildcard stdlib/*.pb stdlib/events/*.pb)
+STDLIB_PB  := $(wildcard stdlib/*.pb stdlib/events/*.pb stdlib/testing/*.pb)
+# `pbc test`: with the compiler only, because nothing of it may run where playbooks act.
+TESTING_SRC := $(wildcard stdlib/testing/*.c)
 UNIT_SRC   := $(wildcard tests/unit/*.c)
 
 GEN_OBJ    := $(BUILD)/lang/lexer.o $(BUILD)/lang/parser.o
 LANG_OBJ   := $(LANG_SRC:%.c=$(BUILD)/%.o) $(GEN_OBJ)
 VM_OBJ     := $(VM_SRC:%.c=$(BUILD)/%.o)
 STDLIB_OBJ := $(STDLIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/stdlib_sources.o $(BUILD)/aws_model.o $(BUILD)/aws_permissions.o
+TESTING_OBJ := $(TESTING_SRC:%.c=$(BUILD)/%.o)
 UNIT_BIN   := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 
 all: $(BUILD)/pbc $(BUILD)/pbrun
@@ -55,7 +58,7 @@ all: $(BUILD)/pbc $(BUILD)/pbrun
 # The libraries: unit tests link the archives, so that each takes only what it uses.
 LIBS := $(BUILD)/libstdlib.a $(BUILD)/libvm.a $(BUILD)/liblang.a
 
-$(BUILD)/pbc: $(BUILD)/lang/pbc.o $(BUILD)/aws_docs.o $(STDLIB_OBJ) $(VM_OBJ) $(LANG_OBJ)
+$(BUILD)/pbc: $(BUILD)/lang/pbc.o $(BUILD)/aws_docs.o $(TESTING_OBJ) $(STDLIB_OBJ) $(VM_OBJ) $(LANG_OBJ)
 	@echo "  LINK  $@"
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/pbrun: $(PBRUN_SRC:%.c=$(BUILD)/%.o) $(STDLIB_OBJ) $(VM_OBJ) $(LANG_OBJ)

@@ -260,6 +260,7 @@ struct ast_decl {
     uint32_t ncaptured;
     pb_effect undo_effect;
     uint32_t undo_index;    /* codegen: the undo's function */
+    ast_decl *playbook;     /* TEST: what it tests; its body is made by the checker, out of the clauses */
     uint32_t nlocals;       /* FN, ACTION, PLAYBOOK: ids run from 0 to nlocals-1 */
     pb_effect inferred;     /* ACTION, PLAYBOOK: what the body can do */
     bool reachable;         /* codegen: used by some playbook */

@@ -126,6 +126,9 @@ bool check_program(ast_program *p, const pb_schema *schema, diag_list *diags) {
         for (decl_info *d = c->files[i].decls; d; d = d->next) check_declare(c, d);
     for (uint32_t i = 0; i < c->nfiles; i++)
         for (decl_info *d = c->files[i].decls; d; d = d->next) check_body(c, d);
+    for (uint32_t i = 0; i < c->nfiles; i++)
+        for (decl_info *d = c->files[i].decls; d; d = d->next)
+            if (d->decl->kind == DECL_TEST) check_test(c, d);
     effect_circles(c);
     if (diag_count(diags, DIAG_ERROR) == before && !pb_arena_failed(p->arena)) analyse_program(c);
     allow_apply(c, diag_count(diags, DIAG_ERROR) == before);

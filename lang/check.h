@@ -9,6 +9,7 @@
  *   check_stmt.c    statements, scopes, ways through a block
  *   check_expr.c    expressions
  *   check_op.c      operators: comparisons, arithmetic, constants
+ *   check_test.c    test blocks
  *   check_call.c    calls: functions, actions, AWS operations, built-ins
  *   check_builtin.c the built-in functions and methods of builtins.def
  *   check_value.c   literals held against the type that is wanted, and AWS's limits
@@ -79,6 +80,7 @@ typedef struct name_table {
 typedef struct file_env {
     ast_file *ast;
     bool builtin;
+    bool testing; /* the testing library, or a file of tests: what is for tests only is visible */
     decl_info *decls, *last;
     uint32_t count;
     name_table names; /* its own declarations and those of the files it imports */
@@ -110,7 +112,7 @@ typedef struct unknown_name { /* said once a body: one wrong `let` would give a 
     pb_str name;
 } unknown_name;
 
-typedef enum body_kind { BODY_CONSTANT, BODY_FN, BODY_ACTION, BODY_PLAYBOOK } body_kind;
+typedef enum body_kind { BODY_CONSTANT, BODY_FN, BODY_ACTION, BODY_PLAYBOOK, BODY_TEST } body_kind;
 
 typedef struct body { /* what is being checked now */
     body_kind kind;
@@ -172,6 +174,7 @@ void nearest_hint(checker *c, diag *d, const nearest *n); /* sets the hint when 
 bool resolve_all(checker *c); /* false: out of memory */
 decl_info *resolve_name(checker *c, const file_env *f, name_class cls, pb_str name);
 void resolve_offer(checker *c, const file_env *f, name_class cls, nearest *n);
+void resolve_offer_playbooks(checker *c, nearest *n);
 bool resolve_is_namespace(checker *c, const file_env *f, pb_str first); /* some visible name begins with "first." */
 bool resolve_is_builtin(pb_str name);                                   /* a plain built-in function */
 
@@ -188,9 +191,13 @@ void body_begin(checker *c, body *b, body_kind kind, decl_info *d);
 void check_site(checker *c, decl_info *d);
 bool check_in_account(checker *c, ast_stmt *s); /* true: never gets past its end */
 
+/* ---- check_test.c ---- */
+void check_test(checker *c, decl_info *d); /* after all other bodies */
+
 /* ---- check_stmt.c ---- */
 ast_local *scope_add(checker *c, ast_name name, pb_type *type,
                      bool is_let); /* says when the name is taken; never NULL */
+ast_local *scope_bind(checker *c, ast_name name, pb_type *type); /* whatever is visible already; never NULL */
 ast_local *scope_find(const checker *c, pb_str name);
 bool check_block(checker *c, ast_stmt *s); /* in a scope of its own; true: never gets past its end */
 bool check_statements(checker *c, ast_stmt *s);
@@ -225,6 +232,8 @@ bool regex_refuses(pb_str pattern, pb_str text); /* certainly no match */
 
 /* ---- check_call.c ---- */
 pb_type *check_call(checker *c, ast_expr *e, bool is_do);
+/* An AWS operation that is only spoken of: `aws.ec2.X`, or a call with some of its arguments. False: said what is wrong. */
+bool check_mentioned(checker *c, ast_expr *e);
 /* The call of `wait until`; the waiter's own limit in ms, 0 when something is wrong. */
 int64_t check_waiter(checker *c, ast_expr *e);
 pb_type *check_builtin(checker *c, ast_expr *e, ast_expr *receiver, pb_type *of, ast_name name); /* check_builtin.c */

@@ -124,10 +124,20 @@ static void check_arguments(checker *c, ast_expr *e, decl_info *d) {
     fill_defaults(c, e, d, !misplaced);
 }
 
+/* In a test, in an action of a file of tests, and within the testing library. */
+static bool may_use_testing(const checker *c) {
+    return c->b->kind == BODY_TEST || (c->b->file->testing && c->b->kind != BODY_PLAYBOOK);
+}
+
 static pb_type *check_declared(checker *c, ast_expr *e, decl_info *d, bool is_do) {
     ast_decl *decl = d->decl;
     mark_callee(c, e->u.call.callee);
     check_declare(c, d);
+    if (d->file->testing && d->file->builtin && !may_use_testing(c)) {
+        diag *m = diag_add(c->diags, DIAG_TEST_ONLY, e->u.call.callee->span, "`%.*s` exists in tests only",
+                           PB_ARG(d->name));
+        check_hint(c, m, "it sets up the simulated account; playbooks act on what is there");
+    }
     e->u.call.decl = decl;
     if (decl->kind == DECL_FN) {
         e->u.call.kind = CALL_FN;
@@ -251,6 +261,26 @@ static pb_type *check_aws(checker *c, ast_expr *e, bool is_do) {
         return check_operation(c, e, of->u.field.name.text, &op, is_do);
     check_arguments_alone(c, e);
     return c->poison;
+}
+
+/* Members that are named are typed as in a call, but none is needed, and nothing is done here. */
+bool check_mentioned(checker *c, ast_expr *e) {
+    bool call = e->kind == EXPR_CALL;
+    ast_expr *callee = call ? e->u.call.callee : e, *of = callee->kind == EXPR_FIELD ? callee->u.field.of : NULL;
+    schema_operation op = {0};
+    size_t errors = diag_count(c->diags, DIAG_ERROR);
+    mark_callee(c, callee);
+    if (!of || of->kind != EXPR_FIELD || of->u.field.of->kind != EXPR_NAME) {
+        diag *d = diag_add(c->diags, DIAG_UNKNOWN_OPERATION, callee->span, "an AWS operation has three parts");
+        check_hint(c, d, "aws.service.Operation(Member: value, ...)");
+        return false;
+    }
+    schema_service s = find_service(c, &of->u.field.name);
+    if (!s || !find_operation(c, s, &of->u.field.name, &callee->u.field.name, &op)) return false;
+    pb_str what = check_source(c, callee->span, "the operation");
+    pb_type *input = op.input ? type_of_shape(c->types, of->u.field.name.text, op.input, false) : NULL;
+    for (ast_arg *a = call ? e->u.call.args : NULL; a; a = a->next) check_aws_argument(c, e, a, what, input);
+    return errors == diag_count(c->diags, DIAG_ERROR);
 }
 
 /* ---- waiters ---- */

@@ -271,10 +271,7 @@ void check_declare(checker *c, decl_info *d) {
     case DECL_GUARD:
         refuse_decl(c, d, DIAG_NA_GUARD, "guard", "put the condition into the playbooks with `where`");
         break;
-    case DECL_TEST:
-        refuse_decl(c, d, DIAG_NA_TEST, "test",
-                    "run the playbook against the simulated account: `pbrun sim` and `pbrun run`");
-        break;
+    case DECL_TEST: break; /* check_program, when the playbooks are known */
     case DECL_SITE: check_site(c, d); break;
     case DECL_IMPORT:
     case DECL_PLAYBOOK: break;

@@ -69,6 +69,8 @@ void scope_close(checker *c, scope_entry *until) {
     c->b->scope = until;
 }
 
+ast_local *scope_bind(checker *c, ast_name name, pb_type *type) { return scope_push(c, name, type, false); }
+
 static ast_local *push_error(checker *c, pb_span span) {
     return scope_push(c, (ast_name){PB_STR("error"), span}, c->error, false);
 }

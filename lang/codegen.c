@@ -386,6 +386,15 @@ static uint32_t gen_body(cg *g, const ast_decl *d, const ast_stmt *first) {
     return f;
 }
 
+uint32_t cg_body(cg *g, const ast_decl *d, pb_str name, const ast_stmt *first) {
+    uint32_t f = function_begin(g, d, name, FUNCTION_BODY, PB_DESTROY);
+    cg_block(g, first);
+    cg_place(g, d->span);
+    gen_return_none(g, d->span);
+    iw_function_end(g->w, g->max);
+    return f;
+}
+
 static enum image_tier tier_of(const ast_decl *d) {
     const ast_clause *c = clause(d, "tier");
     if (!c || !c->value || c->value->kind != EXPR_NAME) return TIER_AUTO;
@@ -413,7 +422,7 @@ static void gen_playbook(cg *g, const ast_decl *d) {
 static void gen_playbooks(cg *g) {
     for (const ast_file *f = g->program->files; f; f = f->next)
         for (const ast_decl *d = f->decls; d && iw_fault_of(g->w) == IW_OK; d = d->next)
-            if (d->kind == DECL_PLAYBOOK) gen_playbook(g, d);
+            if (d->kind == DECL_PLAYBOOK && (!g->tested || g->tested == d)) gen_playbook(g, d);
 }
 
 /* The site's entries; their parameters have been reached and made. */
@@ -444,13 +453,15 @@ static bool gen_all(cg *g) {
     for (uint32_t i = 0; i < g->nnodes && iw_fault_of(g->w) == IW_OK; i++)
         gen_function(g, ((cg_node *)g->nodes[i])->decl);
     gen_playbooks(g);
+    cg_tests(g);
     for (const cg_host *h = g->hosts; h; h = h->next) iw_manifest(g->w, h->name, h->effect);
     gen_settings(g);
     return !g->failed;
 }
 
-bool codegen_program(ast_program *p, diag_list *diags, pb_buf *image) {
-    cg g = {.program = p, .diags = diags, .arena = p->arena};
+static bool program(ast_program *p, diag_list *diags, const ast_decl *tested, pb_buf *image) {
+    cg g = {.program = p, .diags = diags, .arena = p->arena, .tested = tested};
+    if (tested) g.only = tested->name.parts[0].text;
     g.w = iw_new(p->arena);
     g.source_of = pb_alloc_array(p->arena, (size_t)p->sources->count + 1, sizeof *g.source_of);
     if (!g.w || !g.source_of) return false;
@@ -460,4 +471,10 @@ bool codegen_program(ast_program *p, diag_list *diags, pb_buf *image) {
     if (fault == IW_TOO_LARGE)
         cg_limit(&g, DIAG_LIMIT_IMAGE, g.span, "the program is larger than %d MiB", IMAGE_MAX_SIZE >> 20);
     return fault == IW_OK && !pb_arena_failed(p->arena);
+}
+
+bool codegen_program(ast_program *p, diag_list *diags, pb_buf *image) { return program(p, diags, NULL, image); }
+
+bool codegen_tests(ast_program *p, diag_list *diags, const ast_decl *playbook, pb_buf *image) {
+    return program(p, diags, playbook, image);
 }

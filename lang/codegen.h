@@ -4,6 +4,7 @@
  *     codegen.c        the program: what is reached, tables (events, parameters, types, sources), functions, playbooks
  *     codegen_reach.c  which declarations and hosts the playbooks reach, and how deep calls go
  *     codegen_stmt.c   statements
+ *     codegen_test.c   tests, as functions beside the playbook that they test
  *     codegen_call.c   calls and sites
  *     codegen_expr.c   expressions
  *
@@ -61,6 +62,7 @@ typedef struct cg {
     reach_use *aws, **aws_end;       /* the calls behind the aws.* hosts, as they were found */
     pb_str only;                      /* walk from this playbook alone; .s NULL: from all */
     uint32_t playbooks;               /* walked */
+    const ast_decl *tested;           /* make this playbook alone, and its tests; NULL: all playbooks, no test */
     /* tables */
     uint32_t *source_of;           /* by file index: index in SOURCES + 1, 0: not used yet */
     uint32_t nsources;
@@ -92,6 +94,11 @@ void cg_place(cg *g, pb_span span);                     /* of the instructions t
 uint32_t cg_image_type(cg *g, const pb_type *t);        /* index in TYPES */
 pb_str cg_source_text(cg *g, pb_span span, uint32_t max); /* as written, white space folded, shortened to max bytes */
 pb_str cg_path_text(cg *g, const ast_path *p);          /* "ns.name" */
+
+uint32_t cg_body(cg *g, const ast_decl *d, pb_str name, const ast_stmt *first); /* a test's; its function */
+
+/* ---- codegen_test.c ---- */
+void cg_tests(cg *g); /* those of g->tested; fills their index */
 
 /* ---- codegen_reach.c ---- */
 void cg_forget(ast_program *p); /* the tree may have been through here before */

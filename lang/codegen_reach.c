@@ -213,11 +213,11 @@ static void check_depth(cg *g, const ast_decl *playbook, const cg_edge *calls) {
         }
 }
 
-static void reach_playbook(cg *g, ast_decl *d) {
+static void reach_body(cg *g, ast_decl *d) {
     cg_edge *calls = NULL;
     uint32_t seen = g->nnodes;
     walk_body(g, d, &calls);
-    reach_decl(g, d->event_decl, &g->events, &g->nevents, &g->events_cap);
+    if (d->event_decl) reach_decl(g, d->event_decl, &g->events, &g->nevents, &g->events_cap);
     for (; seen < g->nnodes && !g->failed; seen++) {
         cg_node *n = g->nodes[seen];
         walk_body(g, n->decl, &n->calls);
@@ -235,7 +235,9 @@ void cg_reach(cg *g) {
         for (ast_decl *d = f->decls; d && !g->failed; d = d->next)
             if (d->kind == DECL_PLAYBOOK && (!g->only.s || pb_str_eq(g->only, d->name.parts[0].text))) {
                 g->playbooks++;
-                reach_playbook(g, d);
+                reach_body(g, d);
+            } else if (d->kind == DECL_TEST && g->tested && d->playbook == g->tested) {
+                reach_body(g, d);
             } else if (d->kind == DECL_SITE) {
                 walk k = {.g = g, .calls = &(cg_edge *){NULL}}; /* settings call nothing: only parameters are found */
                 for (const ast_clause *c = d->clauses; c; c = c->next) walk_expr(&k, c->value);

@@ -58,6 +58,9 @@ bool check_program(ast_program *p, const pb_schema *schema, diag_list *diags);
 /* Writes the image of all playbooks and of what they reach. False when an error was added or memory ran out. */
 bool codegen_program(ast_program *p, diag_list *diags, pb_buf *image);
 
+/* The image of one playbook and of its tests: each is a function of its own, whose number goes into the test's index. */
+bool codegen_tests(ast_program *p, diag_list *diags, const ast_decl *playbook, pb_buf *image);
+
 /* Prints a loadable image as text (pbc dis). False with a sentence in err when it is not one. */
 bool disassemble(const void *image, size_t size, pb_buf *out, pb_str *err, pb_arena *a);
 

@@ -49,7 +49,7 @@ static bool refuse_in_expression(checker *c, pb_span span, pb_str what, pb_effec
             check_hint(c, d, "make it an `action` with the effect %s", pb_effect_name(effect));
         return true;
     }
-    if (effect <= PB_READ) return false;
+    if (effect <= PB_READ || effect <= b->allowed) return false; /* a test's set-up is no step of anybody */
     diag *d = diag_add(c->diags, DIAG_NEEDS_DO, span, "%.*s has the effect %s, so it must be a step of its own",
                        PB_ARG(what), pb_effect_name(effect));
     check_hint(c, d, "write it as a statement: `do %.*s(...) as result`, and use `result`", PB_ARG(what));

@@ -261,6 +261,8 @@ given
     | NAME BY expr                  { $$ = parse_test(c, $1, $3, NULL, @$); }
     | NAME ON                       { $$ = parse_test(c, $1, parse_name(c, $2), NULL, @$); }
     | NAME NAME                     { $$ = parse_test(c, $1, parse_name(c, $2), NULL, @$); }
+    | PARAM word ASSIGN expr
+        { if (($$ = parse_test(c, $1, $4, NULL, @$))) $$->entries = parse_arg(c, NO_ARGS, $2, $4).head; }
     | FAULT path string opt_times
         { if (($$ = parse_test(c, $1, parse_path_expr(c, $2), $4, @$)))
               $$->entries = parse_arg(c, NO_ARGS, NO_NAME, $3).head; }
@@ -271,6 +273,8 @@ expect
     | DENIED BY path                { $$ = parse_test(c, $1, parse_path_expr(c, $3), NULL, @$); }
     | DO postfix                    { $$ = parse_test(c, $1, $2, NULL, @$); }
     | NO DO postfix                 { $$ = parse_test(c, $1, $3, NULL, @$); }
+    | NAME NAME                     { $$ = parse_test(c, $1, parse_name(c, $2), NULL, @$); }
+    | NAME DENIED                   { $$ = parse_test(c, $1, parse_name(c, $2), NULL, @$); }
     ;
 opt_times: %empty { $$ = NULL; } | TIMES expr { $$ = $2; } ;
 dotted_entries

@@ -17,6 +17,7 @@
 #include "stdlib/aws/model.h"
 #include "stdlib/aws/policy.h"
 #include "stdlib/stdlib.h"
+#include "stdlib/testing/testing.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,6 +43,7 @@ typedef struct pbc {
     const char *event;                                          /* new */
     flow_format picture;                                        /* graph */
     bool markdown;                                              /* doc */
+    testing_options testing;
     char **operands;
     int noperands;
     cli cli;
@@ -51,7 +53,7 @@ typedef struct pbc {
 
 static const cli_option options[] = {
     {"check", 0, "format", "FORMAT", "how findings are written: text (default), json, sarif, github"},
-    {"check explain iam", 0, "json", NULL, "for programs; check: the same as --format json; iam: always so"},
+    {"check explain iam test", 0, "json", NULL, "for programs; check: the same as --format json; iam: always so"},
     {"check build", 0, "deny", "warnings", "warnings count as errors"},
     {"check", 0, "dump", "WHAT", "print tokens or ast instead of checking"},
     {"fmt", 0, "check", NULL, "write nothing: name the files that would change, status 1 when there are any"},
@@ -67,6 +69,9 @@ static const cli_option options[] = {
     {"doc", 0, "markdown", NULL, "Markdown with Mermaid pictures instead of one HTML page"},
     {"graph doc", 'o', "output", "FILE", "where to (default: standard output)"},
     {"new", 0, "event", "NAME", "what it answers: guardduty.finding (default), securityhub.finding, cloudtrail.api_call"},
+    {"test", 0, "filter", "TEXT", "only tests whose playbook or title holds this text"},
+    {"test", 'j', "jobs", "N", "run so many at a time (default: one a processor)"},
+    {"test", 0, "junit", "FILE", "write a JUnit report"},
     {"*", 'h', "help", NULL, "this text"},
     {"*", 0, "version", NULL, "the version"},
     {0},
@@ -88,6 +93,13 @@ static bool set_picture(pbc *p, const char *value) {
     return false;
 }
 
+static bool set_number(const char *text, uint32_t most, uint32_t *out) {
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    *out = (uint32_t)n;
+    return *text >= '0' && *text <= '9' && !*end && n >= 1 && n <= most;
+}
+
 static bool set_option(void *self, const char *name, const char *value, char err[256]) {
     pbc *p = self;
     snprintf(err, 256, "--%s cannot be", name);
@@ -95,6 +107,9 @@ static bool set_option(void *self, const char *name, const char *value, char err
     if (strcmp(name, "json") == 0) return p->json = true, p->format = DIAG_JSON, true;
     if (strcmp(name, "deny") == 0) return p->deny_warnings = true, strcmp(value, "warnings") == 0;
     if (strcmp(name, "version") == 0) return p->version = true;
+    if (strcmp(name, "filter") == 0) return p->testing.filter = value, true;
+    if (strcmp(name, "junit") == 0) return p->testing.junit = value, value[0] != 0;
+    if (strcmp(name, "jobs") == 0) return set_number(value, 64, &p->testing.workers);
     if (strcmp(name, "check") == 0) return p->check = true;
     if (strcmp(name, "diff") == 0 && !value) return p->show = true; /* of fmt */
     if (strcmp(name, "output") == 0) return p->out = value, value[0] != 0;
@@ -500,6 +515,28 @@ static int run_fmt(void *self) {
     return status;
 }
 
+/* ---- test ---- */
+
+static int run_test(void *self) {
+    pbc *p = self;
+    if (p->noperands == 0) return usage("test", "which files or directories?");
+    compiled k = {.arena = pb_arena_new(MEMORY_LIMIT)};
+    k.diags = k.arena ? diag_new(k.arena) : NULL;
+    bool terminal = isatty(STDOUT_FILENO) != 0;
+    p->testing.json = p->json;
+    p->testing.live = terminal && !p->json;
+    p->testing.colour = terminal && wants_colour();
+    p->format = DIAG_TEXT; /* messages are for people, whatever --json says of the results */
+    int status = INTERNAL;
+    ast_program *tree = k.diags ? checked_tree(p, &k) : NULL;
+    if (!k.sources || diag_oom(k.diags))
+        out_of_memory();
+    else if ((status = report(p, &k)) == DONE)
+        status = testing_run(tree, k.diags, &p->testing);
+    compiled_free(&k);
+    return status;
+}
+
 /* ---- explain ---- */
 
 static const char *severity(const diag_row *r) { return r->severity == DIAG_ERROR ? "error" : "warning"; }
@@ -593,6 +630,7 @@ static const cli_command commands[] = {
     {"build", "PATH...", "compile playbooks into one program (.pbx)", run_build},
     {"dis", "FILE.pbx", "show a program's code", run_dis},
     {"iam", "PATH...", "the IAM policy that playbooks need, and no more (JSON)", run_iam},
+    {"test", "PATH...", "run the tests in playbook files against a simulated account", run_test},
     {"fmt", "PATH...", "lay playbooks out in the canonical way: files, directories, - for standard input", run_fmt},
     {"graph", "PATH...", "what playbooks do as a picture: Mermaid, DOT or SVG", run_graph},
     {"doc", "PATH...", "a reference of playbooks with their pictures: HTML or Markdown", run_doc},
@@ -602,7 +640,6 @@ static const cli_command commands[] = {
     {"lsp", "", "the language server for editors, on standard input and output", run_lsp},
     {"manual", "", "this program's manual page, for man(1)", run_manual},
     {"completion", "SHELL", "the completion for bash, zsh or fish", run_completion},
-    {"test", "PATH...", NULL, NULL},
     {"events", "PATH...", NULL, NULL},
     {"deploy", "PATH...", NULL, NULL},
     {0},

@@ -55,6 +55,8 @@ void resolve_offer(checker *c, const file_env *f, name_class cls, nearest *n) {
     table_offer(&c->builtins, cls, n);
 }
 
+void resolve_offer_playbooks(checker *c, nearest *n) { table_offer(&c->playbooks, NAMES_PLAYBOOK, n); }
+
 static bool table_has_namespace(const name_table *t, pb_str first) {
     for (uint32_t i = 0; i <= t->mask; i++)
         for (name_slot *s = t->buckets[i]; s; s = s->next) {
@@ -113,6 +115,13 @@ static bool collect_decl(checker *c, file_env *f, ast_decl *decl) {
     return true;
 }
 
+/* "<stdlib>/testing/sim.pb", "iam_test.pb" */
+static bool is_testing(pb_str path, bool builtin) {
+    static const char library[] = "<stdlib>/testing/", ending[] = "_test.pb";
+    if (builtin) return path.n > sizeof library && memcmp(path.s, library, sizeof library - 1) == 0;
+    return path.n >= sizeof ending && memcmp(path.s + path.n - (sizeof ending - 1), ending, sizeof ending - 1) == 0;
+}
+
 static bool collect_files(checker *c) {
     for (ast_file *a = c->program->files; a; a = a->next) c->nfiles++;
     c->files = pb_alloc_array(c->arena, c->nfiles, sizeof *c->files);
@@ -122,6 +131,7 @@ static bool collect_files(checker *c) {
         const source_set *set = c->program->sources;
         f->ast = a;
         f->builtin = set && a->file < set->count && set->files[a->file].builtin;
+        f->testing = set && a->file < set->count && is_testing(set->files[a->file].path, f->builtin);
         for (ast_decl *d = a->decls; d; d = d->next)
             if (!collect_decl(c, f, d)) return false;
     }

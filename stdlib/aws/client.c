@@ -591,6 +591,7 @@ static bool fill_tokens(const aws_call *c, pb_value *input, bool *has) {
     schema_operation op;
     schema_member m;
     pb_map_builder b = {.arena = c->scratch};
+    bool begun = false;
     *has = false;
     if (!s->operation_find(s->ctx, c->service, c->operation, &op) || !op.input) return true;
     for (uint32_t i = 0; s->member_at(s->ctx, op.input, i, &m); i++) {
@@ -599,11 +600,12 @@ static bool fill_tokens(const aws_call *c, pb_value *input, bool *has) {
         if (pb_get(*input, m.name).kind != PB_NONE) continue;
         pb_str token = token_of(c, m.name);
         if (!token.s) return false;
-        for (uint32_t k = 0; b.n == 0 && input->kind == PB_MAP && k < input->n; k++)
+        for (uint32_t k = 0; !begun && input->kind == PB_MAP && k < input->n; k++)
             pb_map_add(&b, input->u.entries[k].key, input->u.entries[k].value);
+        begun = true;
         pb_map_add(&b, m.name, pb_string(token));
     }
-    if (b.n) *input = pb_map_done(&b);
+    if (begun) *input = pb_map_done(&b);
     return !b.oom;
 }
 

@@ -6,9 +6,11 @@ playbook p {
   controls ["SOC2-CC7.4"]
 
   when guardduty.finding as f
+  do slack.notify("#security", "seen")
   record { affected_resource: f.arn }
 }
 
-test "nothing happens" for p {   # expect: PB0906 this version cannot run it
-  after 31m
+test "an outcome that there is not" for p {
+  given event "finding.json"
+  expect outcome finished   # expect: PB0701 `finished` is no outcome
 }

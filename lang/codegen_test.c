@@ -1,0 +1,16 @@
+/*
+ * codegen_test.c - tests: each becomes a function of the image that holds the playbook it tests.
+ *
+ * The checker has turned a test's clauses into statements (check_test.c), so there is nothing special about making them:
+ * such a function is a body without an event, which may do all that the test's set-up needs. Images that are
+ * deployed have no tests: only codegen_tests asks for them, one playbook at a time.
+ */
+#include "lang/codegen.h"
+
+void cg_tests(cg *g) {
+    for (const ast_file *f = g->program->files; f && g->tested; f = f->next)
+        for (ast_decl *d = f->decls; d && iw_fault_of(g->w) == IW_OK; d = d->next) {
+            if (d->kind != DECL_TEST || d->playbook != g->tested) continue;
+            d->index = cg_body(g, d, pb_printf(g->arena, "test %.*s", PB_ARG(d->string)), d->body);
+        }
+}

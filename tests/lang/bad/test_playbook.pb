@@ -1,0 +1,16 @@
+playbook p {
+  version  "1.0.0"
+  summary  "what it does"
+  owner    "secops@example.com"
+  tier     auto
+  controls ["SOC2-CC7.4"]
+
+  when guardduty.finding as f
+  do slack.notify("#security", "seen")
+  record { affected_resource: f.arn }
+}
+
+test "for a misspelt playbook" for pp {   # expect: PB0702 did you mean `p`
+  given event "finding.json"
+  expect outcome done
+}
