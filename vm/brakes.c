@@ -18,10 +18,13 @@
 
 enum {
     TARGET_AGAIN_MS = 1000, /* between two looks at a target that another run has */
-    TARGET_WAIT_MS = 60000, /* when the call has no deadline */
+    TARGET_WAIT_MS = 3600000, /* the call's own time is shorter */
     TARGET_MARGIN_MS = 200, /* we give up before the call's own deadline: our error says who has the target */
     IDENTITY_MS = 20000,
     ALERT_MS = 10000,
+    SWITCH_MS = 5500,  /* the sources have 5 seconds each, at the same time */
+    TELL_MS = 1500,    /* kept of a call's time for telling of its denial */
+    LEAST_MS = 100,    /* with less time it is not begun */
     ALERT_QUIET_MS = 60000, /* the same reason is not told twice within it: a hundred runs stopped by one switch */
     SCRATCH = 1 << 20
 };
@@ -52,10 +55,12 @@ struct brakes_wait {
             void *asked;
         } question;
     } on;
+    pb_timer *late; /* the kill switch takes too long */
     pb_arena *scratch;
-    pb_str target, holder;
-    bool noted; /* that the target is busy */
-    bool inside;  /* brakes_ask has not returned: it frees us */
+    pb_str target;
+    int64_t deadline_ms; /* the call's; 0: none */
+    int64_t target_until_ms;
+    bool inside; /* brakes_ask has not returned: it frees us */
     bool ended;
     brakes_answer answer; /* of a denial that is being told */
     brakes_wait *next, **link;
@@ -84,6 +89,7 @@ void brakes_free(brakes *b) {
 }
 
 static void unlink_wait(brakes_wait *w) {
+    if (w->late) pb_timer_cancel(w->late);
     *w->link = w->next;
     if (w->next) w->next->link = w->link;
     pb_arena_free(w->scratch);
@@ -93,7 +99,8 @@ static void unlink_wait(brakes_wait *w) {
 static brakes_wait *wait_new(brakes *b, const brakes_act *act, brakes_fn *fn, void *ctx) {
     brakes_wait *w = calloc(1, sizeof *w);
     if (!w) return NULL;
-    *w = (brakes_wait){.brakes = b, .act = *act, .fn = fn, .ctx = ctx, .inside = true};
+    *w = (brakes_wait){
+        .brakes = b, .act = *act, .fn = fn, .ctx = ctx, .deadline_ms = act->deadline_ms, .inside = true};
     w->scratch = pb_arena_new(SCRATCH);
     if (!w->scratch) {
         free(w);
@@ -249,6 +256,12 @@ static void remember_told(brakes *b, pb_str why) {
     b->told_ms = pb_loop_mono_ms();
 }
 
+/* At most `most`, and `spare` less than the call has left. */
+static int64_t time_for(const brakes_wait *w, int64_t most, int64_t spare) {
+    int64_t left = w->deadline_ms ? w->deadline_ms - pb_loop_mono_ms() - spare : most;
+    return left < most ? left : most;
+}
+
 static pb_str alert_text(const brakes_wait *w) {
     const vm_denial *d = &w->answer.denial;
     pb_str playbook = context_text(w, "playbook"), incident = context_text(w, "incident_id"), run = context_text(w, "id");
@@ -272,6 +285,11 @@ static void tell(brakes_wait *w) {
         end(w, &w->answer);
         return;
     }
+    int64_t ms = time_for(w, ALERT_MS, LEAST_MS);
+    if (ms < LEAST_MS) {
+        tell_over(w, &(pb_answer){.message = PB_STR("the call's time was over")});
+        return;
+    }
     pb_str text = alert_text(w);
     pb_map_add(&m, PB_STR("channel"), pb_string(channel));
     pb_map_add(&m, PB_STR("text"), pb_string(text));
@@ -284,7 +302,7 @@ static void tell(brakes_wait *w) {
     ask(w, FOR_ALERT, p,
         &(pb_question){.host = PB_STR("slack.post"),
                        .args = args,
-                       .deadline_ms = pb_loop_mono_ms() + ALERT_MS,
+                       .deadline_ms = pb_loop_mono_ms() + ms,
                        .arena = w->act.arena},
         tell_over);
 }
@@ -307,6 +325,8 @@ static void deny(brakes_wait *w, const char *code, pb_str by, pb_str target, pb_
 static void switch_read(void *ctx, const killswitch_answer *a) {
     brakes_wait *w = ctx;
     w->state = FOR_NOTHING;
+    if (w->late) pb_timer_cancel(w->late);
+    w->late = NULL;
     switch (a->state) {
     case SWITCH_OFF: end(w, &(brakes_answer){.verdict = BRAKES_GO}); return;
     case SWITCH_OBSERVE:
@@ -316,6 +336,16 @@ static void switch_read(void *ctx, const killswitch_answer *a) {
     }
 }
 
+/* Unreadable means no, and it must be said before the call's own time is over: that would be an ordinary failure. */
+static void switch_late(void *ctx) {
+    brakes_wait *w = ctx;
+    w->late = NULL;
+    killswitch_unask(w->on.kill);
+    w->state = FOR_NOTHING;
+    deny(w, "kill_switch", PB_STR("kill_switch"), (pb_str){0},
+         PB_STR("the kill switch cannot be read, so nothing is changed: its source did not answer in time"));
+}
+
 static void ask_switch(brakes_wait *w) {
     pb_str account = w->act.call->step->account;
     w->state = FOR_SWITCH;
@@ -323,7 +353,10 @@ static void ask_switch(brakes_wait *w) {
     killswitch_wait *k =
         killswitch_ask(w->brakes->killswitch, account.n ? account : context_text(w, "account"),
                        context_text(w, "playbook"), w->act.arena, switch_read, w);
-    if (k) w->on.kill = k; /* NULL: answered, and w may be gone */
+    if (!k) return; /* answered, and w may be gone */
+    int64_t ms = time_for(w, SWITCH_MS, TELL_MS);
+    w->on.kill = k;
+    w->late = pb_timer_start(w->brakes->config.loop, ms < LEAST_MS ? LEAST_MS : ms, switch_late, w);
 }
 
 /* ---- 2: the target ---- */
@@ -345,10 +378,6 @@ static pb_str target_key(const brakes_wait *w, pb_str target, const vm_step *whe
     return pb_printf(w->scratch, "%.*s/%.*s", PB_ARG(account), PB_ARG(name));
 }
 
-static int64_t target_deadline(const brakes_wait *w, int64_t begun) {
-    return w->act.deadline_ms ? w->act.deadline_ms - TARGET_MARGIN_MS : begun + TARGET_WAIT_MS;
-}
-
 static void take_target(brakes_wait *w);
 
 static void target_again(void *ctx) {
@@ -359,11 +388,8 @@ static void target_again(void *ctx) {
 
 static void target_busy(brakes_wait *w, pb_str holder) {
     int64_t now = pb_loop_mono_ms();
-    if (!w->noted) {
-        w->act.deadline_ms = target_deadline(w, now);
-        w->noted = true;
-    }
-    if (now + TARGET_AGAIN_MS > w->act.deadline_ms) {
+    if (!w->target_until_ms) w->target_until_ms = now + time_for(w, TARGET_WAIT_MS, TARGET_MARGIN_MS);
+    if (now + TARGET_AGAIN_MS > w->target_until_ms) {
         fail(w, PB_STR("target_busy"),
              pb_printf(w->act.arena, "%.*s was not done: run %.*s is at work on %.*s, and one run at a time changes a target",
                        PB_ARG(w->act.call->host), PB_ARG(holder), PB_ARG(w->target)));
@@ -474,13 +500,15 @@ brakes_wait *brakes_ask(brakes *b, const brakes_act *act, brakes_fn *fn, void *c
     return handed_out(w);
 }
 
-brakes_wait *brakes_deny(brakes *b, const brakes_act *act, pb_str by, pb_str why, brakes_fn *fn, void *ctx) {
-    brakes_wait *w = wait_new(b, act, fn, ctx);
+brakes_wait *brakes_tell(brakes *b, const vm_denial *d, pb_value context, pb_arena *arena, brakes_fn *fn, void *ctx) {
+    const brakes_act act = {.context = context, .arena = arena};
+    brakes_wait *w = wait_new(b, &act, fn, ctx);
     if (!w) {
         fn(ctx, &no_memory);
         return NULL;
     }
-    deny(w, "guard", by, (pb_str){0}, why);
+    w->answer = (brakes_answer){.verdict = BRAKES_DENY, .code = PB_STR("guard"), .message = d->why, .denial = *d};
+    tell(w);
     return handed_out(w);
 }
 

@@ -87,7 +87,7 @@ typedef struct brakes_wait brakes_wait;
 brakes_wait *brakes_ask(brakes *b, const brakes_act *act, brakes_fn *fn, void *ctx);
 void brakes_unask(brakes_wait *w); /* fn is not called */
 
-/* A guard has denied: tells the alerts channel, then answers BRAKES_DENY with code "guard". by: the guard's name. */
-brakes_wait *brakes_deny(brakes *b, const brakes_act *act, pb_str by, pb_str why, brakes_fn *fn, void *ctx);
+/* A guard has denied: tells the alerts channel and answers BRAKES_DENY with the denial, `told` in it. */
+brakes_wait *brakes_tell(brakes *b, const vm_denial *d, pb_value context, pb_arena *arena, brakes_fn *fn, void *ctx);
 
 #endif

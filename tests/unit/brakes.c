@@ -427,6 +427,21 @@ static void remote_switch(void) {
         CHECK(k[0].answer.verdict == BRAKES_GO && k[1].answer.verdict == BRAKES_DENY);
         bench_close(&b);
     }
+    CASE("a source that does not answer is a denial before the call's own time is over") {
+        act k;
+        bench_open(&b, false);
+        b.site.alerts = PB_STR("#alerts");
+        b.site.kill_switch.ssm = PB_STR("/k");
+        b.fakes.ssm.delay_ms = -1;
+        bench_start(&b);
+        act_init(&k, &b, "run-a", STOP, NULL);
+        k.act.deadline_ms = pb_loop_mono_ms() + 1000;
+        go(&k);
+        until(&k, 900);
+        CHECK(k.answer.verdict == BRAKES_DENY && strstr(why(&k.answer), "did not answer in time"));
+        CHECK(pb_str_is(k.answer.denial.told, "told #alerts"));
+        bench_close(&b);
+    }
     CASE("giving up a question, and ending with questions open") {
         act k[2];
         bench_open(&b, false);
@@ -577,12 +592,13 @@ static void alerts(void) {
         bench_open(&b, false);
         b.site.alerts = PB_STR("#alerts");
         bench_start(&b);
-        act_init(&k, &b, "run-a", STOP, "i-0123456789abcdef0");
-        brakes_deny(b.brakes, &k.act, PB_STR("critical_instances"), PB_STR("it is critical"), on_answer, &k);
+        act_init(&k, &b, "run-a", STOP, NULL);
+        vm_denial d = {.by = PB_STR("critical_instances"), .action = PB_STR("ec2.isolate"), .why = PB_STR("it is critical")};
+        brakes_tell(b.brakes, &d, k.act.context, arena, on_answer, &k);
         until(&k, 1000);
-        CHECK(k.answer.verdict == BRAKES_DENY && pb_str_is(k.answer.code, "guard"));
+        CHECK(k.answer.verdict == BRAKES_DENY && pb_str_is(k.answer.denial.told, "told #alerts"));
         CHECK(pb_str_is(k.answer.denial.by, "critical_instances") && pb_str_is(k.answer.denial.why, "it is critical"));
-        CHECK(pb_str_is(k.answer.denial.target, "i-0123456789abcdef0") && b.fakes.posted == 1);
+        CHECK(b.fakes.posted == 1 && strstr(b.fakes.text, "pbrun denied ec2.isolate: it is critical"));
         bench_close(&b);
     }
 }
