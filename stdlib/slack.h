@@ -4,7 +4,7 @@
 #ifndef PB_SLACK_H
 #define PB_SLACK_H
 
-#include "vm/host.h"
+#include "stdlib/slack_find.h"
 
 /* slack.post(channel, text): {channel, ts?} */
 void slack_post(const pb_host *h, vm_call *c, pb_loop *loop);
@@ -15,6 +15,10 @@ typedef struct slack_message {
     pb_str channel, text;
     int64_t deadline_ms; /* monotonic */
     pb_arena *arena;     /* the outcome lives here */
+    const pb_site *site; /* NULL: none */
+    slack_mark mark;     /* what the message is known by; type empty: nothing */
+    bool doubt;          /* it may have been posted before, since since_ms: look first */
+    int64_t since_ms;
 } slack_message;
 
 typedef struct slack_outcome {
@@ -22,6 +26,7 @@ typedef struct slack_outcome {
     pb_value value;
     pb_str code, message;
     pb_value meta; /* {attempts, http_status} */
+    bool again;    /* posted although it may have been posted before: the channel could not be read */
 } slack_outcome;
 
 typedef struct slack_call slack_call;

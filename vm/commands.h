@@ -34,6 +34,8 @@ typedef struct run_args {
     const char *event, *evidence, *site;
     const char *store;         /* --store as given; cmd_store opens it */
     const char *reason, *scope;
+    const char *as, *link_for; /* approve, deny: the person one answers as; approve --link: the person it is for */
+    bool yes, link;
     bool dry, json, quiet, version;
     int64_t timeout_ms;
 } run_args;
@@ -47,5 +49,7 @@ struct store;
 struct store *cmd_store(const run_args *a, pb_arena *arena, pb_str *err);
 
 int cmd_kill_switch(const run_args *a);
+int cmd_approve(const run_args *a);
+int cmd_deny(const run_args *a);
 
 #endif

@@ -73,16 +73,20 @@ static int fail(pb_str message, int status) { return cmd_fail(message, status); 
 static const cli_option option_rows[] = {
     {"run", 'p', "playbooks", "PATH",
      "a .pb file, a directory of them, or a .pbx image; may be given again, as may operands"},
-    {"run", 0, "site", "FILE", "the site block of this .pb or .pbx file holds, whatever the playbooks' own is"},
+    {"run approve", 0, "site", "FILE", "the site block of this .pb or .pbx file holds, whatever the playbooks' own is"},
     {"run", 'e', "event", "FILE", "events as JSON, one or many; - is standard input"},
     {"run", 0, "evidence", "DIR", "append the evidence of each run to DIR/evidence.jsonl"},
     {"run", 0, "dry-run", NULL, "read and plan, change nothing, tell nobody"},
-    {"run", 0, "set", "NAME=VALUE", "set a parameter (or the environment variable PB_PARAM_<NAME>)"},
-    {"run kill-switch", 0, "json", NULL, "results as JSON, one object a line"},
+    {"run approve", 0, "set", "NAME=VALUE", "set a parameter (or the environment variable PB_PARAM_<NAME>)"},
+    {"run kill-switch approve deny", 0, "json", NULL, "results as JSON, one object a line"},
     {"run", 0, "timeout", "DURATION", "time limit of each run, such as 90s or 5m (default 10m)"},
-    {"run kill-switch", 0, "store", "URL",
+    {"run kill-switch approve deny", 0, "store", "URL",
      "where runs are kept, such as sqlite:///var/lib/pbrun/state.db (or the environment variable PB_STORE)"},
-    {"kill-switch", 0, "reason", "TEXT", "why; whoever meets the switch reads it"},
+    {"kill-switch approve deny", 0, "reason", "TEXT", "why; it is kept, and shown to whoever meets the decision"},
+    {"approve deny", 0, "as", "PERSON", "answer as this person of the site; refused unless your login is theirs"},
+    {"approve deny", 0, "yes", NULL, "do not ask whether that is meant"},
+    {"approve", 0, "link", NULL, "answer nothing; print a link by which the person in --for can, once"},
+    {"approve", 0, "for", "PERSON", "whose link it is"},
     {"kill-switch", 0, "scope", "SCOPE", "global (the default), account:ID or playbook:NAME"},
     {"run", 'q', "quiet", NULL, "no progress on standard error"},
     {"*", 'h', "help", NULL, "this text"},
@@ -145,10 +149,16 @@ static const char *take_option(run_args *a, const char *name, const char *value)
         a->reason = value;
     } else if (strcmp(name, "scope") == 0) {
         a->scope = value;
+    } else if (strcmp(name, "as") == 0) {
+        a->as = value;
+    } else if (strcmp(name, "for") == 0) {
+        a->link_for = value;
     } else {
         a->dry |= strcmp(name, "dry-run") == 0;
         a->json |= strcmp(name, "json") == 0;
         a->quiet |= strcmp(name, "quiet") == 0;
+        a->yes |= strcmp(name, "yes") == 0;
+        a->link |= strcmp(name, "link") == 0;
         a->version |= strcmp(name, "version") == 0;
     }
     return NULL;
@@ -489,6 +499,8 @@ static int command_completion(void *self) {
     return usage("for which shell? bash, zsh or fish");
 }
 
+static int command_approve(void *self) { return cmd_approve(&((session *)self)->args); }
+static int command_deny(void *self) { return cmd_deny(&((session *)self)->args); }
 static int command_kill_switch(void *self) { return cmd_kill_switch(&((session *)self)->args); }
 
 /* `sim` has options of its own and never gets here with them. */
@@ -503,8 +515,8 @@ static const cli_command commands[] = {
     {"runs", "", NULL, NULL},
     {"show", "RUN", NULL, NULL},
     {"resume", "", NULL, NULL},
-    {"approve", "RUN", NULL, NULL},
-    {"deny", "RUN", NULL, NULL},
+    {"approve", "[RUN]", "grant what a run asks for; without RUN: what waits for an answer", command_approve},
+    {"deny", "[RUN]", "deny it", command_deny},
     {"undo", "RUN", NULL, NULL},
     {"kill-switch", "on|observe|off|status", "stop all changes, or see what is stopped (not SSM or DynamoDB: they are set with AWS's tools)",
      command_kill_switch},

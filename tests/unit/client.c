@@ -98,7 +98,7 @@ static void serve_one(aws_client *client, pb_loop *loop, const char *line, size_
         put_outcome(&w, false, PB_NONE_VALUE, PB_STR("test"), err, PB_NONE_VALUE);
     } else if (pb_get_c(q, "slack").kind == PB_MAP) {
         pb_value s = pb_get_c(q, "slack");
-        slack_message m = {text(s, "channel"), text(s, "text"), deadline(q), w.arena};
+        slack_message m = {.channel = text(s, "channel"), .text = text(s, "text"), .deadline_ms = deadline(q), .arena = w.arena};
         slack_start(loop, &m, slack_done, &w);
     } else if (pb_get_c(q, "address").kind == PB_MAP) {
         serve_address(pb_get_c(q, "address"), &w);
