@@ -95,6 +95,14 @@ static bool allows(const allowance *a, const diag *d) {
     return false;
 }
 
+/* The comment and what is before it on its line; alone on the line: with the line's end. */
+static pb_span with_blanks(const source_file *f, pb_span s) {
+    uint32_t from = s.start;
+    while (from && (f->text.s[from - 1] == ' ' || f->text.s[from - 1] == '\t')) from--;
+    if (from && f->text.s[from - 1] == '\n') from--;
+    return (pb_span){s.file, from, s.end};
+}
+
 static void apply(checker *c, const source_file *f, const allowance *a, bool whole) {
     bool used[CODES_MAX] = {false};
     for (uint32_t i = 0; i < c->diags->count; i++) {
@@ -108,7 +116,7 @@ static void apply(checker *c, const source_file *f, const allowance *a, bool who
         if (used[k]) continue;
         diag *d = diag_add(c->diags, DIAG_UNUSED_ALLOW, a->span, "PB%04d is allowed here, but is not reported", a->codes[k]);
         check_hint(c, d, "take the comment out");
-        if (a->ncodes == 1) diag_fix(c->diags, d, a->span, "%s", "");
+        if (a->ncodes == 1) diag_fix(c->diags, d, with_blanks(f, a->span), "%s", "");
     }
 }
 

@@ -68,6 +68,7 @@ typedef struct known_list {
     const char *const *names; /* NAMES: all of them; OPERATIONS: those that no operation is called */
     uint32_t count;
     const char *prefix; /* what stands before a name in this field, or "" */
+    bool covered;       /* each of them ought to be handled by somebody */
 } known_list;
 
 /* What a field of an event can be; NULL: anything. `path` is the dotted path below the payload. */

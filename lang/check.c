@@ -65,14 +65,35 @@ static bool equal_but_case(pb_str a, pb_str b) {
 
 void nearest_offer(nearest *n, pb_str candidate) {
     if (!n->distance || !candidate.n) return;
-    unsigned d = equal_but_case(n->want, candidate) ? 0 : pb_edit_distance(n->want, candidate, n->distance);
+    unsigned d = equal_but_case(n->want, candidate) ? 0 : pb_edit_distance(n->want, candidate, n->distance + 1);
+    if (d == n->distance && n->best.n && !pb_str_eq(n->best, candidate)) n->tie = true;
     if (d >= n->distance || d >= n->want.n) return;
     n->distance = d;
     n->best = candidate;
+    n->tie = false;
+}
+
+/* One letter or two in a name of some length, and no other name as near: that is what was meant. */
+static bool is_certain(const nearest *n) {
+    enum { LETTERS = 2, SHORT = 5 };
+    return !n->tie && n->distance <= LETTERS && (n->distance < LETTERS || n->want.n > SHORT);
+}
+
+/* The wrong name stands at the message's place, as it is or in quotes. */
+static void offer_fix(checker *c, diag *d, const nearest *n) {
+    const source_set *set = c->program->sources;
+    if (!is_certain(n) || !set || d->span.file >= set->count || d->span.end > set->files[d->span.file].text.n) return;
+    pb_str text = {set->files[d->span.file].text.s + d->span.start, d->span.end - d->span.start};
+    if (pb_str_eq(text, n->want))
+        diag_fix(c->diags, d, d->span, "%.*s", PB_ARG(n->best));
+    else if (text.n == n->want.n + 2 && text.s[0] == '"' && memcmp(text.s + 1, n->want.s, n->want.n) == 0)
+        diag_fix(c->diags, d, d->span, "\"%.*s\"", PB_ARG(n->best));
 }
 
 void nearest_hint(checker *c, diag *d, const nearest *n) {
-    if (n->best.n) check_hint(c, d, "did you mean `%.*s`?", PB_ARG(n->best));
+    if (!n->best.n) return;
+    check_hint(c, d, "did you mean `%.*s`?", PB_ARG(n->best));
+    offer_fix(c, d, n);
 }
 
 /* ---- the driver ---- */

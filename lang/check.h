@@ -165,6 +165,7 @@ pb_str check_type_text(checker *c, const pb_type *t);
 typedef struct nearest {
     pb_str want, best;
     unsigned distance, cap;
+    bool tie; /* another candidate is as near */
 } nearest;
 nearest nearest_to(pb_str want);
 void nearest_offer(nearest *n, pb_str candidate);

@@ -119,10 +119,24 @@ static bool timeout_clause(checker *c, decl_info *d, ast_clause *cl) {
     return refuse(c, cl, DIAG_NA_TIMEOUT, "leave it out and give the steps their own: do ... timeout 30s");
 }
 
-static void want_clause(checker *c, decl_info *d, const char *name, diag_code code, const char *example) {
+/* Behind the playbook's opening brace. */
+static pb_span header_start(const checker *c, const ast_decl *d) {
+    const source_set *set = c->program->sources;
+    pb_str text = set && d->span.file < set->count ? set->files[d->span.file].text : (pb_str){NULL, 0};
+    uint32_t at = d->name.span.end;
+    while (at < text.n && (text.s[at] == ' ' || text.s[at] == '\n')) at++;
+    bool found = at < text.n && text.s[at] == '{';
+    return (pb_span){d->span.file, found ? at + 1 : 0, found ? at + 1 : 0};
+}
+
+/* `certain`: what can be written for everybody, or NULL. */
+static void want_clause(checker *c, decl_info *d, const char *name, diag_code code, const char *example,
+                        const char *certain) {
     if (find_clause(d->decl, name)) return;
     diag *m = diag_add(c->diags, code, d->decl->name.span, "playbook `%.*s` has no %s", PB_ARG(d->name), name);
     check_hint(c, m, "%s", example);
+    pb_span at = header_start(c, d->decl);
+    if (certain && at.start) diag_fix(c->diags, m, at, "\n  %s", certain);
 }
 
 void check_playbook_header(checker *c, decl_info *d) {
@@ -132,12 +146,13 @@ void check_playbook_header(checker *c, decl_info *d) {
                                         {"limit", limit_clause},       {"concurrency", concurrency_clause},
                                         {"timeout", timeout_clause}};
     check_clauses(c, d, rules, sizeof rules / sizeof *rules, DIAG_UNKNOWN_HEADER, "header field");
-    want_clause(c, d, "version", DIAG_NO_VERSION, "version \"1.0.0\"");
-    want_clause(c, d, "summary", DIAG_NO_SUMMARY, "summary \"what it does, in one line\"");
-    want_clause(c, d, "owner", DIAG_NO_OWNER, "owner \"team@example.com\"");
+    want_clause(c, d, "version", DIAG_NO_VERSION, "version \"1.0.0\"", "version \"1.0.0\"");
+    want_clause(c, d, "summary", DIAG_NO_SUMMARY, "summary \"what it does, in one line\"", NULL);
+    want_clause(c, d, "owner", DIAG_NO_OWNER, "owner \"team@example.com\"", NULL);
     want_clause(c, d, "tier", DIAG_NO_TIER,
-                "it is taken as `tier auto`; write that, or `tier manual` if it must not change anything");
-    want_clause(c, d, "controls", DIAG_NO_CONTROLS, "controls [\"SOC2-CC7.4\"]");
+                "it is taken as `tier auto`; write that, or `tier manual` if it must not change anything",
+                "tier auto");
+    want_clause(c, d, "controls", DIAG_NO_CONTROLS, "controls [\"SOC2-CC7.4\"]", NULL);
 }
 
 /* ---- events ---- */

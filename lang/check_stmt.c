@@ -65,6 +65,7 @@ void scope_close(checker *c, scope_entry *until) {
         if (!s->is_let || l->uses || !l->name.text.n || l->name.text.s[0] == '_') continue;
         diag *d = diag_add(c->diags, DIAG_UNUSED_LET, l->name.span, "`%.*s` is never used", PB_ARG(l->name.text));
         check_hint(c, d, "leave the `let` out, or call it `_%.*s` if the value is not needed", PB_ARG(l->name.text));
+        diag_fix(c->diags, d, l->name.span, "_%.*s", PB_ARG(l->name.text));
     }
     c->b->scope = until;
 }

@@ -40,13 +40,13 @@ static const struct {
     known_list list;
 } rows[] = {
     {"aws.guardduty", NULL, NULL,
-     {"GuardDuty has no finding type", "a finding type of GuardDuty", KNOWN_NAMES, LIST(guardduty), ""}},
+     {"GuardDuty has no finding type", "a finding type of GuardDuty", KNOWN_NAMES, LIST(guardduty), "", true}},
     {"aws.signin", NULL, NULL,
-     {"there is no sign-in event", "a sign-in event", KNOWN_NAMES, LIST(signin), ""}},
+     {"there is no sign-in event", "a sign-in event", KNOWN_NAMES, LIST(signin), "", false}},
     {"aws.*", "AWS API Call via CloudTrail", NULL,
-     {"no API call of AWS is named", "an API call of AWS", KNOWN_OPERATIONS, LIST(cloudtrail), ""}},
+     {"no API call of AWS is named", "an API call of AWS", KNOWN_OPERATIONS, LIST(cloudtrail), "", false}},
     {"aws.securityhub", NULL, "GeneratorId",
-     {"Security Hub has no control", "a control of Security Hub", KNOWN_CONTROLS, NULL, 0, "security-control/"}},
+     {"Security Hub has no control", "a control of Security Hub", KNOWN_CONTROLS, NULL, 0, "security-control/", false}},
 };
 
 const known_list *known_of(const ast_decl *event, pb_str path) {

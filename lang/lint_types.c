@@ -37,7 +37,6 @@ static void check_text(types *t, const known_list *l, const ast_expr *e) {
     nearest n = nearest_to(name);
     known_offer(l, c->schema, &n);
     nearest_hint(c, d, &n);
-    if (n.best.n) diag_fix(c->diags, d, e->span, "\"%s%.*s\"", l->prefix, PB_ARG(n.best));
 }
 
 /* The beginning of a known name up to where the pattern's first wildcard is, counted in separators. */
@@ -64,7 +63,7 @@ static void check_glob(types *t, const known_list *l, const ast_expr *e) {
     if (!n.best.n) return;
     pb_str rest = {pattern.s + head.n, pattern.n - head.n};
     check_hint(c, d, "did you mean `%.*s%.*s`?", PB_ARG(n.best), PB_ARG(rest));
-    if (head.n && (head.s[head.n - 1] == '/' || head.s[head.n - 1] == ':' || !rest.n))
+    if (!n.tie && head.n && (head.s[head.n - 1] == '/' || head.s[head.n - 1] == ':'))
         diag_fix(c->diags, d, e->span, "\"%.*s%.*s\"", PB_ARG(n.best), PB_ARG(rest));
 }
 

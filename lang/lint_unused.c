@@ -143,7 +143,8 @@ static void check_results(checker *c, const ast_stmt *s) {
         if (s->kind == STMT_DO && s->name.text.s && s->local && !s->local->uses && !is_meant(s->name.text)) {
             diag *m = diag_add(c->diags, DIAG_UNUSED_RESULT, s->name.span, "the result `%.*s` is never used",
                                PB_ARG(s->name.text));
-            check_hint(c, m, "leave `as %.*s` out", PB_ARG(s->name.text));
+            check_hint(c, m, "leave `as %.*s` out, or call it `_%.*s`", PB_ARG(s->name.text), PB_ARG(s->name.text));
+            diag_fix(c->diags, m, s->name.span, "_%.*s", PB_ARG(s->name.text));
         }
         check_results(c, s->body);
         check_results(c, s->other);

@@ -79,6 +79,7 @@ ast_expr *parse_exists(parse_ctx *c, ast_expr *of, pb_span span, pb_span op_span
 void parse_assign_for_eq(parse_ctx *c, pb_span at) {
     diag *d = parse_mistake(c, DIAG_ASSIGN_FOR_EQ, at, "`=` gives a name its value; to compare, write `==`");
     d->hint = PB_STR("write `==`");
+    diag_fix(c->diags, d, at, "==");
 }
 
 ast_expr *parse_name(parse_ctx *c, ast_name name) {

@@ -8,6 +8,8 @@
 #include "lang/compile.h"
 #include "lang/doc.h"
 #include "lang/file.h"
+#include "lang/fix.h"
+#include "lang/report.h"
 #include "lang/flow.h"
 #include "lang/format.h"
 #include "lang/image.h"
@@ -37,7 +39,7 @@ typedef enum dump_kind { DUMP_NOTHING, DUMP_TOKENS, DUMP_AST } dump_kind;
 typedef struct pbc {
     diag_format format;
     dump_kind dump;
-    bool deny_warnings, json, version, check, show;
+    bool deny_warnings, deny_uncovered, json, version, check, show, fix, bounds, coverage;
     const char *out;
     const char *account, *region, *partition, *playbook, *diff; /* iam; NULL: not said */
     const char *event;                                          /* new */
@@ -54,7 +56,10 @@ typedef struct pbc {
 static const cli_option options[] = {
     {"check", 0, "format", "FORMAT", "how findings are written: text (default), json, sarif, github"},
     {"check explain iam test", 0, "json", NULL, "for programs; check: the same as --format json; iam: always so"},
-    {"check build", 0, "deny", "warnings", "warnings count as errors"},
+    {"check build", 0, "deny", "WHAT", "warnings: they count as errors; uncovered: status 1 when no playbook handles a known type"},
+    {"check", 0, "fix", NULL, "write the cures that are certain into the files, and say which"},
+    {"check", 0, "bounds", NULL, "how much a run does at most: calls, writes, messages, approvals, waiting"},
+    {"check", 0, "coverage", NULL, "which known finding types are handled, by which playbook, and which by none"},
     {"check", 0, "dump", "WHAT", "print tokens or ast instead of checking"},
     {"fmt", 0, "check", NULL, "write nothing: name the files that would change, status 1 when there are any"},
     {"fmt", 0, "diff", NULL, "write nothing: show what would change"},
@@ -100,12 +105,20 @@ static bool set_number(const char *text, uint32_t most, uint32_t *out) {
     return *text >= '0' && *text <= '9' && !*end && n >= 1 && n <= most;
 }
 
+static bool set_deny(pbc *p, const char *value) {
+    if (strcmp(value, "uncovered") == 0) return p->deny_uncovered = true;
+    return p->deny_warnings = true, strcmp(value, "warnings") == 0;
+}
+
 static bool set_option(void *self, const char *name, const char *value, char err[256]) {
     pbc *p = self;
     snprintf(err, 256, "--%s cannot be", name);
     if (strcmp(name, "format") == 0) return set_format(p, value);
     if (strcmp(name, "json") == 0) return p->json = true, p->format = DIAG_JSON, true;
-    if (strcmp(name, "deny") == 0) return p->deny_warnings = true, strcmp(value, "warnings") == 0;
+    if (strcmp(name, "deny") == 0) return set_deny(p, value);
+    if (strcmp(name, "fix") == 0) return p->fix = true;
+    if (strcmp(name, "bounds") == 0) return p->bounds = true;
+    if (strcmp(name, "coverage") == 0) return p->coverage = true;
     if (strcmp(name, "version") == 0) return p->version = true;
     if (strcmp(name, "filter") == 0) return p->testing.filter = value, true;
     if (strcmp(name, "junit") == 0) return p->testing.junit = value, value[0] != 0;
@@ -221,12 +234,63 @@ static int dump(const pbc *p) {
     return status;
 }
 
+/* Round by round: what lay over another fix, or came out through one, is fixed in the next. */
+static bool fix(const pbc *p) {
+    enum { ROUNDS = 8 };
+    fix_answer all = {0};
+    for (int i = 0; i < ROUNDS; i++) {
+        compiled k;
+        uint32_t before = all.made;
+        bool ok = compile(p, &k);
+        if (ok && !all.failed) fix_files(k.diags, k.sources, &all);
+        compiled_free(&k);
+        if (!ok || all.failed || all.says.oom || all.made == before) break;
+    }
+    if (all.says.len) fwrite(all.says.data, 1, all.says.len, stderr);
+    if (all.made) fprintf(stderr, "%u fix%s made\n", all.made, all.made == 1 ? "" : "es");
+    bool ok = !all.says.oom;
+    pb_buf_free(&all.says);
+    return ok;
+}
+
+static ast_program *checked_tree(const pbc *p, compiled *k);
+
+/* --bounds and --coverage: of a program that has been found right. */
+static int print_reports(const pbc *p) {
+    compiled k = {.arena = pb_arena_new(MEMORY_LIMIT)};
+    uint32_t uncovered = 0;
+    k.diags = k.arena ? diag_new(k.arena) : NULL;
+    ast_program *tree = k.diags ? checked_tree(p, &k) : NULL;
+    if (tree && p->bounds) report_bounds(tree, p->json, &k.image);
+    if (tree && (p->coverage || p->deny_uncovered)) {
+        pb_buf unseen = {0};
+        report_coverage(tree, p->json, p->coverage ? &k.image : &unseen, &uncovered);
+        pb_buf_free(&unseen);
+    }
+    bool ok = tree && !k.image.oom && !pb_arena_failed(k.arena);
+    if (ok && k.image.len) fwrite(k.image.data, 1, k.image.len, stdout);
+    compiled_free(&k);
+    if (!ok) return out_of_memory();
+    if (!uncovered || !p->deny_uncovered) return DONE;
+    fprintf(stderr, "pbc check: %u known type%s handled by no playbook; --coverage lists them\n", uncovered,
+            uncovered == 1 ? " is" : "s are");
+    return FINDINGS;
+}
+
 static int run_check(void *self) {
-    const pbc *p = self;
+    pbc *p = self;
     if (p->noperands == 0) return usage("check", "which files or directories?");
     if (p->dump) return dump(p);
+    bool reports = p->bounds || p->coverage || p->deny_uncovered;
+    if (p->bounds && p->coverage && p->json) return usage("check", "--json writes one of --bounds and --coverage");
+    if (reports) p->format = DIAG_TEXT; /* findings are for people then: --json is about the report */
+    if (p->fix && !fix(p)) return out_of_memory();
     compiled k;
     int status = compile(p, &k) ? report(p, &k) : out_of_memory();
+    if (status == DONE && reports) {
+        compiled_free(&k);
+        return print_reports(p);
+    }
     if (status == DONE && isatty(STDERR_FILENO) && p->format == DIAG_TEXT) {
         uint32_t n = playbooks_of(&k.image);
         fprintf(stderr, "%u playbook%s checked, %s\n", n, plural(n),

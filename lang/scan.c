@@ -389,7 +389,9 @@ void scan_comment(parse_ctx *c, pb_span place) {
 }
 
 void scan_semicolon(parse_ctx *c, pb_span place) {
-    scan_mistake(c, DIAG_SEMICOLON, place, "`;` is not needed: a statement ends where the next one begins");
+    diag *d =
+        scan_mistake(c, DIAG_SEMICOLON, place, "`;` is not needed: a statement ends where the next one begins");
+    diag_fix(c->diags, d, place, "%s", "");
 }
 
 void scan_foreign_comment(parse_ctx *c, pb_span place) {
