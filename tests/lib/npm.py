@@ -42,7 +42,7 @@ def install():
             with open(FAILED, encoding="utf-8") as f:
                 raise Skip(f.read())
         try:
-            p = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=NODE, capture_output=True, text=True, timeout=90, check=False)
+            p = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=NODE, capture_output=True, text=True, timeout=180, check=False)
         except (OSError, subprocess.TimeoutExpired) as e:
             raise failed("npm: %s" % e) from e
         if p.returncode != 0:
