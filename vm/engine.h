@@ -7,7 +7,10 @@
  *     while (engine_busy(e)) engine_turn(e);
  *
  * Results come through the callbacks of engine_config: event by event in the order of submission, whatever finished
- * first.
+ * first (or as they come: engine_config.unordered).
+ *
+ * With a store every run is journaled: it survives the death of the process (engine_resume), and while all that it waits
+ * for is parked it takes no memory here. DURABLE.md tells how.
  */
 #ifndef PB_ENGINE_H
 #define PB_ENGINE_H
@@ -17,14 +20,24 @@
 #include "vm/match.h"
 
 enum {
-    ENGINE_RUNS_MAX = 64,   /* runs under way at once */
-    ENGINE_EVENTS_MAX = 64, /* events read and not yet reported */
+    ENGINE_RUNS_MAX = 64,   /* runs under way at once, unless the configuration says otherwise */
+    ENGINE_EVENTS_MAX = 64, /* events read and not yet reported, likewise */
+    ENGINE_DUE_MAX = 64,    /* runs that engine_due takes at a time */
     ENGINE_RUN_MS = 600000, /* default time limit of a run */
     ENGINE_PROGRAMS_MAX = 1024
 };
 
 typedef struct engine engine;
 typedef struct engine_event engine_event;
+
+/* Why a run is no longer here although it has not ended; facts.reason says it in words. */
+typedef enum engine_left {
+    LEFT_NOT,
+    LEFT_PARKED,  /* all that it waits for is in the store: an approval, a time */
+    LEFT_LOST,    /* another process has taken it over */
+    LEFT_STORE,   /* the store cannot be written: nothing more was sent, and the run can be resumed */
+    LEFT_STOPPED  /* engine_suspend */
+} engine_left;
 
 /* One playbook's run on one event. Readable by callbacks; facts.outcome is VM_RUNNING until it ends. */
 typedef struct engine_run {
@@ -38,7 +51,19 @@ typedef struct engine_run {
     pb_arena *arena;
     vm_run *vm;
     gate_run gate;
-    uint32_t program, item;
+    const struct engine_program *from;
+    uint32_t item;
+    engine_left left;
+    struct engine_replay *replay; /* NULL: live */
+    journal journal;
+    int64_t clock_ms;  /* the run's wall clock: when the last thing was delivered */
+    int64_t ahead_ms;  /* the wall clock before the machine's monotonic one */
+    int64_t dead_ms;   /* how long the run was not executed by anybody: its monotonic clock is behind by that */
+    int64_t until_ms;  /* wall clock; the playbook's timeout; 0: none */
+    int64_t limit_ms;  /* the time limit that it was begun with */
+    bool over_limit;
+    bool kept;         /* it has a row in the store */
+    bool undo;         /* an ended run is being undone */
     pb_str match_error;
     struct engine_run *queue; /* waiting to be started */
     struct engine_sleep *sleeps;
@@ -49,11 +74,15 @@ typedef struct engine_run {
 } engine_run;
 
 struct engine_event {
+    engine *engine;
     uint32_t number, line;
     pb_value value;
     pb_arena *arena;
     pb_str error; /* not an event that can be handled, and why */
     pb_str note;  /* what is odd about it */
+    pb_str text;  /* the envelope as JSON, once it was needed */
+    pb_str origin; /* engine_submit_from */
+    bool resumed; /* made by engine_resume for its one run; number is 0 */
     match_tally tally;
     engine_run *runs, *last_run;
     uint32_t open_runs;
@@ -68,13 +97,18 @@ typedef struct engine_watch {
     void (*step_end)(void *ctx, const engine_run *r, const vm_step *s);
     void (*run_end)(void *ctx, const engine_run *r);     /* at once; the evidence is to be written here */
     void (*event_end)(void *ctx, const engine_event *e); /* in the order of the events */
+    void (*run_parked)(void *ctx, const engine_run *r);  /* instead of run_end: it goes on later or elsewhere (r->left) */
 } engine_watch;
 
 typedef struct engine_config {
     const pb_host_provider *providers;
     size_t nproviders;
     bool dry;
-    int64_t run_ms; /* time limit of a run; 0: ENGINE_RUN_MS */
+    bool observe;   /* reads and tells people, changes nothing, and says what it would have changed */
+    int64_t run_ms; /* time limit of a run, not counting what it is parked; 0: ENGINE_RUN_MS */
+    uint32_t runs_max, events_max; /* 0: ENGINE_RUNS_MAX, ENGINE_EVENTS_MAX */
+    bool unordered;      /* events are reported, and their memory is freed, as soon as their runs are over */
+    struct store *store; /* NULL: none. Not the engine's; it outlives the engine */
     engine_watch watch;
 } engine_config;
 
@@ -98,11 +132,39 @@ bool engine_room(const engine *e);
 /* An event; its arena is the engine's from now on, whatever becomes of it. error.n != 0: it could not be read, and is
  * only reported in its turn. False: out of memory. */
 bool engine_submit(engine *e, uint32_t number, uint32_t line, pb_value event, pb_str error, pb_arena *arena);
+/* The same for an event out of a queue: origin says which, and no event begins a run of one origin twice. */
+bool engine_submit_from(engine *e, uint32_t number, pb_str origin, pb_value event, pb_arena *arena);
 bool engine_busy(const engine *e);
 /* Waits for what happens next and goes on with what it concerns. */
 void engine_turn(engine *e);
 /* Ends all runs as failed ("interrupted"); what waits is not begun. */
 void engine_interrupt(engine *e);
+/* With a store: nothing more is begun or sent. Runs are left in the store, to be resumed, as soon as what is under way has been
+ * answered; turn the engine until it is not busy. */
+void engine_suspend(engine *e);
+
+/* ---- runs in the store ---- */
+
+typedef enum engine_resumed {
+    RESUMED,
+    RESUME_NO,     /* there is no such run, or it has ended */
+    RESUME_BUSY,   /* another process has it */
+    RESUME_FAILED, /* why is in *err; it is tried again later */
+    RESUME_FULL    /* no room for another run just now */
+} engine_resumed;
+/* Takes a run over, goes through its journal and on from there. After engine_ready. *err lives as long as the engine. */
+engine_resumed engine_resume(engine *e, pb_str id, pb_str *err);
+/* Sets a run that has ended going again to undo its steps; only: that one and what is inside it (empty: all). A dry one
+ * writes nothing into the store. */
+engine_resumed engine_undo(engine *e, pb_str id, pb_str only, bool dry, pb_str *err);
+/* Takes over what is due: parked runs whose time or answer has come, and those whose process has died. How many. What could not be
+ * resumed is told to `failed` (may be NULL). */
+uint32_t engine_due(engine *e, void (*failed)(void *ctx, pb_str run, pb_str why), void *ctx);
+uint32_t engine_running(const engine *e);
+/* Does some playbook need a store? *what: what for ("dedupe", "approve", "wait"); *name: the playbook. */
+bool engine_needs_store(engine *e, pb_str *name, const char **what);
+/* The site that holds for new runs; NULL: none. After engine_ready. */
+const pb_site *engine_site(const engine *e);
 uint32_t engine_playbooks(const engine *e);
 
 /* "run-" and 26 characters that sort by time. */

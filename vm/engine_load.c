@@ -8,11 +8,16 @@
  */
 #include "vm/engine_own.h"
 
+#include "vm/reach.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
     NAME_MAX_BYTES = 128, /* of a parameter; identifiers are shorter */
-    NEAR = 4              /* edits up to which another name is offered */
+    NEAR = 4,             /* edits up to which another name is offered */
+    VALUE_WORK = 1 << 20, /* values looked at in one parameter */
+    IMAGE_SHA_TEXT = 65
 };
 
 engine *engine_new(const engine_config *c) {
@@ -20,9 +25,14 @@ engine *engine_new(const engine_config *c) {
     if (!e) return NULL;
     e->config = *c;
     if (e->config.run_ms <= 0) e->config.run_ms = ENGINE_RUN_MS;
+    if (!e->config.runs_max) e->config.runs_max = ENGINE_RUNS_MAX;
+    if (!e->config.events_max) e->config.events_max = ENGINE_EVENTS_MAX;
+    e->crash = crash_begin();
+    e->active = calloc(e->config.runs_max, sizeof(engine_run *));
     e->arena = pb_arena_new(0);
     e->loop = pb_loop_new();
-    if (e->arena && e->loop) return e;
+    if (e->arena && e->config.store) e->owner = owner_self(e->arena);
+    if (e->arena && e->loop && e->active && (!e->config.store || e->owner.s)) return e;
     engine_free(e);
     return NULL;
 }
@@ -31,6 +41,16 @@ pb_loop *engine_loop(engine *e) { return e->loop; }
 
 void engine_unload(engine *e) {
     for (uint32_t i = 0; i < e->nprograms; i++) vm_program_close(e->programs[i].program);
+    for (engine_program *p = e->from_store, *next; p; p = next) {
+        next = p->next;
+        brakes_free(p->brakes);
+        if (p->has_site) site_wipe(&p->site);
+        vm_program_close(p->program);
+    }
+    brakes_free(e->brakes);
+    if (e->has_site) site_wipe(&e->site);
+    e->from_store = NULL;
+    e->brakes = NULL;
     free(e->programs);
     free(e->for_match);
     e->programs = NULL;
@@ -94,6 +114,31 @@ refuse:
     return false;
 }
 
+/* What a host that waits in the store is written as. */
+static const char *waiting_word(pb_str host) {
+    return pb_str_is(host, "approval.ask") ? "approve" : pb_str_is(host, "wait.for") ? "wait" : NULL;
+}
+
+static bool playbook_needs_store(engine *e, const vm_program *p, uint32_t playbook, const char **what) {
+    const pb_str *hosts;
+    uint32_t n = 0;
+    if (brakes_needs_store(p, playbook, what)) return true;
+    if (!vm_reach(p, vm_field(p, SECTION_PLAYBOOKS, playbook, PLAYBOOKS_body), e->arena, &hosts, &n)) return false;
+    for (uint32_t i = 0; i < n; i++)
+        if ((*what = waiting_word(hosts[i]))) return true;
+    return false;
+}
+
+bool engine_needs_store(engine *e, pb_str *name, const char **what) {
+    for (uint32_t i = 0; i < e->nprograms; i++)
+        for (uint32_t j = 0; j < vm_count(e->programs[i].program, SECTION_PLAYBOOKS); j++)
+            if (playbook_needs_store(e, e->programs[i].program, j, what)) {
+                *name = playbook_name(e->programs[i].program, j);
+                return true;
+            }
+    return false;
+}
+
 uint32_t engine_playbooks(const engine *e) {
     uint32_t n = 0;
     for (uint32_t i = 0; i < e->nprograms; i++) n += vm_count(e->programs[i].program, SECTION_PLAYBOOKS);
@@ -128,8 +173,21 @@ static pb_str nearest_param(const engine *e, pb_str name) {
     return found;
 }
 
+/* Kept for runs that are resumed: what is secret is not in the store. */
+static bool keep_setting(engine *e, pb_str name, pb_str text) {
+    engine_setting *s = pb_alloc(e->arena, sizeof *s);
+    if (!s) return false;
+    *s = (engine_setting){pb_strdup(e->arena, name.s, name.n), pb_strdup(e->arena, text.s, text.n), e->settings};
+    e->settings = s;
+    return s->name.s && s->text.s;
+}
+
 bool engine_set(engine *e, pb_str name, pb_str text, pb_str *err) {
-    bool found = false;
+    bool found = e->nprograms == 0; /* only runs out of the store: whether they have it will be seen */
+    if (!keep_setting(e, name, text)) {
+        *err = PB_STR("out of memory");
+        return false;
+    }
     for (uint32_t i = 0; i < e->nprograms; i++) {
         engine_program *p = &e->programs[i];
         for (uint32_t j = 0; j < vm_count(p->program, SECTION_PARAMS); j++) {
@@ -174,7 +232,119 @@ static bool settle_param(engine *e, engine_program *p, uint32_t i, pb_str *err) 
     return false;
 }
 
+/* ---- parameters of runs out of the store ---- */
+
+pb_value engine_params_kept(const engine_program *p, pb_arena *a) {
+    pb_map_builder b = {.arena = a};
+    for (uint32_t i = 0; i < vm_count(p->program, SECTION_PARAMS); i++) {
+        int64_t work = VALUE_WORK;
+        if (pb_holds_within(p->params[i], PB_SECRET, &work) == PB_NO) pb_map_add(&b, param_name(p, i), p->params[i]);
+    }
+    return pb_map_done(&b);
+}
+
+static bool setting_of(const engine *e, pb_str name, pb_str *text) {
+    char variable[NAME_MAX_BYTES + 16];
+    for (const engine_setting *s = e->settings; s; s = s->next) {
+        if (!pb_str_eq(s->name, name)) continue;
+        *text = s->text;
+        return true;
+    }
+    const char *z = variable_of(name, variable) ? getenv(variable) : NULL;
+    if (z) *text = pb_str_c(z);
+    return z != NULL;
+}
+
+/* One that is not kept, because it is secret. */
+static bool param_again(engine *e, const engine_program *p, uint32_t i, pb_arena *a, pb_value *out, pb_str *err) {
+    pb_str text, why = {0}, name = param_name(p, i);
+    char variable[NAME_MAX_BYTES + 16];
+    uint32_t constant = vm_field(p->program, SECTION_PARAMS, i, PARAMS_default_const);
+    if (setting_of(e, name, &text)) {
+        pb_str copy = pb_strdup(a, text.s, text.n);
+        if (copy.s && vm_parse_param(p->program, vm_field(p->program, SECTION_PARAMS, i, PARAMS_type), copy, a, out, &why))
+            return true;
+        *err = pb_printf(e->arena, "parameter `%.*s`: %.*s", PB_ARG(name), PB_ARG(why));
+        return false;
+    }
+    if (vm_field(p->program, SECTION_PARAMS, i, PARAMS_has_default)) {
+        *out = constant == IMAGE_NIL ? PB_NONE_VALUE : vm_const(p->program, constant);
+        return true;
+    }
+    *err = pb_printf(e->arena,
+                     "parameter `%.*s` is secret, so it was not kept with the run: give --set %.*s=... again, or set the "
+                     "environment variable %s",
+                     PB_ARG(name), PB_ARG(name), variable_of(name, variable) ? variable : "PB_PARAM_...");
+    return false;
+}
+
+const pb_value *engine_params_of(engine *e, const engine_program *p, pb_value kept, pb_arena *a, pb_str *err) {
+    uint32_t n = vm_count(p->program, SECTION_PARAMS);
+    pb_value *params = pb_alloc_array(a, n ? n : 1, sizeof *params);
+    *err = PB_STR("out of memory");
+    for (uint32_t i = 0; params && i < n; i++) {
+        bool found = false;
+        for (uint32_t k = 0; kept.kind == PB_MAP && k < kept.n && !found; k++) {
+            found = pb_str_eq(kept.u.entries[k].key, param_name(p, i));
+            if (found) params[i] = kept.u.entries[k].value;
+        }
+        if (!found && !param_again(e, p, i, a, &params[i], err)) return NULL;
+    }
+    return params;
+}
+
+engine_program *engine_program_from_store(engine *e, pb_str sha256, pb_str *err) {
+    for (engine_program *p = e->from_store; p; p = p->next)
+        if (pb_str_is(sha256, vm_program_sha256(p->program))) return p;
+    pb_str image, why = {0};
+    char name[IMAGE_SHA_TEXT];
+    snprintf(name, sizeof name, "%.*s", PB_ARG(sha256));
+    engine_program *p = pb_alloc(e->arena, sizeof *p);
+    *err = PB_STR("out of memory");
+    if (!p) return NULL;
+    store_result rc = store_image_get(e->config.store, name, e->arena, &image);
+    if (rc != STORE_OK) {
+        *err = pb_printf(e->arena, "the image that it was begun with (%s) cannot be read from the store: %s", name,
+                         rc == STORE_NO ? "it is not there" : store_error(e->config.store));
+        return NULL;
+    }
+    *p = (engine_program){.name = "the store", .kept = true};
+    p->program = vm_program_load(image.s, image.n, e->arena, &why);
+    if (!p->program) {
+        *err = pb_printf(e->arena, "the image that it was begun with is refused: %.*s", PB_ARG(why));
+        return NULL;
+    }
+    p->hosts = gate_bind(p->program, e->config.providers, e->config.nproviders, e->arena, err);
+    if (!p->hosts || !pb_str_is(sha256, vm_program_sha256(p->program))) {
+        if (p->hosts) *err = PB_STR("the image in the store is not the one that it was begun with");
+        vm_program_close(p->program);
+        return NULL;
+    }
+    p->next = e->from_store;
+    e->from_store = p;
+    return p;
+}
+
+brakes *engine_brakes(engine *e, const pb_site *site) {
+    brakes_config c = {.loop = e->loop,
+                       .site = site,
+                       .store = e->config.store,
+                       .providers = e->config.providers,
+                       .nproviders = e->config.nproviders};
+    return brakes_new(&c);
+}
+
+bool engine_program_site(engine *e, engine_program *p, const pb_value *params, pb_str *err) {
+    if (e->has_site || p->brakes || !vm_has_site(p->program)) return true;
+    p->has_site = vm_site_of(p->program, params, e->arena, &p->site, err);
+    p->brakes = p->has_site ? engine_brakes(e, &p->site) : NULL;
+    if (p->has_site && !p->brakes) *err = PB_STR("out of memory");
+    return p->brakes != NULL;
+}
+
 /* ---- the site ---- */
+
+const pb_site *engine_site(const engine *e) { return e->has_site ? &e->site : NULL; }
 
 void engine_use_site(engine *e) { e->site_program = e->nprograms; }
 
@@ -218,5 +388,6 @@ bool engine_ready(engine *e, pb_str *err) {
     for (uint32_t i = 0; i < e->nprograms; i++)
         e->for_match[i] = (match_program){e->programs[i].program, e->programs[i].params};
     e->index = match_new(e->for_match, e->nprograms, e->arena);
-    return e->index != NULL;
+    e->brakes = engine_brakes(e, e->has_site ? &e->site : NULL);
+    return e->index != NULL && e->brakes != NULL;
 }

@@ -595,6 +595,16 @@ json_object *evidence_document(const evidence_run *r) {
     return maker_end(&m, o);
 }
 
+pb_str evidence_text(const evidence_run *r, pb_arena *a) {
+    json_object *o = evidence_document(r);
+    size_t n = 0;
+    const char *text =
+        o ? json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n) : NULL;
+    pb_str s = text ? pb_strdup(a, text, n) : (pb_str){0};
+    json_object_put(o);
+    return s.s ? s : (pb_str){"", 0};
+}
+
 pb_str evidence_resource(const evidence_run *r, pb_arena *a) {
     pb_value v = pb_get_c(r->record, "affected_resource");
     if (v.kind == PB_NONE) return (pb_str){0};

@@ -31,7 +31,9 @@ typedef struct evidence_run {
     pb_str undo_of;       /* the run whose steps were undone; empty: an ordinary run */
     pb_value record;
     int64_t started_ms, ended_ms; /* wall clock */
-    bool dry, interrupted;
+    bool dry, observe, interrupted;
+    uint32_t resumed;              /* how often it was taken over by another process, or went on after waiting */
+    const struct gate_note *notes; /* of hosts, in order */
     pb_str note; /* what was odd about the event; may be empty */
 } evidence_run;
 
@@ -48,6 +50,8 @@ pb_str evidence_resource(const evidence_run *r, pb_arena *a);
 struct json_object;
 /* A new document; NULL when out of memory. */
 struct json_object *evidence_document(const evidence_run *r);
+/* The same as one line of text; empty when out of memory. */
+pb_str evidence_text(const evidence_run *r, pb_arena *a);
 /* A bounded copy of a value as JSON: secrets "***", unknown values as a sentence. NULL: none or out of memory. */
 struct json_object *evidence_value(pb_value v);
 

@@ -1,23 +1,43 @@
 /*
  * gate.c - every host call passes here and nowhere else.
  *
- * gate_invoke asks its questions in a fixed order: has the run been stopped, is there time left, may this playbook do
- * such a thing at all, is it a dry run. Whatever else is to be asked before an act (quotas, a kill switch, guards, the
- * journal) belongs into `refusal` below, so that there is one list of reasons for not doing something.
+ * The questions that a call is asked, in this order: has the run been stopped, is there time left, may this playbook do
+ * such a thing at all; does a dry or observing run hold it back; then, for all above `read`, the brakes (vm/brakes.h).
+ * So there is one list of reasons for not doing something. Reads are sent at once. The others are sent when everything
+ * in the run waits: the intents of all that may go on are written into the journal, the engine has it put on disk once
+ * for all of them, and only then the hosts are called. A call that was under way when another process died (c->doubt)
+ * has its intent there already.
  *
  * A call under way is in the run's list with a timer on its deadline. When the timer fires, the host is told to cancel
- * and the gate answers instead of it; so nothing can hang longer than its deadline, whatever the host does.
+ * and the gate answers instead of it; so nothing can hang longer than its deadline, whatever the host does. A parked
+ * call has no timer: it waits in the store.
  */
 #include "vm/gate.h"
 
+#include "vm/brakes.h"
+#include "vm/freeze.h"
 #include "vm/reach.h"
+
+typedef enum gate_state {
+    GATE_ASKED,  /* waits until everything in the run waits */
+    GATE_BRAKES, /* ... for what the brakes say */
+    GATE_READY,  /* ... for the journal to be on disk */
+    GATE_SENT,   /* ... for its host */
+    GATE_PARKED  /* ... in the store */
+} gate_state;
 
 typedef struct gate_call {
     gate_run *run;
+    gate_state state;
+    brakes_wait *asking;
+    int64_t wake_at; /* GATE_PARKED; 0: when poked */
+    pb_str what;
+    int64_t since; /* by the run's clock */
+    bool answered; /* by the brakes */
     vm_call *call;
     const pb_host *host;
     pb_timer *timer;
-    int64_t deadline_ms;            /* monotonic */
+    int64_t deadline_ms; /* by the run's clock */
     struct gate_call *next, **link; /* NULL: no longer under way */
 } gate_call;
 
@@ -100,35 +120,84 @@ bool pb_call_reach(const vm_call *c, pb_arena *a, const pb_str **hosts, uint32_t
     return vm_reach(g->image, g->body, a, hosts, n);
 }
 
+void gate_init(gate_run *g) {
+    g->open = NULL;
+    g->open_end = &g->open;
+}
+
+/* The run's clock, now. */
+static int64_t now_of(const gate_run *g) { return pb_loop_mono_ms() + g->ahead_ms; }
+
 int64_t pb_call_time_left(const vm_call *c) {
-    int64_t left = call_of(c)->deadline_ms - pb_loop_mono_ms();
+    int64_t left = call_of(c)->deadline_ms - now_of(call_of(c)->run);
     return left > 1 ? left : 1;
 }
 
+struct store *pb_call_store(const vm_call *c) { return call_of(c)->run->journal->store; }
+
+bool pb_call_over_limit(const vm_call *c) { return call_of(c)->run->over_limit; }
+
+const pb_host *gate_host(const gate_run *g, const vm_step *s) { return g->program->by_site[s->site]; }
+
+/* ---- notes ---- */
+
+void gate_note_add(gate_run *g, pb_str step, pb_str kind, pb_value what, int64_t at) {
+    gate_note *n = pb_alloc(g->arena, sizeof *n);
+    if (!n) return; /* it is in the journal all the same */
+    *n = (gate_note){.step = step, .kind = kind, .what = what, .at = at};
+    if (g->last_note)
+        g->last_note->next = n;
+    else
+        g->notes = n;
+    g->last_note = n;
+}
+
+void pb_call_note(const vm_call *c, const char *kind, pb_value what) {
+    gate_run *g = call_of(c)->run;
+    int64_t at = pb_loop_wall_ms();
+    pb_str k = pb_str_c(kind);
+    k = pb_strdup(g->arena, k.s, k.n);
+    gate_note_add(g, c->step->id, k, what, at);
+    journal_note(g->journal, c->step->id, k, what, at);
+}
+
+/* ---- the list of calls ---- */
+
 static void call_over(gate_call *gc) {
     if (!gc || !gc->link) return;
+    gate_run *g = gc->run;
     pb_timer_cancel(gc->timer);
     gc->timer = NULL;
+    if (gc->state == GATE_PARKED) g->nparked--;
     *gc->link = gc->next;
-    if (gc->next) gc->next->link = gc->link;
+    if (gc->next)
+        gc->next->link = gc->link;
+    else
+        g->open_end = gc->link;
     gc->link = NULL;
 }
 
 static void call_under_way(gate_call *gc) {
     gate_run *g = gc->run;
-    gc->next = g->open;
-    gc->link = &g->open;
-    if (gc->next) gc->next->link = &gc->next;
-    g->open = gc;
+    gc->next = NULL;
+    gc->link = g->open_end;
+    *g->open_end = gc;
+    g->open_end = &gc->next;
+}
+
+/* Stops whatever the call waits for; nobody answers it then. */
+static void give_up(gate_call *gc) {
+    gate_state state = gc->state;
+    call_over(gc);
+    if (gc->asking) brakes_unask(gc->asking);
+    gc->asking = NULL;
+    if (state == GATE_SENT && !gc->call->answered && gc->host->cancel) gc->host->cancel(gc->host, gc->call);
 }
 
 /* Ends a call in the host's place. */
 static void cut_off(gate_call *gc, pb_str code, pb_str message) {
-    vm_call *c = gc->call;
-    call_over(gc); /* first: vm_raise may end the step */
-    if (c->answered) return;
-    if (gc->host->cancel) gc->host->cancel(gc->host, c);
-    vm_raise(c, code, message);
+    give_up(gc); /* first: vm_raise may end the step */
+    if (!gc->call->answered) vm_raise(gc->call, code, message);
 }
 
 static pb_str or_memory(pb_str message) { return message.s ? message : PB_STR("out of memory"); }
@@ -137,7 +206,7 @@ static void on_deadline(void *ctx) {
     gate_call *gc = ctx;
     gc->timer = NULL;
     pb_arena *a = gc->run->arena;
-    long long ms = pb_loop_wall_ms() - gc->call->step->started_ms;
+    long long ms = now_of(gc->run) - gc->since;
     cut_off(gc, PB_STR("timeout"),
             or_memory(pb_printf(a, "%.*s was not done after %lld ms", PB_ARG(gc->call->host), ms)));
 }
@@ -148,6 +217,8 @@ static int64_t nearest_deadline(const gate_run *g, const vm_step *s, int64_t now
     if (g->deadline_ms && g->deadline_ms < d) d = g->deadline_ms;
     return d;
 }
+
+/* ---- questions ---- */
 
 /* Why this call may not be made; code empty: it may. */
 static pb_str refusal(const gate_run *g, const gate_call *gc, int64_t now, pb_str *message) {
@@ -167,31 +238,52 @@ static pb_str refusal(const gate_run *g, const gate_call *gc, int64_t now, pb_st
                                        PB_ARG(c->host), pb_effect_name(gc->host->effect), pb_effect_name(g->most)));
         return PB_STR("forbidden");
     }
+    if (gc->host->parks && !g->journal->store && g->live > PB_READ) {
+        *message = or_memory(pb_printf(g->arena, "%.*s waits in a store, and there is none: give --store URL",
+                                       PB_ARG(c->host)));
+        return PB_STR("no_store");
+    }
+    if (g->secrets_lost && freeze_has_lost(c->args)) {
+        *message = or_memory(pb_printf(g->arena, "%.*s needs a secret that was given to this run before its process "
+                                                 "ended; secrets are never kept, so it cannot be sent any more",
+                                       PB_ARG(c->host)));
+        return PB_STR("secret_lost");
+    }
     return (pb_str){0};
 }
 
 static void plan(vm_call *c) {
     c->step->status = STEP_PLANNED;
-    vm_return(c, (pb_value){PB_UNKNOWN, 0, {0}});
+    vm_return(c, pb_unknown());
 }
+
+/* ---- calling ---- */
+
+static void send_call(gate_call *gc) {
+    gc->state = GATE_SENT;
+    crash_point(gc->run->crash);
+    gc->host->fn(gc->host, gc->call, gc->run->loop);
+}
+
+static bool at_once(const gate_call *gc) { return gc->host->effect <= PB_READ && !gc->host->parks; }
 
 void gate_invoke(gate_run *g, vm_call *c) {
     call_over(c->step->front); /* of an earlier try of this step */
-    int64_t now = pb_loop_mono_ms();
+    int64_t now = now_of(g);
     gate_call *gc = pb_alloc(g->arena, sizeof *gc);
     if (!gc) {
         vm_raise(c, PB_STR("memory"), PB_STR("the run's memory is used up"));
         return;
     }
     c->step->front = gc;
-    *gc = (gate_call){.run = g, .call = c, .host = g->program->by_site[c->step->site]};
+    *gc = (gate_call){.run = g, .call = c, .host = gate_host(g, c->step), .since = now};
     gc->deadline_ms = nearest_deadline(g, c->step, now);
     pb_str message = {0}, code = refusal(g, gc, now, &message);
     if (code.n) {
         vm_raise(c, code, message);
         return;
     }
-    if (g->dry && (gc->host->effect > PB_READ || pb_has_unknown(c->args))) {
+    if (gc->host->effect > g->live || (g->live < PB_DESTROY && pb_has_unknown(c->args))) {
         plan(c);
         return;
     }
@@ -201,15 +293,115 @@ void gate_invoke(gate_run *g, vm_call *c) {
         return;
     }
     call_under_way(gc);
-    gc->host->fn(gc->host, c, g->loop);
+    if (at_once(gc)) send_call(gc);
 }
+
+/* What the brakes say about a change. */
+static void on_brakes(void *ctx, const brakes_answer *a) {
+    gate_call *gc = ctx;
+    gate_run *g = gc->run;
+    vm_call *c = gc->call;
+    gc->asking = NULL;
+    gc->answered = true;
+    if (a->verdict == BRAKES_GO) {
+        gc->state = GATE_READY;
+        if (!c->doubt) journal_intent(g->journal, c, pb_loop_wall_ms());
+        return;
+    }
+    call_over(gc);
+    switch (a->verdict) {
+    case BRAKES_GO: break;
+    case BRAKES_HOLD:
+        g->live = PB_NOTIFY;
+        c->step->detail = a->message;
+        plan(c);
+        break;
+    case BRAKES_DENY: vm_deny(c, a->code, &a->denial); break;
+    case BRAKES_ERROR: vm_raise(c, a->code, a->message); break;
+    }
+}
+
+static void ask_brakes(gate_call *gc) {
+    gate_run *g = gc->run;
+    gc->state = GATE_BRAKES;
+    gc->answered = false;
+    if (!g->brakes || gc->host->effect <= PB_READ) {
+        on_brakes(gc, &(brakes_answer){.verdict = BRAKES_GO});
+        return;
+    }
+    brakes_act act = {.call = gc->call,
+                      .program = g->image,
+                      .host = gc->host,
+                      .context = g->context,
+                      .fence = g->journal->fence,
+                      .deadline_ms = gc->deadline_ms - g->ahead_ms,
+                      .arena = g->arena};
+    brakes_wait *w = brakes_ask(g->brakes, &act, on_brakes, gc);
+    if (!gc->answered) gc->asking = w;
+}
+
+bool gate_intend(gate_run *g, bool *ready) {
+    bool moved = false;
+    for (gate_call *gc = g->open, *next; gc; gc = next) {
+        next = gc->next;
+        if (gc->state == GATE_ASKED) {
+            ask_brakes(gc);
+            moved = true;
+        }
+        *ready |= gc->link && gc->state == GATE_READY;
+    }
+    return moved;
+}
+
+void gate_send(gate_run *g) {
+    for (gate_call *gc = g->open, *next; gc; gc = next) {
+        next = gc->next;
+        if (gc->state == GATE_READY) send_call(gc);
+    }
+}
+
+/* ---- parking ---- */
+
+void pb_call_park(vm_call *c, int64_t wake_at_ms, pb_str what) {
+    gate_call *gc = call_of(c);
+    if (!gc->link || c->answered) return; /* it was answered or cut off meanwhile */
+    pb_timer_cancel(gc->timer);
+    gc->timer = NULL;
+    gc->state = GATE_PARKED;
+    gc->wake_at = wake_at_ms;
+    gc->what = pb_strdup(gc->run->arena, what.s, what.n);
+    gc->run->nparked++;
+}
+
+bool gate_busy(const gate_run *g) {
+    for (const gate_call *gc = g->open; gc; gc = gc->next)
+        if (gc->state != GATE_PARKED) return true;
+    return false;
+}
+
+bool gate_changing(const gate_run *g) {
+    for (const gate_call *gc = g->open; gc; gc = gc->next)
+        if (gc->state == GATE_SENT && gc->host->effect > PB_READ) return true;
+    return false;
+}
+
+int64_t gate_parked(const gate_run *g, pb_str *what) {
+    int64_t at = 0;
+    *what = (pb_str){0};
+    for (const gate_call *gc = g->open; gc; gc = gc->next) {
+        if (gc->state != GATE_PARKED) continue;
+        if (!what->n) *what = gc->what;
+        if (gc->wake_at && (!at || gc->wake_at < at)) at = gc->wake_at;
+    }
+    return at;
+}
+
+/* ---- ending ---- */
 
 /* Also when the run ends around a call that is under way: then the host must not answer any more. */
 void gate_step_end(const vm_step *s) {
     gate_call *gc = s->front;
-    if (!gc || !gc->link) return;
-    call_over(gc);
-    if (!gc->call->answered && gc->host->cancel) gc->host->cancel(gc->host, gc->call);
+    if (gc && gc->link) give_up(gc);
 }
 
 void gate_stop(gate_run *g, pb_str code, pb_str message) {
@@ -219,9 +411,5 @@ void gate_stop(gate_run *g, pb_str code, pb_str message) {
 }
 
 void gate_abandon(gate_run *g) {
-    while (g->open) {
-        gate_call *gc = g->open;
-        call_over(gc);
-        if (!gc->call->answered && gc->host->cancel) gc->host->cancel(gc->host, gc->call);
-    }
+    while (g->open) give_up(g->open);
 }

@@ -198,6 +198,8 @@ pb_value vm_const(const vm_program *p, uint32_t index) {
     return PB_NONE_VALUE;
 }
 
+pb_str vm_program_bytes(const vm_program *p) { return (pb_str){(const char *)p->view.base, p->view.size}; }
+
 const char *vm_program_sha256(vm_program *p) {
     const pb_str image = {(const char *)p->view.base, p->view.size};
     if (!p->sha256[0]) digest_sha256_hex(&image, 1, p->sha256);

@@ -20,6 +20,7 @@ static void set_limits(vm_run *r, const vm_limits *l) {
     r->env.memory = l && l->memory ? l->memory : DEFAULT_MEMORY;
     r->env.limit = r->env.fuel = l && l->instructions ? l->instructions : DEFAULT_INSTRUCTIONS;
     r->deadline_ms = l ? l->deadline_ms : 0;
+    r->until_ms = l ? l->until_ms : 0;
 }
 
 static bool begin(vm_run *r, uint32_t function, pb_value event) {

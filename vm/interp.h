@@ -26,6 +26,7 @@ pb_str vm_string(const vm_program *p, uint32_t string);
 uint32_t vm_list(const vm_program *p, uint32_t list, uint32_t i,
                  uint32_t *n); /* item i (0 when out of range), *n = size */
 pb_value vm_const(const vm_program *p, uint32_t global_index);
+pb_str vm_program_bytes(const vm_program *p); /* the image */
 const char *vm_program_sha256(vm_program *p); /* of the image, hexadecimal; computed on first use */
 
 /* Value of type record `type` of the image made from text (--set, environment). False with a sentence in *err. */
@@ -38,6 +39,7 @@ typedef struct vm_limits {
     size_t memory;         /* bytes of arena; default 64 MiB */
     uint64_t instructions; /* default 50 million */
     int64_t deadline_ms;   /* monotonic clock; 0: none. Looked at by the gate and by VERIFY and retry */
+    int64_t until_ms;      /* the same by the wall clock: the playbook's own timeout */
 } vm_limits;
 
 /* What opened a step: a call that the program wrote, or the VM itself: a guard looks at a step before it is done, a

@@ -96,6 +96,17 @@ static pb_value follow(const vm_program *p, uint32_t string, pb_value v) {
     return path.n ? pb_path(v, path.s) : v;
 }
 
+bool match_bound(const vm_program *p, uint32_t playbook, pb_value event, uint32_t item, pb_value *bound) {
+    uint32_t source = vm_field(p, SECTION_PLAYBOOKS, playbook, PLAYBOOKS_event);
+    uint32_t each = vm_field(p, SECTION_EVENTS, source, EVENTS_each);
+    *bound = follow(p, vm_field(p, SECTION_EVENTS, source, EVENTS_payload), event);
+    if (each == IMAGE_NIL) return true;
+    pb_value items = follow(p, each, *bound);
+    if (items.kind != PB_LIST || item >= items.n) return false;
+    *bound = items.u.items[item];
+    return true;
+}
+
 static bool ask_items(query *q, match_hit *hit, pb_value items, pb_str where) {
     if (items.kind != PB_LIST) {
         hit->error = pb_printf(q->arena, "the event has no list `%.*s`", PB_ARG(where));

@@ -41,4 +41,7 @@ typedef pb_value match_context_fn(void *ctx, const match_hit *hit);
 bool match_event(const match_index *m, pb_value event, pb_arena *a, match_context_fn *context, match_fn *fn, void *ctx,
                  match_tally *tally);
 
+/* What the playbook sees of an event, of its list's item: the same as a hit's. False: the event has no such item. */
+bool match_bound(const vm_program *p, uint32_t playbook, pb_value event, uint32_t item, pb_value *bound);
+
 #endif

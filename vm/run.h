@@ -113,7 +113,7 @@ struct vm_run {
     const pb_value *params;
     pb_value context;
     vm_scope scope; /* the event's account and region */
-    int64_t deadline_ms;
+    int64_t deadline_ms, until_ms; /* vm_limits */
     fiber *fibers, *last_fiber, *spare_fibers;
     fiber *arrivals, *last_arrival; /* in the order in which it came */
     uint32_t nfibers;

@@ -41,10 +41,17 @@ vm_step *step_expired(const fiber *f) {
     return outermost;
 }
 
+/* Of the whole run, by its monotonic clock; 0: none. */
+static int64_t run_deadline(const vm_run *r) {
+    int64_t until = r->until_ms ? r->until_ms - (wall(r) - mono(r)) : 0;
+    return until && (!r->deadline_ms || until < r->deadline_ms) ? until : r->deadline_ms;
+}
+
 /* False: the error `timeout` or `deadline` is set, to be raised. */
 static bool in_time(fiber *f) {
     vm_run *r = f->run;
-    if (r->deadline_ms && mono(r) >= r->deadline_ms) {
+    int64_t deadline = run_deadline(r);
+    if (deadline && mono(r) >= deadline) {
         env_fail(&r->env, "deadline", "the run's time is up");
         r->env.error.fatal = true;
         return false;
@@ -56,10 +63,10 @@ static bool in_time(fiber *f) {
 /* ms from now, but not beyond the nearest deadline. */
 static int64_t wait_time(const fiber *f, int64_t ms) {
     const vm_run *r = f->run;
-    int64_t now = mono(r), until = later(now, ms);
+    int64_t now = mono(r), until = later(now, ms), deadline = run_deadline(r);
     const vm_step *s = f->top->step;
     if (s && s->deadline_ms && s->deadline_ms < until) until = s->deadline_ms;
-    if (r->deadline_ms && r->deadline_ms < until) until = r->deadline_ms;
+    if (deadline && deadline < until) until = deadline;
     return until > now ? until - now : 0;
 }
 
@@ -315,8 +322,9 @@ static bool may_try_again(fiber *f, const vm_step *s) {
     const vm_run *r = f->run;
     if (r->env.error.fatal || r->env.error.kind.denied) return false;
     if (s->attempts - s->doubted > site_field(r, s->site, SITES_retry)) return false;
+    int64_t deadline = run_deadline(r);
     int64_t at = later(mono(r), backoff(s->attempts));
-    return (!s->deadline_ms || at < s->deadline_ms) && (!r->deadline_ms || at < r->deadline_ms);
+    return (!s->deadline_ms || at < s->deadline_ms) && (!deadline || at < deadline);
 }
 
 /* The step's next try has an id of its own: "3", "3~2", "3~3". False: error set. */

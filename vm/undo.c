@@ -197,6 +197,7 @@ bool vm_run_undo(vm_run *r, pb_str only, int64_t deadline_ms, bool dry) {
     r->env.dry = dry;
     r->env.error = (vm_error){0};
     r->deadline_ms = deadline_ms;
+    r->until_ms = 0;
     r->planned = false;
     r->reason = r->error_code = (pb_str){0};
     r->denial = NULL;
