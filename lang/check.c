@@ -124,6 +124,10 @@ static void make_records(checker *c) {
     static const bool error_optional[] = {false, false, false, false, true};
     c->run = record_of(c, "run", run, run_kinds, run_optional, sizeof run / sizeof *run);
     c->error = record_of(c, "error", error, error_kinds, error_optional, sizeof error / sizeof *error);
+    static const char *const undone[] = {"changed", "detail"};
+    static const type_kind undone_kinds[] = {TYPE_BOOL, TYPE_STRING};
+    static const bool undone_optional[] = {false, true};
+    c->undone = record_of(c, "", undone, undone_kinds, undone_optional, sizeof undone / sizeof *undone);
 }
 
 static bool start(checker *c) {

@@ -6,6 +6,8 @@
  *   check_decl.c    declarations: types, signatures, parameters, bodies
  *   check_event.c   events, and the headers of playbooks
  *   check_site.c    accounts: the site block, `in account`
+ *   check_approve.c approve, wait, authorize
+ *   check_guard.c   guards, and the undo of actions
  *   check_stmt.c    statements, scopes, ways through a block
  *   check_expr.c    expressions
  *   check_op.c      operators: comparisons, arithmetic, constants
@@ -34,6 +36,7 @@ enum {
     STEP_TIMEOUT_MAX = 3600 * 1000,    /* ms */
     WAIT_LIMIT_MIN = 1000,             /* ms */
     WAIT_LIMIT_MAX = 24 * 3600 * 1000, /* ms; AWS's own waiters go up to hours */
+    APPROVE_WITHIN = 3600 * 1000       /* ms; of an approve that does not say it */
 };
 
 /* ---- names (resolve.c) ---- */
@@ -44,6 +47,7 @@ typedef enum name_class {
     NAMES_TYPE,
     NAMES_EVENT,
     NAMES_PLAYBOOK,
+    NAMES_GUARD,
     NAMES_NONE
 } name_class;
 
@@ -112,7 +116,7 @@ typedef struct unknown_name { /* said once a body: one wrong `let` would give a 
     pb_str name;
 } unknown_name;
 
-typedef enum body_kind { BODY_CONSTANT, BODY_FN, BODY_ACTION, BODY_PLAYBOOK, BODY_TEST } body_kind;
+typedef enum body_kind { BODY_CONSTANT, BODY_FN, BODY_ACTION, BODY_UNDO, BODY_GUARD, BODY_PLAYBOOK, BODY_TEST } body_kind;
 
 typedef struct body { /* what is being checked now */
     body_kind kind;
@@ -131,7 +135,11 @@ typedef struct body { /* what is being checked now */
     unsigned depth;
     size_t errors; /* there were when the body began */
     bool too_deep; /* said so already */
-    bool has_record, has_on_failure;
+    bool has_record, has_on_failure, has_on_failure_undo;
+    bool granted, authorized; /* here: inside of a granted approve; behind an authorize */
+    scope_entry *undo_scope;  /* action: what is named in front of decl->capture_at ... */
+    narrow_fact *undo_facts;  /* ... and known there */
+    scope_entry *later;       /* undo: all names of the action */
     unsigned blocks; /* how many blocks this is inside of */
 } body;
 
@@ -144,9 +152,10 @@ typedef struct checker {
     file_env *files; /* in the order of program->files */
     uint32_t nfiles;
     name_table builtins;   /* the standard library's */
-    name_table playbooks;  /* of all files */
+    name_table playbooks;  /* of all files; guards too */
     pb_type *poison, *any; /* any: of built-ins' parameters only, compared by address */
     pb_type *run, *error;  /* records */
+    pb_type *undone;       /* what an undo may return */
     ast_local scratch;     /* stands in for a local when memory has run out */
     body *b;
 } checker;
@@ -186,11 +195,29 @@ pb_type *check_type(checker *c, file_env *f, ast_type *t);
 pb_type *check_schema_type(checker *c, file_env *f, ast_type *t); /* of an event: members by their wire names */
 void check_event(checker *c, decl_info *d);                       /* check_event.c */
 void check_playbook_header(checker *c, decl_info *d);             /* check_event.c */
+void check_dedupe(checker *c, ast_decl *playbook);                /* check_event.c; the event has its name */
 void body_begin(checker *c, body *b, body_kind kind, decl_info *d);
 
 /* ---- check_site.c ---- */
 void check_site(checker *c, decl_info *d);
 bool check_in_account(checker *c, ast_stmt *s); /* true: never gets past its end */
+
+/* Is this group or person (kind: `group`, `person`) in the program's site? Says so when the site knows others. */
+void site_check_person(checker *c, pb_str kind, const ast_expr *name);
+/* How many people that are; false: it cannot be known here. */
+bool site_people(checker *c, pb_str kind, const ast_expr *name, uint32_t *n);
+
+/* ---- check_approve.c ---- */
+bool check_approve(checker *c, ast_stmt *s); /* true: never gets past its end */
+void check_wait(checker *c, ast_stmt *s);
+void check_authorize(checker *c, ast_stmt *s);
+
+/* ---- check_guard.c ---- */
+void check_guard(checker *c, decl_info *d);
+void check_undo(checker *c, decl_info *d, body *b);
+void check_undo_missing(checker *c, decl_info *d);
+/* In an undo: is it a name that comes too late? Then that is said. */
+bool undo_says_later(checker *c, const ast_name *name);
 
 /* ---- check_test.c ---- */
 void check_test(checker *c, decl_info *d); /* after all other bodies */
@@ -249,6 +276,14 @@ narrow_fact *narrow_when(checker *c, narrow_fact *facts, const ast_expr *cond, b
 /* ---- effects.c ---- */
 /* A call with this effect stands here: may it? Notes it for the body. */
 void effect_call(checker *c, pb_span span, pb_str what, pb_effect effect, bool is_action, bool is_do);
+/* What a part of a body does, by itself: begin, look at the part, b->effect is its own; end makes it the whole's again. */
+typedef struct effect_mark {
+    pb_effect effect;
+    pb_str of;
+    pb_span span;
+} effect_mark;
+effect_mark effect_begin(body *b);
+void effect_end(body *b, effect_mark m);
 void effect_edge(checker *c, decl_info *to, pb_span span);
 void effect_action_done(checker *c, decl_info *d);
 void effect_circles(checker *c);

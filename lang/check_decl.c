@@ -238,11 +238,8 @@ static void check_signature(checker *c, decl_info *d) {
         check_hint(c, m, "write the action in the language, over aws.* and the library's actions");
     }
     if (a->is_extern) a->inferred = a->effect;
-    if (a->has_undo) {
-        diag *m = diag_add(c->diags, DIAG_NA_UNDO, a->name.span,
-                           "`undo` is part of the language, but this version cannot undo");
-        check_hint(c, m, "leave undo { } out and write a second action that puts things back");
-    }
+    if (a->undo_none.s && !a->undo_none.n)
+        diag_add(c->diags, DIAG_BAD_UNDO, a->name.span, "`undo none` says why it cannot be undone");
 }
 
 static void check_type_decl(checker *c, decl_info *d) {
@@ -250,12 +247,6 @@ static void check_type_decl(checker *c, decl_info *d) {
         d->decl->ty = record_type(c, d->file, d->decl->type, d->name);
     else
         d->decl->ty = c->poison;
-}
-
-static void refuse_decl(checker *c, decl_info *d, diag_code code, const char *what, const char *cure) {
-    pb_span at = d->decl->name.n ? d->decl->name.span : d->decl->span;
-    diag *m = diag_add(c->diags, code, at, "`%s` is part of the language, but this version cannot run it", what);
-    check_hint(c, m, "%s", cure);
 }
 
 void check_declare(checker *c, decl_info *d) {
@@ -268,9 +259,7 @@ void check_declare(checker *c, decl_info *d) {
     case DECL_EVENT: check_event(c, d); break;
     case DECL_FN:
     case DECL_ACTION: check_signature(c, d); break;
-    case DECL_GUARD:
-        refuse_decl(c, d, DIAG_NA_GUARD, "guard", "put the condition into the playbooks with `where`");
-        break;
+    case DECL_GUARD: break;
     case DECL_TEST: break; /* check_program, when the playbooks are known */
     case DECL_SITE: check_site(c, d); break;
     case DECL_IMPORT:
@@ -305,8 +294,10 @@ static void check_action(checker *c, decl_info *d) {
     b.allowed = PB_READ;
     open_parameters(c, d);
     bool leaves = check_statements(c, a->body);
+    check_undo(c, d, &b);
     scope_close(c, NULL);
     a->nlocals = b.nlocals;
+    check_undo_missing(c, d);
     if (!leaves && a->ty->kind != TYPE_VOID && a->ty->kind != TYPE_POISON && !a->ty->optional) {
         pb_str type = check_type_text(c, a->ty);
         diag *m =
@@ -351,6 +342,7 @@ static void check_playbook(checker *c, decl_info *d) {
     pb_type *type = e && e->decl->ty ? e->decl->ty : c->poison;
     ast_name name = p->event_as.text.s ? p->event_as : (ast_name){PB_STR("_event"), p->event.span};
     p->event_local = scope_add(c, name, type, false);
+    check_dedupe(c, p);
     check_statements(c, check_leading(c, p->body));
     scope_close(c, NULL);
     p->nlocals = b.nlocals;
@@ -365,6 +357,7 @@ void check_body(checker *c, decl_info *d) {
     switch (d->decl->kind) {
     case DECL_FN: check_fn(c, d); break;
     case DECL_ACTION: check_action(c, d); break;
+    case DECL_GUARD: check_guard(c, d); break;
     case DECL_PLAYBOOK: check_playbook(c, d); break;
     default: break;
     }

@@ -96,27 +96,67 @@ static bool controls_clause(checker *c, decl_info *d, ast_clause *cl) {
     return is_texts(cl->value) || say_value(c, cl, "a list of constant texts, like [\"SOC2-CC7.4\"]");
 }
 
-static bool refuse(checker *c, const ast_clause *cl, diag_code code, const char *cure) {
-    diag *m = diag_add(c->diags, code, cl->name.span,
-                       "`%.*s` is part of the language, but this version cannot keep to it", PB_ARG(cl->name.text));
-    check_hint(c, m, "%s", cure);
+/* How long something counts: image fields have 32 bits of milliseconds. */
+enum { BOUND_MIN = 1000, LIMIT_MAX = 1000000, CONCURRENCY_MAX = 1000 };
+#define BOUND_MAX (45 * 24 * 3600 * (int64_t)1000)
+
+static bool check_bound(checker *c, ast_expr *e, const char *what) {
+    e->type = check_simple(c, TYPE_DURATION);
+    if (e->kind == EXPR_DURATION && e->u.integer >= BOUND_MIN && e->u.integer <= BOUND_MAX) return true;
+    diag_add(c->diags, DIAG_BAD_LIMIT, e->span, "%s must be a constant from 1s to 45d", what);
     return false;
 }
+
+static bool check_number(checker *c, ast_expr *e, const char *what, int most) {
+    e->type = check_simple(c, TYPE_INT);
+    if (e->kind == EXPR_INT && e->u.integer >= 1 && e->u.integer <= most) return true;
+    diag_add(c->diags, DIAG_BAD_LIMIT, e->span, "%s must be a constant from 1 to %d", what, most);
+    return false;
+}
+
+/* The key itself is looked at when the event has its name: check_dedupe. */
 static bool dedupe_clause(checker *c, decl_info *d, ast_clause *cl) {
     (void)d;
-    return refuse(c, cl, DIAG_NA_DEDUPE, "leave it out: the library's actions do nothing when it is already done");
+    if (cl->value2) return check_bound(c, cl->value2, "the time behind `within`");
+    diag *m = diag_add(c->diags, DIAG_BAD_HEADER, cl->name.span, "`dedupe` does not say how long a repeat is one");
+    check_hint(c, m, "dedupe by f.id within 1h");
+    return false;
 }
+
 static bool limit_clause(checker *c, decl_info *d, ast_clause *cl) {
     (void)d;
-    return refuse(c, cl, DIAG_NA_LIMIT, "leave it out and limit the rate of events where they come from");
+    if (cl->value) check_number(c, cl->value, "the number of runs of `limit`", LIMIT_MAX);
+    if (cl->value2) check_bound(c, cl->value2, "the time behind `per`");
+    if (!cl->word.text.s || pb_str_is(cl->word.text, "approve") || pb_str_is(cl->word.text, "stop")) return true;
+    diag *m = diag_add(c->diags, DIAG_BAD_HEADER, cl->word.span, "`else` is followed by approve or stop, not by `%.*s`",
+                       PB_ARG(cl->word.text));
+    check_hint(c, m, "limit 5 per 1h else approve");
+    return false;
 }
+
 static bool concurrency_clause(checker *c, decl_info *d, ast_clause *cl) {
     (void)d;
-    return refuse(c, cl, DIAG_NA_CONCURRENCY, "leave it out and limit how many runs are started at once");
+    return !cl->value || check_number(c, cl->value, "`concurrency`", CONCURRENCY_MAX);
 }
+
 static bool timeout_clause(checker *c, decl_info *d, ast_clause *cl) {
     (void)d;
-    return refuse(c, cl, DIAG_NA_TIMEOUT, "leave it out and give the steps their own: do ... timeout 30s");
+    return !cl->value || check_bound(c, cl->value, "the `timeout` of a playbook");
+}
+
+/* The key of an event: what can stand in a text. An absent one is no repeat of anything. */
+void check_dedupe(checker *c, ast_decl *playbook) {
+    const ast_clause *cl = find_clause(playbook, "dedupe");
+    if (!cl || !cl->value) return;
+    c->b->pure_because = "the key of `dedupe`, which decides whether the event is a repeat";
+    pb_type *t = check_expr(c, cl->value, NULL);
+    if (type_is_text(t) || type_is_number(t) || t->kind == TYPE_POISON || t->kind == TYPE_BOOL ||
+        t->kind == TYPE_TIME || t->kind == TYPE_DURATION)
+        return;
+    pb_str type = check_type_text(c, t);
+    diag *m = diag_add(c->diags, t->has_secret ? DIAG_SECRET_LEAK : DIAG_TYPE_MISMATCH, cl->value->span,
+                       "the key of `dedupe` must be a text or a number, not %.*s", PB_ARG(type));
+    check_hint(c, m, "name a field that is the same in every repeat, such as the id");
 }
 
 /* Behind the playbook's opening brace. */
@@ -164,15 +204,26 @@ static bool texts_clause(checker *c, decl_info *d, ast_clause *cl) {
     return is_texts(cl->value) || say_value(c, cl, "a constant text or a list of such");
 }
 
+static bool is_path(pb_str s) {
+    for (uint32_t i = 0; i < s.n; i++)
+        if ((s.s[i] == '.' && (i == 0 || i + 1 == s.n || s.s[i - 1] == '.')) || s.s[i] == ' ') return false;
+    return true;
+}
+
 static bool path_clause(checker *c, decl_info *d, ast_clause *cl) {
     (void)d;
     set_type(c, cl->value);
     if (!cl->value || cl->value->kind != EXPR_STRING) return say_value(c, cl, "a constant text");
-    pb_str s = cl->value->u.string;
-    for (uint32_t i = 0; i < s.n; i++)
-        if ((s.s[i] == '.' && (i == 0 || i + 1 == s.n || s.s[i - 1] == '.')) || s.s[i] == ' ')
-            return say_value(c, cl, "a path of names with dots between");
-    return true;
+    return is_path(cl->value->u.string) || say_value(c, cl, "a path of names with dots between");
+}
+
+/* principal "a.b", principal ["a.b", "c.d"], resources("a.b", "c.d") */
+static bool paths_clause(checker *c, decl_info *d, ast_clause *cl) {
+    if (!cl->value || cl->value->kind != EXPR_LIST) return path_clause(c, d, cl);
+    set_type(c, cl->value);
+    bool good = is_texts(cl->value) && cl->value->u.list;
+    for (const ast_arg *a = cl->value->u.list; good && a; a = a->next) good = is_path(a->value->u.string);
+    return good || say_value(c, cl, "paths of names with dots between, as constant texts");
 }
 
 static bool schema_clause(checker *c, decl_info *d, ast_clause *cl) {
@@ -188,20 +239,15 @@ static bool schema_clause(checker *c, decl_info *d, ast_clause *cl) {
     return false;
 }
 
-static bool resources_clause(checker *c, decl_info *d, ast_clause *cl) {
-    (void)d;
-    return refuse(c, cl, DIAG_NA_RESOURCES, "leave it out; a playbook's `record` names what was affected");
-}
-
 static bool is_number(pb_str s) {
     for (uint32_t i = 0; i < s.n; i++)
         if (s.s[i] < '0' || s.s[i] > '9') return false;
     return s.n > 0;
 }
 
-static void say_bad_path(checker *c, const ast_clause *cl, pb_type *t, pb_str part) {
+static void say_bad_path(checker *c, const ast_clause *cl, const ast_expr *e, pb_type *t, pb_str part) {
     pb_str type = check_type_text(c, type_base(t)), name;
-    diag *m = diag_add(c->diags, DIAG_BAD_EVENT_PATH, cl->value->span, "`%.*s`: %.*s has no field `%.*s`",
+    diag *m = diag_add(c->diags, DIAG_BAD_EVENT_PATH, e->span, "`%.*s`: %.*s has no field `%.*s`",
                        PB_ARG(cl->name.text), PB_ARG(type), PB_ARG(part));
     nearest n = nearest_to(part);
     bool required;
@@ -210,11 +256,11 @@ static void say_bad_path(checker *c, const ast_clause *cl, pb_type *t, pb_str pa
 }
 
 /* Follows "a.b.0.c" through the payload's type. */
-static void check_event_path(checker *c, const ast_decl *d, const char *clause) {
-    const ast_clause *cl = find_clause(d, clause);
+static void follow_path(checker *c, const ast_decl *d, const ast_clause *cl, const ast_expr *e) {
     pb_type *t = d->ty;
-    if (!cl || !cl->value || cl->value->kind != EXPR_STRING || !t) return;
-    pb_str rest = cl->value->u.string;
+    if (e->kind != EXPR_STRING || !t) return;
+    if (!is_path(e->u.string)) return; /* said so already */
+    pb_str rest = e->u.string;
     while (rest.n && t->kind != TYPE_POISON && t->kind != TYPE_JSON) {
         const char *dot = memchr(rest.s, '.', rest.n);
         pb_str part = {rest.s, dot ? (uint32_t)(dot - rest.s) : rest.n};
@@ -222,11 +268,20 @@ static void check_event_path(checker *c, const ast_decl *d, const char *clause) 
         bool item = t->kind == TYPE_LIST && is_number(part);
         pb_type *next = item ? t->elem : t->kind == TYPE_MAP ? t->elem : type_member(c->types, t, part);
         if (!next) {
-            say_bad_path(c, cl, t, part);
+            say_bad_path(c, cl, e, t, part);
             return;
         }
         t = type_base(next);
     }
+}
+
+/* A path, or several in a list. */
+static void check_event_path(checker *c, const ast_decl *d, const char *clause) {
+    const ast_clause *cl = find_clause(d, clause);
+    if (!cl || !cl->value) return;
+    if (cl->value->kind != EXPR_LIST) follow_path(c, d, cl, cl->value);
+    for (const ast_arg *a = cl->value->kind == EXPR_LIST ? cl->value->u.list : NULL; a; a = a->next)
+        follow_path(c, d, cl, a->value);
 }
 
 void check_event(checker *c, decl_info *d) {
@@ -234,7 +289,8 @@ void check_event(checker *c, decl_info *d) {
         {"source", texts_clause}, {"detail_type", texts_clause},  {"schema", schema_clause},
         {"payload", path_clause}, {"each", path_clause},          {"id", path_clause},
         {"threat", path_clause},  {"detected", path_clause},      {"account", path_clause},
-        {"region", path_clause},  {"resources", resources_clause}};
+        {"region", path_clause},  {"sample", path_clause},        {"principal", paths_clause},
+        {"resources", paths_clause}};
     d->decl->ty = c->poison;
     check_clauses(c, d, rules, sizeof rules / sizeof *rules, DIAG_UNKNOWN_CLAUSE, "clause");
     if (!find_clause(d->decl, "schema")) {
@@ -247,4 +303,6 @@ void check_event(checker *c, decl_info *d) {
     check_event_path(c, d->decl, "detected");
     check_event_path(c, d->decl, "account");
     check_event_path(c, d->decl, "region");
+    check_event_path(c, d->decl, "principal");
+    check_event_path(c, d->decl, "resources"); /* not sample: models lack the mark that findings bear */
 }

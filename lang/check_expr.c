@@ -42,7 +42,7 @@ static bool said_unknown(checker *c, pb_str name) {
 
 static void say_unknown_name(checker *c, const ast_name *name) {
     pb_span where;
-    if (said_unknown(c, name->text)) return;
+    if (said_unknown(c, name->text) || undo_says_later(c, name)) return;
     if (bound_by_sibling(c, name->text, &where)) {
         diag *d = diag_add(c->diags, DIAG_BRANCH_NAME, name->span,
                            "`%.*s` does not exist yet: another branch of this parallel binds it", PB_ARG(name->text));

@@ -120,6 +120,7 @@ static void check_let(checker *c, ast_stmt *s) {
         }
     }
     s->local = scope_add(c, s->name, t, true);
+    s->local->bound = s->expr;
 }
 
 static void check_where(checker *c, ast_stmt *s) {
@@ -158,6 +159,10 @@ static bool check_fail(checker *c, ast_stmt *s) {
 
 static bool check_return(checker *c, ast_stmt *s) {
     const decl_info *d = c->b->info;
+    if (c->b->kind == BODY_UNDO) {
+        check_value(c, s->expr, c->undone, PB_STR("the result of the undo"));
+        return not_in_branch(c, s, "return");
+    }
     if (c->b->kind != BODY_ACTION) {
         say_misplaced(c, s, "return", "belongs to an action", "a playbook ends early with `stop \"why\"`");
         if (s->expr) check_expr(c, s->expr, NULL);
@@ -251,6 +256,7 @@ static void check_do(checker *c, ast_stmt *s) {
     /* After an else that comes to its end there may be no result. */
     if (s->has_else && !leaves) t = type_opt(c->types, t);
     s->local = scope_add(c, s->name, t, false);
+    if (s->expr->kind == EXPR_CALL && s->expr->u.call.effect <= PB_READ) s->local->bound = s->expr;
 }
 
 /* ---- blocks ---- */
@@ -317,37 +323,25 @@ static void check_parallel(checker *c, ast_stmt *s) {
 
 static void check_on_failure(checker *c, ast_stmt *s) {
     body *b = c->b;
-    if (s->undo) {
-        diag *d = diag_add(c->diags, DIAG_NA_ON_FAILURE_UNDO, s->span,
-                           "`on failure undo` is part of the language, but this version cannot undo");
-        check_hint(c, d, "use `on failure { ... }` and write what is to be done");
-        return;
-    }
+    bool *has = s->undo ? &b->has_on_failure_undo : &b->has_on_failure;
     if (only_in_playbook(c, s, "on failure", "handle errors of a step with do ... else { ... }")) {
         if (b->blocks || b->parallel)
             say_misplaced(c, s, "on failure", "stands on the top level of a playbook only",
                           "handle errors of a step with do ... else { ... }");
-        else if (b->has_on_failure)
+        else if (*has)
             say_misplaced(c, s, "on failure", "is written twice", "put everything into one block");
         else if (!s->next)
             say_misplaced(c, s, "on failure", "covers the statements behind it, but there are none",
                           "move it up, in front of the steps it is for");
     }
-    b->has_on_failure = true;
+    *has = true;
+    if (s->undo) return;
     scope_entry *scope = b->scope;
     narrow_fact *facts = b->facts;
     s->error_local = push_error(c, s->span);
     check_block(c, s->body);
     scope_close(c, scope);
     b->facts = facts;
-}
-
-static void refuse_stmt(checker *c, const ast_stmt *s, diag_code code, const char *what, const char *cure) {
-    pb_span at = s->span;
-    uint32_t n = (uint32_t)strlen(what);
-    if (at.end - at.start > n) at.end = at.start + n;
-    diag *d = diag_add(c->diags, code, at, "`%s` is part of the language, but this version cannot run it", what);
-    check_hint(c, d, "%s", cure);
 }
 
 /* True: what stands behind is never reached. */
@@ -365,18 +359,14 @@ static bool check_kind(checker *c, ast_stmt *s) {
     case STMT_RETURN: return check_return(c, s);
     case STMT_VERIFY: check_verify(c, s); return false;
     case STMT_ON_FAILURE: check_on_failure(c, s); return false;
-    case STMT_APPROVE:
-        refuse_stmt(c, s, DIAG_NA_APPROVE, "approve", "use `tier manual` and notify somebody who decides");
-        return false;
+    case STMT_APPROVE: return check_approve(c, s);
     case STMT_WAIT:
         if (s->until)
             check_wait_until(c, s);
         else
-            refuse_stmt(c, s, DIAG_NA_WAIT, "wait", "split the playbook in two, the second one for a later event");
+            check_wait(c, s);
         return false;
-    case STMT_AUTHORIZE:
-        refuse_stmt(c, s, DIAG_NA_AUTHORIZE, "authorize", "leave it out: destroy actions cannot be called yet");
-        return false;
+    case STMT_AUTHORIZE: check_authorize(c, s); return false;
     case STMT_IN_ACCOUNT: return check_in_account(c, s);
     }
     return false;
@@ -396,6 +386,25 @@ static bool check_statement(checker *c, ast_stmt *s) {
     return leaves;
 }
 
+/* Finds the first statement of an action that can do more than read: what is named in front of it can be kept for undo. */
+static bool check_top_statement(checker *c, ast_stmt *s) {
+    body *b = c->b;
+    ast_decl *d = b->info ? b->info->decl : NULL;
+    if (b->kind != BODY_ACTION || b->blocks || b->parallel || !d->has_undo || d->capture_at)
+        return check_statement(c, s);
+    scope_entry *scope = b->scope;
+    narrow_fact *facts = b->facts;
+    effect_mark before = effect_begin(b);
+    bool leaves = check_statement(c, s);
+    if (b->effect > PB_READ) {
+        d->capture_at = s;
+        b->undo_scope = scope;
+        b->undo_facts = facts;
+    }
+    effect_end(b, before);
+    return leaves;
+}
+
 bool check_statements(checker *c, ast_stmt *s) {
     bool leaves = false, said = false;
     for (; s; s = s->next) {
@@ -406,7 +415,7 @@ bool check_statements(checker *c, ast_stmt *s) {
             check_hint(c, d, "remove it, or put an `if` around what is before");
             said = true;
         }
-        leaves = check_statement(c, s) || leaves;
+        leaves = check_top_statement(c, s) || leaves;
     }
     return leaves;
 }
@@ -414,9 +423,11 @@ bool check_statements(checker *c, ast_stmt *s) {
 bool check_block(checker *c, ast_stmt *s) {
     scope_entry *scope = c->b->scope;
     narrow_fact *facts = c->b->facts;
+    bool authorized = c->b->authorized;
     c->b->blocks++;
     bool leaves = check_statements(c, s);
     c->b->blocks--;
+    c->b->authorized = authorized;
     scope_close(c, scope);
     c->b->facts = facts;
     return leaves;

@@ -233,6 +233,10 @@ static void gen_event(cg *g, const ast_decl *d) {
     e.detected = clause_text(d, "detected");
     e.account = clause_text(d, "account");
     e.region = clause_text(d, "region");
+    e.sample = clause_text(d, "sample");
+    e.has_paths = true;
+    e.resources = clause_list(g, d, "resources");
+    e.principals = clause_list(g, d, "principal");
     iw_event(g->w, &e);
 }
 
@@ -316,20 +320,26 @@ static void gen_param(cg *g, ast_decl *d) {
 
 /* ---- functions ---- */
 
-static uint32_t function_begin(cg *g, const ast_decl *d, pb_str name, enum image_function kind, pb_effect effect) {
+static uint32_t count_params(const ast_decl *d) {
     uint32_t n = 0;
     for (const ast_field *p = d->params; p; p = p->next) n++;
-    if (kind == FUNCTION_MATCH || kind == FUNCTION_BODY) n = 1; /* the event */
+    return n;
+}
+
+static uint32_t function_begin(cg *g, const ast_decl *d, pb_str name, enum image_function kind, pb_effect effect,
+                               uint32_t n) {
     g->reg = NULL;
     g->nreg = 0;
     g->top = g->max = g->tries = g->entered = g->branches = 0;
     g->reserved = NULL;
+    g->undoable = NULL;
+    g->undo_on_failure = false;
     g->span = d->span;
     g->name = name;
     g->overflow = false;
     uint32_t index = iw_function_begin(g->w, name, kind, effect, n);
     if (n > IMAGE_MAX_PARAMS)
-        cg_limit(g, DIAG_LIMIT_PARAMS, d->params->name.span, "%.*s has %u parameters, at most %d are possible",
+        cg_limit(g, DIAG_LIMIT_PARAMS, d->name.span, "%.*s has %u parameters, at most %d are possible",
                  PB_ARG(name), n, IMAGE_MAX_PARAMS);
     else
         cg_alloc(g, n, d->span);
@@ -345,10 +355,31 @@ static void gen_return_none(cg *g, pb_span span) {
     cg_emit(g, OPCODE_RETURN, r, 0, 0);
 }
 
+/* What guards, evidence and undo need to know of an action. */
+static void describe_action(cg *g, const ast_decl *d) {
+    uint32_t n = count_params(d), i = 0, *names = pb_alloc_array(g->arena, (size_t)n + 1, sizeof *names);
+    if (!names) {
+        g->failed = true;
+        return;
+    }
+    for (const ast_field *p = d->params; p; p = p->next, i++) {
+        names[i] = iw_string(g->w, p->name.text);
+        if (d->target.text.s && pb_str_eq(p->name.text, d->target.text)) iw_target(g->w, d->index, i);
+    }
+    iw_params(g->w, d->index, iw_list(g->w, names, n));
+    if (d->has_undo && d->capture_at) iw_undo(g->w, d->index, d->undo_index, d->ncaptured);
+    if (d->undo_none.s) iw_undo_none(g->w, d->index, d->undo_none);
+}
+
 /* Both kinds. An action that comes to its end without `return` gives none. */
 static void gen_function(cg *g, const ast_decl *d) {
     bool fn = d->kind == DECL_FN;
-    function_begin(g, d, cg_path_text(g, &d->name), fn ? FUNCTION_PURE : FUNCTION_ACTION, fn ? PB_PURE : d->effect);
+    function_begin(g, d, cg_path_text(g, &d->name), fn ? FUNCTION_PURE : FUNCTION_ACTION, fn ? PB_PURE : d->effect,
+                   count_params(d));
+    if (!fn) {
+        describe_action(g, d);
+        g->undoable = d->has_undo ? d : NULL;
+    }
     if (fn) {
         uint32_t r = cg_value(g, d->expr);
         cg_emit(g, OPCODE_RETURN, r, 0, 0);
@@ -360,11 +391,72 @@ static void gen_function(cg *g, const ast_decl *d) {
     iw_function_end(g->w, g->max);
 }
 
+/* A function of the action's parameters and of the values that CAPTURE kept. */
+static void gen_undo(cg *g, const ast_decl *d) {
+    pb_str name = cg_path_text(g, &d->name);
+    uint32_t n = count_params(d);
+    name = pb_printf(g->arena, "undo %.*s", PB_ARG(name));
+    function_begin(g, d, name, FUNCTION_ACTION, d->undo_effect, n + d->ncaptured);
+    for (uint32_t i = 0; i < d->ncaptured; i++) cg_bind(g, d->captured[i], n + i);
+    cg_block(g, d->undo);
+    cg_place(g, d->span);
+    gen_return_none(g, d->span);
+    iw_function_end(g->w, g->max);
+}
+
+/* ---- guards ---- */
+
+/* none: allowed; a text: why not. What a dry run does not know lets the act pass, as it does in `where`. */
+static void gen_guard(cg *g, const ast_decl *d) {
+    uint32_t passes[CG_MAX_ENTRIES], n = 0;
+    pb_str name = pb_printf(g->arena, "guard %.*s", PB_ARG(d->name.parts[0].text));
+    function_begin(g, d, name, FUNCTION_ACTION, PB_READ, 1);
+    cg_bind(g, d->event_local, 0);
+    for (const ast_clause *c = d->clauses; c; c = c->next) {
+        if (!pb_str_is(c->name.text, "where")) continue;
+        if (n == CG_MAX_ENTRIES) {
+            cg_limit(g, DIAG_LIMIT_ENTRIES, c->span, "a guard has at most %d conditions", CG_MAX_ENTRIES);
+            return;
+        }
+        uint32_t top = g->top;
+        cg_place(g, c->span);
+        passes[n++] = cg_jump(g, OPCODE_JMPF, cg_value(g, c->value));
+        g->top = top;
+    }
+    for (const ast_clause *c = d->clauses; c; c = c->next) {
+        if (!pb_str_is(c->name.text, "deny")) continue;
+        cg_place(g, c->span);
+        cg_emit(g, OPCODE_RETURN, cg_value(g, c->value), 0, 0);
+    }
+    for (uint32_t i = 0; i < n; i++) cg_here(g, passes[i]);
+    if (n) gen_return_none(g, d->span);
+    iw_function_end(g->w, g->max);
+}
+
+static void gen_guard_record(cg *g, const ast_decl *d) {
+    const ast_clause *unless = clause(d, "unless");
+    uint32_t n = 0, *items = NULL;
+    for (const ast_clause *c = d->clauses; c; c = c->next) n++;
+    items = pb_alloc_array(g->arena, (size_t)n + 1, sizeof *items);
+    if (!items) {
+        g->failed = true;
+        return;
+    }
+    n = 0;
+    for (const ast_clause *c = d->clauses; c; c = c->next)
+        if (pb_str_is(c->name.text, "on")) items[n++] = iw_string(g->w, c->value->u.string);
+    iw_guard_info k = {.name = d->name.parts[0].text, .function = d->index, .patterns = iw_list(g->w, items, n)};
+    if (unless) k.authorized = unless->value->u.string;
+    k.source = cg_source(g, d->span.file);
+    k.line = cg_line(g, d->span);
+    iw_guard(g->w, &k);
+}
+
 /* ---- playbooks ---- */
 
 static uint32_t gen_match(cg *g, const ast_decl *d, const ast_stmt *end) {
     pb_str name = pb_printf(g->arena, "playbook %.*s (match)", PB_ARG(d->name.parts[0].text));
-    uint32_t f = function_begin(g, d, name, FUNCTION_MATCH, PB_PURE);
+    uint32_t f = function_begin(g, d, name, FUNCTION_MATCH, PB_PURE, 1);
     cg_bind(g, d->event_local, 0);
     cg_wheres(g, d->body, end);
     cg_place(g, d->span);
@@ -377,8 +469,10 @@ static uint32_t gen_match(cg *g, const ast_decl *d, const ast_stmt *end) {
 
 static uint32_t gen_body(cg *g, const ast_decl *d, const ast_stmt *first) {
     pb_str name = pb_printf(g->arena, "playbook %.*s", PB_ARG(d->name.parts[0].text));
-    uint32_t f = function_begin(g, d, name, FUNCTION_BODY, d->inferred);
+    const ast_clause *limit = clause(d, "limit");
+    uint32_t f = function_begin(g, d, name, FUNCTION_BODY, d->inferred, 1);
     cg_bind(g, d->event_local, 0);
+    if (limit && pb_str_is(limit->word.text, "approve")) cg_limit_ask(g, limit->span);
     cg_block(g, first);
     cg_place(g, d->span);
     gen_return_none(g, d->span);
@@ -387,12 +481,48 @@ static uint32_t gen_body(cg *g, const ast_decl *d, const ast_stmt *first) {
 }
 
 uint32_t cg_body(cg *g, const ast_decl *d, pb_str name, const ast_stmt *first) {
-    uint32_t f = function_begin(g, d, name, FUNCTION_BODY, PB_DESTROY);
+    uint32_t f = function_begin(g, d, name, FUNCTION_BODY, PB_DESTROY, 1);
     cg_block(g, first);
     cg_place(g, d->span);
     gen_return_none(g, d->span);
     iw_function_end(g->w, g->max);
     return f;
+}
+
+/* The key as a text, or none: an event without it is no repeat of anything. */
+static uint32_t gen_dedupe(cg *g, const ast_decl *d, const ast_expr *key) {
+    pb_str name = pb_printf(g->arena, "playbook %.*s (dedupe)", PB_ARG(d->name.parts[0].text));
+    uint32_t f = function_begin(g, d, name, FUNCTION_PURE, PB_PURE, 1);
+    cg_bind(g, d->event_local, 0);
+    cg_place(g, key->span);
+    uint32_t r = cg_alloc(g, 1, key->span);
+    cg_expr(g, key, r);
+    uint32_t some = cg_jump(g, OPCODE_JMPSOME, r);
+    cg_emit(g, OPCODE_RETURN, r, 0, 0);
+    cg_here(g, some);
+    cg_emit(g, OPCODE_CONCAT, r, r, 1);
+    cg_emit(g, OPCODE_RETURN, r, 0, 0);
+    iw_function_end(g->w, g->max);
+    return f;
+}
+
+static uint32_t constant(const ast_expr *e) { return e ? (uint32_t)e->u.integer : 0; }
+
+/* What the header says about runs; the checker has seen to it that all of it is constant and fits. */
+static void gen_bounds(cg *g, const ast_decl *d, iw_playbook_info *p) {
+    const ast_clause *timeout = clause(d, "timeout"), *dedupe = clause(d, "dedupe"), *limit = clause(d, "limit"),
+                     *concurrency = clause(d, "concurrency");
+    if (timeout) p->timeout_ms = constant(timeout->value);
+    if (concurrency) p->concurrency = constant(concurrency->value);
+    if (limit) {
+        p->limit = constant(limit->value);
+        p->limit_ms = constant(limit->value2);
+        p->limit_else = pb_str_is(limit->word.text, "approve") ? LIMIT_APPROVE : LIMIT_STOP;
+    }
+    if (!dedupe) return;
+    p->has_dedupe = true;
+    p->dedupe = gen_dedupe(g, d, dedupe->value);
+    p->dedupe_ms = constant(dedupe->value2);
 }
 
 static enum image_tier tier_of(const ast_decl *d) {
@@ -414,6 +544,7 @@ static void gen_playbook(cg *g, const ast_decl *d) {
     p.match = gen_match(g, d, rest);
     p.body = gen_body(g, d, rest);
     p.source = cg_source(g, d->span.file);
+    gen_bounds(g, d, &p);
     iw_playbook(g->w, &p);
 }
 
@@ -425,18 +556,60 @@ static void gen_playbooks(cg *g) {
             if (d->kind == DECL_PLAYBOOK && (!g->tested || g->tested == d)) gen_playbook(g, d);
 }
 
+static void gen_guards(cg *g) {
+    for (uint32_t i = 0; i < g->nnodes; i++) {
+        const cg_node *n = g->nodes[i];
+        if (n->part == PART_GUARD && iw_fault_of(g->w) == IW_OK) gen_guard_record(g, n->decl);
+    }
+}
+
+typedef struct setting_place {
+    pb_str section, name, key; /* name.s NULL: none */
+} setting_place;
+
+/* A list is one row an item; durations are milliseconds (image.def). */
+static void gen_setting(cg *g, const setting_place *at, const ast_expr *e) {
+    pb_str text = {NULL, 0};
+    switch (e->kind) {
+    case EXPR_LIST:
+        for (const ast_arg *a = e->u.list; a; a = a->next) gen_setting(g, at, a->value);
+        return;
+    case EXPR_STRING: text = e->u.string.s ? e->u.string : PB_STR(""); break;
+    case EXPR_BOOL: text = e->u.boolean ? PB_STR("true") : PB_STR("false"); break;
+    case EXPR_INT:
+    case EXPR_DURATION: text = pb_printf(g->arena, "%lld", (long long)e->u.integer); break;
+    default: break;
+    }
+    iw_site_setting(g->w, at->section, at->name, at->key, text, text.s || !e->param ? IMAGE_NIL : e->param->index);
+}
+
+static void gen_entry(cg *g, const ast_clause *c) {
+    setting_place at = {c->name.text, {NULL, 0}, PB_STR("")};
+    const ast_expr *map = c->value2 ? c->value2 : c->value;
+    if (c->value2) at.name = c->value->u.string;
+    if (map->kind != EXPR_MAP) {
+        gen_setting(g, &at, map);
+        return;
+    }
+    for (const ast_arg *a = map->u.map; a; a = a->next) {
+        at.key = a->name.text;
+        gen_setting(g, &at, a->value);
+    }
+}
+
 /* The site's entries; their parameters have been reached and made. */
 static void gen_settings(cg *g) {
     for (const ast_file *f = g->program->files; f; f = f->next)
         for (const ast_decl *d = f->decls; d; d = d->next)
-            for (const ast_clause *c = d->kind == DECL_SITE ? d->clauses : NULL; c; c = c->next)
-                for (const ast_arg *a = c->value && c->value->kind == EXPR_MAP ? c->value->u.map : NULL; a; a = a->next)
-                    if (a->value->kind == EXPR_STRING)
-                        iw_site_setting(g->w, c->name.text, (pb_str){NULL, 0}, a->name.text, a->value->u.string,
-                                        IMAGE_NIL);
-                    else if (a->value->param)
-                        iw_site_setting(g->w, c->name.text, (pb_str){NULL, 0}, a->name.text, (pb_str){NULL, 0},
-                                        a->value->param->index);
+            for (const ast_clause *c = d->kind == DECL_SITE ? d->clauses : NULL; c; c = c->next) gen_entry(g, c);
+}
+
+static void gen_node(cg *g, const cg_node *n) {
+    switch (n->part) {
+    case PART_WHOLE: gen_function(g, n->decl); break;
+    case PART_UNDO: gen_undo(g, n->decl); break;
+    case PART_GUARD: gen_guard(g, n->decl); break;
+    }
 }
 
 /* Functions are numbered before they are made; what CALL and SITES hold must fit. */
@@ -450,9 +623,9 @@ static bool gen_all(cg *g) {
     }
     for (uint32_t i = 0; i < g->nevents; i++) gen_event(g, g->events[i]);
     for (uint32_t i = 0; i < g->nparams; i++) gen_param(g, g->params[i]);
-    for (uint32_t i = 0; i < g->nnodes && iw_fault_of(g->w) == IW_OK; i++)
-        gen_function(g, ((cg_node *)g->nodes[i])->decl);
+    for (uint32_t i = 0; i < g->nnodes && iw_fault_of(g->w) == IW_OK; i++) gen_node(g, g->nodes[i]);
     gen_playbooks(g);
+    gen_guards(g);
     cg_tests(g);
     for (const cg_host *h = g->hosts; h; h = h->next) iw_manifest(g->w, h->name, h->effect);
     gen_settings(g);

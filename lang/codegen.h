@@ -7,6 +7,7 @@
  *     codegen_test.c   tests, as functions beside the playbook that they test
  *     codegen_call.c   calls and sites
  *     codegen_expr.c   expressions
+ *     codegen_approve.c  approve, wait, authorize, undo
  *
  * Registers work as a stack: parameters first, then variables in the order of their blocks, temporaries above. A
  * block gives its registers back when it ends. No value moves once it has its register.
@@ -26,7 +27,8 @@ enum {
     CG_MAX_INDEX = 65535,         /* what a 16-bit operand names */
     CG_MAX_SOURCES = 4095,        /* 12 bits of a LINES word */
     CG_TITLE_MAX = 120,           /* bytes of source text kept for people */
-    CG_VERIFY_MS = 30000          /* limit of a verify without `within` */
+    CG_VERIFY_MS = 30000,         /* limit of a verify without `within` */
+    CG_WITHIN_MS = 3600000        /* of an approve without `within` */
 };
 
 /* A host that is reached, for the manifest. */
@@ -36,9 +38,11 @@ typedef struct cg_host {
     pb_effect effect;
 } cg_host;
 
-/* A function or action that is reached. */
+/* A function or action that is reached, the undo of one, a guard: what becomes a function of the image. */
+typedef enum cg_part { PART_WHOLE, PART_UNDO, PART_GUARD } cg_part;
 typedef struct cg_node {
     ast_decl *decl;
+    cg_part part;
     struct cg_edge *calls;
     uint32_t height;          /* calls below it, itself included; 0: not known yet */
 } cg_node;
@@ -78,6 +82,8 @@ typedef struct cg {
     uint32_t tries;                /* TRYs open here */
     uint32_t entered;              /* ENTERs open here */
     uint32_t branches;             /* parallel branches that we are in */
+    const ast_decl *undoable;      /* the action being made, until its values for the undo are kept; NULL: none */
+    bool undo_on_failure;          /* `on failure undo` covers what is being made */
     bool fixed_place;              /* a default is being made: it counts as written where the call is */
     pb_span span;                  /* of the function, for messages about all of it */
     pb_str name;
@@ -141,6 +147,16 @@ typedef struct cg_step { /* what a do statement says about its call */
     bool is_do;
 } cg_step;
 void cg_call(cg *g, const ast_expr *e, const cg_step *step, uint32_t dst);
+/* The site of a host that a statement calls by itself; span: what people are shown as the call. */
+uint32_t cg_host_site(cg *g, pb_str host, pb_span span);
+
+/* ---- codegen_approve.c ---- */
+void cg_approve(cg *g, const ast_stmt *s);
+void cg_limit_ask(cg *g, pb_span span);
+void cg_wait_for(cg *g, const ast_stmt *s);
+void cg_authorize(cg *g, const ast_stmt *s);
+void cg_capture(cg *g, const ast_decl *action);
+void cg_undo_all(cg *g, pb_span span);
 
 /* ---- codegen_stmt.c ---- */
 void cg_block(cg *g, const ast_stmt *first); /* gives its registers back at the end */

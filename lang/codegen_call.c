@@ -67,16 +67,15 @@ static void gen_builtin(cg *g, const ast_expr *e, uint32_t dst) {
 
 /* ---- sites ---- */
 
-static uint32_t add_site(cg *g, const ast_expr *e, const cg_step *step, iw_site_info s) {
+static uint32_t place_site(cg *g, pb_span span, const cg_step *step, iw_site_info s) {
     if (g->nsites > CG_MAX_INDEX) {
-        cg_limit(g, DIAG_LIMIT_TABLE, e->span, "the program has more than %d calls of actions and hosts",
+        cg_limit(g, DIAG_LIMIT_TABLE, span, "the program has more than %d calls of actions and hosts",
                  CG_MAX_INDEX + 1);
         return 0;
     }
-    s.effect = e->u.call.effect;
-    s.source = cg_source(g, e->span.file);
-    s.line = cg_line(g, e->span);
-    s.title = cg_source_text(g, e->span, CG_TITLE_MAX);
+    s.source = cg_source(g, span.file);
+    s.line = cg_line(g, span);
+    s.title = cg_source_text(g, span, CG_TITLE_MAX);
     if (step) {
         s.alias = step->alias;
         s.timeout_ms = step->timeout_ms;
@@ -85,6 +84,16 @@ static uint32_t add_site(cg *g, const ast_expr *e, const cg_step *step, iw_site_
     }
     g->nsites++;
     return iw_site(g->w, &s);
+}
+
+static uint32_t add_site(cg *g, const ast_expr *e, const cg_step *step, iw_site_info s) {
+    s.effect = e->u.call.effect;
+    return place_site(g, e->span, step, s);
+}
+
+uint32_t cg_host_site(cg *g, pb_str host, pb_span span) {
+    iw_site_info s = {.kind = SITE_HOST, .nargs = 1, .host = host, .name = host, .effect = PB_NOTIFY, .is_do = true};
+    return place_site(g, span, NULL, s);
 }
 
 static void gen_action(cg *g, const ast_expr *e, const cg_step *step, uint32_t dst) {

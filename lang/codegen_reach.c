@@ -36,18 +36,29 @@ static bool room(cg *g, void ***list, uint32_t n, uint32_t *cap) {
     return true;
 }
 
-static cg_node *reach_function(cg *g, ast_decl *d) {
-    if (d->reachable) return g->nodes[d->index];
+static cg_node *add_node(cg *g, ast_decl *d, cg_part part) {
     if (!room(g, &g->nodes, g->nnodes, &g->nodes_cap)) return NULL;
     cg_node *n = pb_alloc(g->arena, sizeof *n);
     if (!n) {
         no_memory(g);
         return NULL;
     }
-    d->reachable = true;
-    d->index = g->nnodes;
     n->decl = d;
+    n->part = part;
+    if (part == PART_UNDO)
+        d->undo_index = g->nnodes;
+    else
+        d->index = g->nnodes;
     g->nodes[g->nnodes++] = n;
+    return n;
+}
+
+/* What can be undone brings its undo along: `pbrun undo` calls it. */
+static cg_node *reach_function(cg *g, ast_decl *d) {
+    if (d->reachable) return g->nodes[d->index];
+    d->reachable = true;
+    cg_node *n = add_node(g, d, PART_WHOLE);
+    if (n && d->has_undo && d->capture_at && !add_node(g, d, PART_UNDO)) return NULL;
     return n;
 }
 
@@ -171,19 +182,39 @@ static void walk_expr(walk *k, const ast_expr *e) {
     if (e) walk_inner(k, e);
 }
 
+/* The names and times of an approval's clauses, which are written as calls of their kinds. */
+static void walk_parties(walk *k, const ast_stmt *s) {
+    for (const ast_arg *a = s->clauses; a; a = a->next) walk_args(k, a->value->u.call.args);
+    reach_host(k->g, PB_STR(HOST_APPROVAL_ASK), PB_NOTIFY);
+}
+
 static void walk_stmts(walk *k, const ast_stmt *s) {
     for (; s; s = s->next) {
         walk_expr(k, s->expr);
         walk_expr(k, s->expr2);
+        walk_expr(k, s->timeout);
+        if (s->kind == STMT_APPROVE) walk_parties(k, s);
+        if (s->kind == STMT_WAIT && !s->until) reach_host(k->g, PB_STR(HOST_WAIT_FOR), PB_NOTIFY);
         walk_stmts(k, s->body);
         walk_stmts(k, s->other);
+        walk_stmts(k, s->third);
     }
 }
 
-static void walk_body(cg *g, const ast_decl *d, cg_edge **calls) {
+static void walk_clauses(walk *k, const ast_decl *d) {
+    for (const ast_clause *c = d->clauses; c; c = c->next) {
+        bool guard = d->kind == DECL_GUARD && (pb_str_is(c->name.text, "where") || pb_str_is(c->name.text, "deny"));
+        if (guard || (d->kind == DECL_PLAYBOOK && pb_str_is(c->name.text, "dedupe"))) walk_expr(k, c->value);
+        if (d->kind == DECL_PLAYBOOK && pb_str_is(c->name.text, "limit") && pb_str_is(c->word.text, "approve"))
+            reach_host(k->g, PB_STR(HOST_LIMIT_ASK), PB_NOTIFY);
+    }
+}
+
+static void walk_body(cg *g, const ast_decl *d, cg_part part, cg_edge **calls) {
     walk k = {g, d, calls};
-    walk_stmts(&k, d->body);
+    walk_stmts(&k, part == PART_UNDO ? d->undo : d->body);
     walk_expr(&k, d->kind == DECL_FN ? d->expr : NULL);
+    walk_clauses(&k, d);
 }
 
 /* ---- heights ---- */
@@ -201,28 +232,50 @@ static uint32_t height(cg_node *n, uint32_t depth) {
     return n->height;
 }
 
-/* A playbook is a frame of its own, so what it calls may be one less deep. */
-static void check_depth(cg *g, const ast_decl *playbook, const cg_edge *calls) {
+/* A playbook is a frame of its own, so what it calls may be one less deep; an undo is called by one. */
+static void check_depth(cg *g, const char *what, const ast_decl *d, const cg_edge *calls) {
     for (const cg_edge *e = calls; e; e = e->next)
         if (height(e->to, 2) + 1 > IMAGE_MAX_DEPTH) {
             g->overflow = false;
             cg_limit(g, DIAG_LIMIT_CALL_DEPTH, e->span,
-                     "calls from playbook %.*s go more than %d functions and actions deep",
-                     PB_ARG(playbook->name.parts[0].text), IMAGE_MAX_DEPTH);
+                     "calls from %s %.*s go more than %d functions and actions deep", what,
+                     PB_ARG(d->name.parts[d->name.n - 1].text), IMAGE_MAX_DEPTH);
             return;
         }
+}
+
+/* From the functions that were found to those that they call, and so on. */
+static void reach_on(cg *g, uint32_t seen) {
+    uint32_t first = seen;
+    for (; seen < g->nnodes && !g->failed; seen++) {
+        cg_node *n = g->nodes[seen];
+        walk_body(g, n->decl, n->part, &n->calls);
+    }
+    for (seen = first; seen < g->nnodes && !g->failed; seen++) {
+        const cg_node *n = g->nodes[seen];
+        if (n->part != PART_WHOLE) check_depth(g, n->part == PART_UNDO ? "the undo of" : "guard", n->decl, n->calls);
+    }
 }
 
 static void reach_body(cg *g, ast_decl *d) {
     cg_edge *calls = NULL;
     uint32_t seen = g->nnodes;
-    walk_body(g, d, &calls);
+    walk_body(g, d, PART_WHOLE, &calls);
     if (d->event_decl) reach_decl(g, d->event_decl, &g->events, &g->nevents, &g->events_cap);
-    for (; seen < g->nnodes && !g->failed; seen++) {
-        cg_node *n = g->nodes[seen];
-        walk_body(g, n->decl, &n->calls);
-    }
-    if (!g->failed) check_depth(g, d, calls);
+    reach_on(g, seen);
+    if (!g->failed) check_depth(g, d->kind == DECL_TEST ? "test of" : "playbook", d, calls);
+}
+
+/* A guard holds for all playbooks, whichever file it is in. */
+static void reach_guards(cg *g) {
+    uint32_t seen = g->nnodes;
+    for (ast_file *f = g->program->files; f; f = f->next)
+        for (ast_decl *d = f->decls; d && !g->failed; d = d->next)
+            if (d->kind == DECL_GUARD && !d->reachable) {
+                d->reachable = true;
+                add_node(g, d, PART_GUARD);
+            }
+    reach_on(g, seen);
 }
 
 void cg_forget(ast_program *p) {
@@ -240,8 +293,12 @@ void cg_reach(cg *g) {
                 reach_body(g, d);
             } else if (d->kind == DECL_SITE) {
                 walk k = {.g = g, .calls = &(cg_edge *){NULL}}; /* settings call nothing: only parameters are found */
-                for (const ast_clause *c = d->clauses; c; c = c->next) walk_expr(&k, c->value);
+                for (const ast_clause *c = d->clauses; c; c = c->next) {
+                    walk_expr(&k, c->value);
+                    walk_expr(&k, c->value2);
+                }
             }
+    if (g->playbooks && !g->failed) reach_guards(g);
 }
 
 bool reach_aws(ast_program *p, diag_list *diags, pb_str playbook, const reach_use **calls, uint32_t *playbooks) {

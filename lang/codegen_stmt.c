@@ -104,14 +104,19 @@ static void gen_raise(cg *g, uint32_t error, pb_span span) {
     cg_emit(g, OPCODE_FAIL, error, code, 0);
 }
 
+/* Undoing comes first, in whichever order the two are written; what is undone already is not undone again. */
 static void gen_on_failure(cg *g, const ast_stmt *s) {
     uint32_t error = cg_alloc(g, 1, s->span), top = g->top;
     uint32_t caught = try_begin(g, error);
+    bool undo = g->undo_on_failure;
+    g->undo_on_failure = undo || s->undo;
     gen_stmts(g, s->next);
+    g->undo_on_failure = undo;
     try_end(g);
     uint32_t out = cg_jump(g, OPCODE_JMP, 0);
     g->top = top;
     cg_here(g, caught);
+    if (undo || s->undo) cg_undo_all(g, s->span);
     cg_bind(g, s->error_local, error);
     cg_block(g, s->body);
     cg_place(g, s->span);
@@ -346,9 +351,14 @@ static void gen_kind(cg *g, const ast_stmt *s) {
     case STMT_VERIFY: gen_verify(g, s); break;
     case STMT_ON_FAILURE: break; /* gen_stmts; as a branch it would cover nothing */
     case STMT_IN_ACCOUNT: gen_in_account(g, s); break;
-    case STMT_WAIT: gen_wait(g, s); break;
-    case STMT_APPROVE:
-    case STMT_AUTHORIZE: break; /* the checker has refused them */
+    case STMT_WAIT:
+        if (s->until)
+            gen_wait(g, s);
+        else
+            cg_wait_for(g, s);
+        break;
+    case STMT_APPROVE: cg_approve(g, s); break;
+    case STMT_AUTHORIZE: cg_authorize(g, s); break;
     }
 }
 
@@ -358,6 +368,10 @@ static bool leaves_variables(const ast_stmt *s) { return binding(s) || s->kind =
 static void gen_stmt(cg *g, const ast_stmt *s) {
     uint32_t top = g->top;
     cg_place(g, s->span);
+    if (g->undoable && g->undoable->capture_at == s) {
+        cg_capture(g, g->undoable);
+        g->undoable = NULL;
+    }
     gen_kind(g, s);
     if (!leaves_variables(s)) g->top = top;
 }

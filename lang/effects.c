@@ -3,37 +3,44 @@
  *
  * pure < read < notify < contain < destroy. An action's declared effect is a promise to its callers, so a body is
  * checked against the declared effects of what it calls and nothing has to be inferred through several levels. What is
- * above read is a step of its own (`do`); a tier bounds a playbook; destroying needs an approval, which this version
- * lacks.
+ * above read is a step of its own (`do`); a tier bounds a playbook; destroying stands in a granted approval or behind an
+ * authorisation, in a playbook of tier approve.
  *
  * The circle search is the usual depth-first one with its stack inside the nodes (decl_info.under), because a
  * program may call as many functions under one another as it has lines.
  */
 #include "lang/check.h"
 
-static bool playbook_is_manual(const ast_decl *d) {
+static bool playbook_is(const ast_decl *d, const char *tier) {
     for (const ast_clause *cl = d->clauses; cl; cl = cl->next)
         if (pb_str_is(cl->name.text, "tier") && cl->value && cl->value->kind == EXPR_NAME)
-            return pb_str_is(cl->value->u.name.text, "manual");
+            return pb_str_is(cl->value->u.name.text, tier);
     return false;
 }
 
-static bool refuse_in_playbook(checker *c, pb_span span, pb_str what, pb_effect effect) {
-    if (effect == PB_DESTROY) {
-        diag *d =
-            diag_add(c->diags, DIAG_NA_DESTROY, span,
-                     "%.*s destroys, which needs a granted approval; this version cannot ask for one", PB_ARG(what));
-        check_hint(c, d, "contain instead, and leave destroying to a person");
+static bool refuse_destroy(checker *c, pb_span span, pb_str what) {
+    if (!c->b->granted && !c->b->authorized) {
+        diag *d = diag_add(c->diags, DIAG_DESTROY_UNAPPROVED, span,
+                           "%.*s destroys, so it must stand in the block of an `approve`", PB_ARG(what));
+        check_hint(c, d, "approve \"...?\" by group \"...\" within 30m { do ... }");
         return true;
     }
-    if (effect > PB_NOTIFY && playbook_is_manual(c->b->info->decl)) {
+    if (playbook_is(c->b->info->decl, "approve")) return false;
+    diag *d = diag_add(c->diags, DIAG_BEYOND_TIER, span, "%.*s destroys, which only a playbook of tier approve may do",
+                       PB_ARG(what));
+    check_hint(c, d, "write `tier approve`");
+    return true;
+}
+
+static bool refuse_in_playbook(checker *c, pb_span span, pb_str what, pb_effect effect) {
+    if (effect > PB_NOTIFY && playbook_is(c->b->info->decl, "manual")) {
         diag *d = diag_add(c->diags, DIAG_BEYOND_TIER, span,
                            "%.*s has the effect %s, but a playbook of tier manual reads and notifies only",
                            PB_ARG(what), pb_effect_name(effect));
         check_hint(c, d, "write `tier auto`, or notify somebody who does it by hand");
         return true;
     }
-    return false;
+    return effect == PB_DESTROY && refuse_destroy(c, span, what);
 }
 
 static bool refuse_in_expression(checker *c, pb_span span, pb_str what, pb_effect effect, bool is_action) {
@@ -70,8 +77,22 @@ void effect_call(checker *c, pb_span span, pb_str what, pb_effect effect, bool i
     b->effect_span = span;
 }
 
+effect_mark effect_begin(body *b) {
+    effect_mark m = {b->effect, b->effect_of, b->effect_span};
+    b->effect = PB_PURE;
+    return m;
+}
+
+void effect_end(body *b, effect_mark m) {
+    if (b->effect > m.effect) return;
+    b->effect = m.effect;
+    b->effect_of = m.of;
+    b->effect_span = m.span;
+}
+
+/* An undo is called by nobody but pbrun, so it may call the action that it belongs to; a guard likewise. */
 void effect_edge(checker *c, decl_info *to, pb_span span) {
-    decl_info *from = c->b->info;
+    decl_info *from = c->b->kind == BODY_UNDO || c->b->kind == BODY_GUARD ? NULL : c->b->info;
     call_edge *e = from ? pb_alloc(c->arena, sizeof *e) : NULL;
     if (!e) return;
     e->to = to, e->span = span;

@@ -296,6 +296,7 @@ header
     ;
 header_field
     : NAME expr                     { $$ = parse_clause(c, $1, $2, NULL, @$); }
+    | NAME APPROVE                  { $$ = parse_clause(c, $1, parse_name(c, $2), NULL, @$); } /* tier approve */
     | TIMEOUT expr                  { $$ = parse_clause(c, $1, $2, NULL, @$); }
     | DEDUPE BY expr opt_expr_within    { $$ = parse_clause(c, $1, $3, $4, @$); }
     | LIMIT expr PER expr           { $$ = parse_clause(c, $1, $2, $4, @$); }

@@ -40,7 +40,7 @@ static bool table_add(checker *c, name_table *t, decl_info *d) {
 }
 
 decl_info *resolve_name(checker *c, const file_env *f, name_class cls, pb_str name) {
-    if (cls == NAMES_PLAYBOOK) return table_find(&c->playbooks, cls, name);
+    if (cls == NAMES_PLAYBOOK || cls == NAMES_GUARD) return table_find(&c->playbooks, cls, name);
     decl_info *d = table_find(&f->names, cls, name);
     return d ? d : table_find(&c->builtins, cls, name);
 }
@@ -94,7 +94,8 @@ static name_class class_of(const ast_decl *d) {
     case DECL_TYPE: return NAMES_TYPE;
     case DECL_EVENT: return NAMES_EVENT;
     case DECL_PLAYBOOK: return NAMES_PLAYBOOK;
-    default: return NAMES_NONE; /* import, and what this version refuses */
+    case DECL_GUARD: return NAMES_GUARD;
+    default: return NAMES_NONE; /* import, site, test */
     }
 }
 
@@ -181,7 +182,7 @@ static bool enter_own(checker *c, file_env *f) {
                 diag_add(c->diags, DIAG_RESERVED_NAME, at, "`%.*s` is a name of the language itself", PB_ARG(d->name));
             check_hint(c, m, "choose another name");
         }
-        name_table *t = d->cls == NAMES_PLAYBOOK ? &c->playbooks : f->builtin ? &c->builtins : &f->names;
+        name_table *t = d->cls == NAMES_PLAYBOOK || d->cls == NAMES_GUARD ? &c->playbooks : f->builtin ? &c->builtins : &f->names;
         if (!enter(c, t, d, at)) return false;
     }
     return true;
@@ -198,7 +199,7 @@ static bool enter_imports(checker *c, file_env *f) {
         file_env *from = file_of(c, i->target);
         if (!from || from == f || from->builtin) continue;
         for (decl_info *d = from->decls; d; d = d->next)
-            if (d->cls != NAMES_NONE && d->cls != NAMES_PLAYBOOK && !enter(c, &f->names, d, i->decl->span))
+            if (d->cls < NAMES_PLAYBOOK && !enter(c, &f->names, d, i->decl->span))
                 return false;
     }
     return true;

@@ -60,7 +60,7 @@ static const char rich[] =
     "  do aws.ec2.CreateTags(Resources: [id], Tags: [{ Key: k, Value: tags[k] } for k in tags.keys()])\n"
     "  verify team.find(id).found within 5s else \"no ${id}\"\n"
     "  return true\n"
-    "}\n"
+    "} undo { do aws.ec2.DeleteTags(Resources: [id], Tags: [{ Key: k } for k in tags.keys()]) }\n"
     "playbook p {\n"
     "  version \"1.0.0\" summary \"s\" owner \"o\" tier auto controls [\"c\"]\n"
     "  when my.alert as a\n"

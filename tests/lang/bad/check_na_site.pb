@@ -1,5 +1,5 @@
 site {
-  state "sqlite:///var/lib/pb.db"   # expect: PB0907 `state` in `site` is not available in this version
+  state "sqlite:///var/lib/pb.db"   # expect: PB0226 it holds accounts, store, alerts
   param channel = "#soc"            # expect: PB0907 set parameters with --set
   accounts { role: "IncidentResponder" }
 }

@@ -10,6 +10,6 @@ site {
   }
 }
 site {                              # expect: PB0209 a program has one `site`
-  accounts { home: port }           # expect: PB0324 has no `role` # expect: PB0301 takes a string
+  accounts { home: port }           # expect: PB0324 has no `role` # expect: PB0301 takes a string, but the parameter is int
   accounts { role: "R" }            # expect: PB0224 written twice
 }

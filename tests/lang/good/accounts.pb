@@ -25,6 +25,8 @@ action team.copy(instance: string): { changed: bool } contain on instance {
   }
   do aws.ec2.CreateTags(Resources: [instance], Tags: [{ Key: "Seen", Value: "yes" }])
   return { changed: true }
+} undo {
+  do aws.ec2.DeleteTags(Resources: [instance], Tags: [{ Key: "Seen" }])
 }
 
 playbook p {

@@ -1,0 +1,16 @@
+playbook p {
+  version  "1.0.0"
+  summary  "what it does"
+  owner    "secops@example.com"
+  tier     approve
+  controls ["SOC2-CC7.4"]
+
+  when guardduty.finding as f
+  approve "go on?"
+    by person ""   # expect: PB0329 is empty
+    within 1h
+  {
+    do slack.notify("#a", "b")
+  }
+  record { affected_resource: f.arn }
+}

@@ -1,0 +1,17 @@
+playbook p {
+  version  "1.0.0"
+  summary  "what it does"
+  owner    "secops@example.com"
+  tier     approve
+  controls ["SOC2-CC7.4"]
+
+  when guardduty.finding as f
+  approve "go on?"
+    by group "g"
+    within 1h
+    escalate to slack "#l" after 10m   # expect: PB0329 not by `slack`
+  {
+    do slack.notify("#a", "b")
+  }
+  record { affected_resource: f.arn }
+}

@@ -1,0 +1,3 @@
+guard g {   # expect: PB0330 does not say why it denies
+  on ec2.isolate
+}

@@ -1,0 +1,14 @@
+playbook p {
+  version  "1.0.0"
+  summary  "what it does"
+  owner    "secops@example.com"
+  tier     approve
+  controls ["SOC2-CC7.4"]
+
+  when guardduty.finding as f
+  if f.severity > 5 {
+    on failure undo   # expect: PB0228 top level
+    do iam.revoke_sessions(user: "mary")
+  }
+  record { affected_resource: f.arn }
+}

@@ -1,0 +1,3 @@
+site {
+  approvals { via: "#c" }   # expect: PB0324 has no `by`
+}

@@ -1,0 +1,3 @@
+site {
+  group "g" { }   # expect: PB0324 nobody in it
+}

@@ -1,0 +1,3 @@
+site {
+  observe "yes"   # expect: PB0324 everything happens but changes
+}

@@ -1,0 +1,3 @@
+site {
+  person "alice" { }   # expect: PB0324 by which they are known
+}

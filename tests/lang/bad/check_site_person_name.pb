@@ -1,0 +1,3 @@
+site {
+  person { login: "a" }   # expect: PB0324 followed by a name
+}

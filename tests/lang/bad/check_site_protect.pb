@@ -1,0 +1,3 @@
+site {
+  protect { buckets: ["*"] }   # expect: PB0324 nothing may touch
+}

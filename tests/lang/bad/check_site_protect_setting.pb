@@ -1,0 +1,3 @@
+site {
+  protect { bucket: ["logs"] }   # expect: PB0226 did you mean `buckets`?
+}

@@ -1,0 +1,3 @@
+site {
+  serve { url: "pb.example.com" }   # expect: PB0324 https://
+}

@@ -1,0 +1,3 @@
+site {
+  store "postgres://x"   # expect: PB0324 sqlite:///
+}

@@ -1,0 +1,3 @@
+site {
+  store { url: "sqlite:///x" }   # expect: PB0311 takes a constant
+}

@@ -1,0 +1,3 @@
+action team.look() notify {
+  wait 5m   # expect: PB0228 belongs to a playbook
+}
