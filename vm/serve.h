@@ -7,9 +7,9 @@
  *     serve_sns.c      POST /sns
  *     serve_metrics.c  GET /metrics and /healthz
  *
- * A part registers its routes with serve_route_add. A handler gets each request whole, and gives one answer by serve_answer, at
- * once or later (everything is on the engine's one thread; nothing in a handler may wait). The request, its arena and the
- * exchange live until the answer is given, also when the sender has gone meanwhile.
+ * A part registers its routes with serve_route_add. A handler gets each request whole, and gives one answer by
+ * serve_answer, at once or later (everything is on the engine's one thread; nothing in a handler may wait). The
+ * request, its arena and the exchange live until the answer is given, also when the sender has gone meanwhile.
  */
 #ifndef PB_SERVE_H
 #define PB_SERVE_H
@@ -30,7 +30,7 @@ typedef struct serve_request {
     const pb_header *headers;  /* names as received */
     uint32_t nheaders;
     pb_str body;
-    pb_str peer;               /* the sender's address, for limits and logs; behind a proxy on this machine what X-Forwarded-For says */
+    pb_str peer;               /* the sender's address; behind a proxy on this machine what X-Forwarded-For says */
     pb_arena *arena;           /* lives as long as the request; for the answer too */
     int64_t now;               /* wall clock, ms */
 } serve_request;
@@ -39,9 +39,9 @@ typedef struct serve_response {
     int status;
     const char *type; /* of the body; NULL: application/json */
     pb_str body;      /* copied */
-    const pb_header *headers; /* besides the security headers, which every answer has; copied. One of these names replaces ours */
+    const pb_header *headers; /* copied. Every answer has security headers; one of the same name replaces ours */
     uint32_t nheaders;
-    bool refused; /* the sender did not prove who it is: too many of these from one address, and it is not heard for a while */
+    bool refused; /* the sender did not prove who it is: after too many it is not heard for a while */
 } serve_response;
 
 typedef struct serve_exchange serve_exchange; /* a request that waits for its answer */
@@ -77,8 +77,8 @@ typedef struct serve_world {
     void *look_ctx;
 } serve_world;
 
-/* Parts written by others; each has one function of this form, named in cmd_serve.c's table of parts. It may keep w. *part: given to
- * its end function. False with a sentence in *err: the server does not start. */
+/* Parts written by others are named in cmd_serve.c's table of parts. begin may keep w; *part is given to end. False
+ * with a sentence in *err: the server does not start. */
 typedef struct serve_part {
     const char *name;
     bool (*begin)(const serve_world *w, serve_http *h, void **part, pb_str *err);
@@ -89,11 +89,11 @@ typedef struct serve_part {
 
 /* A header's value, whatever its name's case; empty: there is none. */
 pb_str serve_header(const serve_request *q, const char *name);
-/* A field of a query or of a form (application/x-www-form-urlencoded), decoded. .s NULL: not there, or not decodable. */
+/* A field of a query or of a form (application/x-www-form-urlencoded), decoded. .s NULL: not there or broken. */
 pb_str serve_field(pb_str form, const char *name, pb_arena *a);
 /* Without telling by its time where they differ. */
 bool serve_same(pb_str a, pb_str b);
-/* One line to standard error: text, or JSON with --json. kind: "event_refused"; the rest is for people and holds no secrets. */
+/* One line to standard error: text, or JSON with --json. kind: "event_refused"; the rest is for people, no secrets. */
 void serve_log(const serve_world *w, const char *kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

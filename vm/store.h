@@ -42,6 +42,8 @@ void store_close(store *s);
 const char *store_error(const store *s);
 /* fsyncs of journal commits so far, and entries written: for benchmarks. */
 void store_counts(const store *s, uint64_t *commits, uint64_t *entries);
+/* Told how long each of those commits took, its fsync included. */
+void store_watch_commits(store *s, void (*took)(void *ctx, double seconds), void *ctx);
 
 /* ---- images: the very programs that runs were begun with, by SHA-256 (64 hexadecimal digits) ---- */
 store_result store_image_put(store *s, const char *sha256, const void *image, size_t n); /* there already: STORE_OK */
@@ -178,6 +180,7 @@ store_result store_approval_put(store *s, const store_approval *a); /* inserts o
 store_result store_approval_get(store *s, pb_str id, pb_arena *a, store_approval *out);
 /* Newest first; run empty: all; open_only. */
 store_result store_approvals(store *s, pb_str run, bool open_only, uint32_t max, pb_arena *a, store_approval **list, uint32_t *n);
+store_result store_approvals_open(store *s, uint64_t *n);
 /* Adds a decision in a transaction that first calls judge with the approval and the decisions so far as they are on disk at that moment: what judge
  * says is written (it sets d->verdict/reason and the approval's state), and the run is poked when the state is no longer "open". So two
  * answers at one time cannot both be the first. */

@@ -8,6 +8,7 @@
 #include "vm/store_own.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #define X(type, member) {COL_##type, offsetof(journal_entry, member)},
 static const column journal_columns[] = {JOURNAL_COLUMNS(X)};
@@ -148,8 +149,20 @@ static bool of_another_run(store *s, const journal_pending *p, pb_str run) {
     return !pb_str_eq((pb_str){p->run, p->nrun}, run);
 }
 
-void store_journal_written(store *s, bool lost_too, void (*lost)(void *ctx, pb_str run), void *ctx) {
+double store_clock(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+void store_watch_commits(store *s, void (*took)(void *ctx, double seconds), void *ctx) {
+    s->took = took;
+    s->took_ctx = ctx;
+}
+
+void store_journal_written(store *s, double began, bool lost_too, void (*lost)(void *ctx, pb_str run), void *ctx) {
     s->commits++;
+    if (s->took) s->took(s->took_ctx, store_clock() - began);
     sieve(s, of_a_lost_run, PB_STR(""));
     while (lost_too && s->npending) {
         pb_str run = {s->pending[0].run, s->pending[0].nrun};
@@ -171,13 +184,14 @@ void store_drop(store *s, pb_str run) {
 
 store_result store_commit(store *s, void (*lost)(void *ctx, pb_str run), void *ctx) {
     if (!s->npending) return s->broken ? STORE_ERROR : STORE_OK;
+    double began = store_clock();
     store_result r = store_begin_write(s, true);
     if (r != STORE_OK) return r;
     r = store_end_write(s, store_journal_write(s));
     if (r != STORE_OK) return r;
     bool any = false;
     for (uint32_t i = 0; i < s->nruns; i++) any = any || s->runs[i].row == 0;
-    store_journal_written(s, true, lost, ctx);
+    store_journal_written(s, began, true, lost, ctx);
     return any ? STORE_LOST : STORE_OK;
 }
 

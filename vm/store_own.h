@@ -118,6 +118,7 @@ typedef struct column {
     X(S_APPROVALS, "SELECT " APPROVAL_COLUMNS(COL_NAME) "n FROM approvals ORDER BY n DESC LIMIT ?1") \
     X(S_APPROVALS_OPEN, "SELECT " APPROVAL_COLUMNS(COL_NAME) "n FROM approvals WHERE state='open' " \
                         "ORDER BY n DESC LIMIT ?1") \
+    X(S_APPROVALS_COUNT, "SELECT count(*) FROM approvals WHERE state='open'") \
     X(S_APPROVALS_OF, "SELECT " APPROVAL_COLUMNS(COL_NAME) "n FROM approvals WHERE run=?2 " \
                       "AND (NOT ?3 OR state='open') ORDER BY n DESC LIMIT ?1") \
     X(S_DECISION_PUT, "INSERT INTO decisions(" DECISION_COLUMNS(COL_NAME) "n) VALUES(" DECISION_COLUMNS(COL_MARK) \
@@ -186,6 +187,8 @@ struct store {
     journal_pending *pending;
     uint32_t npending, pending_cap;
     uint64_t commits, entries;
+    void (*took)(void *ctx, double seconds);
+    void *took_ctx;
 };
 
 /* ---- statements: NULL and false mean STORE_ERROR, with the sentence in s->error ---- */
@@ -218,8 +221,12 @@ store_result store_fail_db(store *s, int rc); /* by what SQLite says */
 /* ---- the journal's part of a transaction (store_journal.c) ---- */
 /* Writes the buffered entries of runs whose fence holds. The row of each run that is lost becomes 0. */
 store_result store_journal_write(store *s);
-/* After the transaction: forgets what has been written, and if told so tells about and forgets what was lost. */
-void store_journal_written(store *s, bool lost_too, void (*lost)(void *ctx, pb_str run), void *ctx);
+/* Now, for store_journal_written. */
+double store_clock(void);
+/* After the transaction, which took from `began` until now: forgets what has been written, and if told so tells about
+ * and forgets what was lost. */
+void store_journal_written(store *s, double began, bool lost_too, void (*lost)(void *ctx, pb_str run),
+                           void *ctx);
 
 #define COLUMN_COUNT(columns) (sizeof(columns) / sizeof *(columns))
 

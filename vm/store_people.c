@@ -56,6 +56,14 @@ store_result store_approvals(store *s, pb_str run, bool open_only, uint32_t max,
     return store_read_all(s, st, approval_columns, COLUMN_COUNT(approval_columns), a, sizeof **list, (void **)list, n);
 }
 
+store_result store_approvals_open(store *s, uint64_t *n) {
+    sqlite3_stmt *st = store_statement_of(s, S_APPROVALS_COUNT);
+    if (!st) return STORE_ERROR;
+    int rc = sqlite3_step(st);
+    *n = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
+    return store_finish(s, st, rc);
+}
+
 store_result store_decisions(store *s, pb_str approval, pb_arena *a, store_decision **list, uint32_t *n) {
     sqlite3_stmt *st = store_statement_of(s, S_DECISIONS);
     if (!st) return STORE_ERROR;

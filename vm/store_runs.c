@@ -205,6 +205,7 @@ static store_result end(store *s, const store_run *r, int64_t now) {
 }
 
 store_result store_run_leave(store *s, const store_run *r, int64_t now) {
+    double began = store_clock();
     store_result rc = store_begin_write(s, true);
     if (rc != STORE_OK) return rc;
     rc = store_journal_write(s);
@@ -218,7 +219,7 @@ store_result store_run_leave(store *s, const store_run *r, int64_t now) {
         }
     }
     rc = store_end_write(s, rc);
-    if (rc == STORE_OK) store_journal_written(s, false, NULL, NULL);
+    if (rc == STORE_OK) store_journal_written(s, began, false, NULL, NULL);
     if (rc == STORE_OK || rc == STORE_LOST) store_drop(s, r->id);
     return rc;
 }

@@ -364,7 +364,7 @@ static store_result execute(store *s, const char *sql) {
     return rc == SQLITE_OK ? STORE_OK : store_fail_db(s, rc);
 }
 
-/* Ours and how old? A new, empty file has version 0. */
+/* Ours and how old? A new, empty file has version 0. Within a transaction, because somebody may be making it. */
 static store_result look(store *s, int64_t *version) {
     int64_t id = 0, tables = 0;
     if (number(s, "PRAGMA application_id", &id) != STORE_OK || number(s, "PRAGMA user_version", version) != STORE_OK)
@@ -412,8 +412,10 @@ static store_result prepare_file(store *s) {
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
-    if (look(s, &version) != STORE_OK) return STORE_ERROR;
-    if (execute(s, "PRAGMA synchronous=FULL") != STORE_OK) return STORE_ERROR;
+    if (execute(s, "PRAGMA synchronous=FULL; BEGIN") != STORE_OK) return STORE_ERROR;
+    store_result r = look(s, &version);
+    sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL); /* nothing was written */
+    if (r != STORE_OK) return r;
     return version == VERSION ? STORE_OK : migrate(s);
 }
 

@@ -22,7 +22,7 @@ static const char *path_in(const char *name) { return pb_printf(arena, "%s/%s", 
 static store *open_ok(const char *path) {
     pb_str err = {NULL, 0};
     store *s = store_open(path, arena, &err);
-    if (!s) printf("# %.*s\n", PB_ARG(err));
+    if (!s) fprintf(stderr, "# %.*s\n", PB_ARG(err));
     return s;
 }
 
@@ -730,7 +730,10 @@ static void hammer(const char *path, int n, int out) {
     snprintf(name, sizeof name, "hammer-%d", n);
     if (!s || begin(s, name, &r) != STORE_OK) _exit(1);
     for (int32_t seq = 1;; seq++) {
-        if (append(s, &r, "1") != STORE_OK || store_commit(s, NULL, NULL) != STORE_OK) _exit(2);
+        if (append(s, &r, "1") != STORE_OK || store_commit(s, NULL, NULL) != STORE_OK) {
+            fprintf(stderr, "# %s\n", store_error(s));
+            _exit(2);
+        }
         if (write(out, &seq, sizeof seq) != sizeof seq) _exit(0);
     }
 }
