@@ -263,3 +263,30 @@ action ec2.tag(i: Instance, tags: map[string]): { changed: bool, detail: string 
     within 30s else "${i.id} does not have the tags ${missing.join(", ")} after they were set"
   return { changed: true, detail: "${i.id} tagged ${missing.join(", ")}" }
 }
+
+# Terminates an instance for good. Its volumes go with it where they are set to: take snapshots before (ebs.snapshot_volumes). An
+# instance that is protected against termination is not touched: whoever protected it should know. One that is terminated
+# already, or gone, is left as it is.
+action ec2.terminate(i: Instance): { changed: bool, detail: string } destroy on i {
+  do aws.ec2.DescribeInstances(InstanceIds: [i.id]) as found else {
+    if error.code == "InvalidInstanceID.NotFound" {
+      return { changed: false, detail: "${i.id} is gone already" }
+    }
+    fail error
+  }
+  let state = found.Reservations.first().Instances.first().State.Name ?? "gone"
+  if state in ["shutting-down", "terminated", "gone"] {
+    return { changed: false, detail: "${i.id} is ${state} already" }
+  }
+  let attribute = aws.ec2.DescribeInstanceAttribute(InstanceId: i.id, Attribute: "disableApiTermination")
+  if attribute.DisableApiTermination.Value == true {
+    fail "${i.id} is protected against termination: take the protection off in EC2 when it shall go, then run this again"
+      code "TerminationProtected"
+  }
+  do aws.ec2.TerminateInstances(InstanceIds: [i.id])
+  verify all(
+    r in aws.ec2.DescribeInstances(InstanceIds: [i.id]).Reservations:
+    all(x in r.Instances: x.State.Name in ["shutting-down", "terminated"])
+  ) within 60s else "${i.id} is still not shutting down after it was terminated"
+  return { changed: true, detail: "${i.id} is being terminated" }
+} undo none "a terminated instance cannot be brought back"

@@ -52,6 +52,18 @@ event cloudtrail.api_call {
   detected    "eventTime"
   account     "recipientAccountId"
   region      "awsRegion"
+  principal   [
+    "userIdentity.arn",
+    "userIdentity.userName",
+    "userIdentity.sessionContext.sessionIssuer.arn",
+    "userIdentity.sessionContext.sourceIdentity"
+  ]
+  resources(
+    "requestParameters.instanceId",
+    "requestParameters.userName",
+    "requestParameters.roleName",
+    "requestParameters.bucketName"
+  )
 }
 
 type ConsoleSignInAnswer { ConsoleLogin: string? }
@@ -80,4 +92,6 @@ event cloudtrail.console_sign_in {
   detected    "eventTime"
   account     "recipientAccountId"
   region      "awsRegion"
+  principal   ["userIdentity.arn", "userIdentity.userName"]
+  resources("userIdentity.arn")
 }

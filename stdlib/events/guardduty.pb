@@ -9,4 +9,15 @@ event guardduty.finding {
   detected    "createdAt"
   account     "accountId"
   region      "region"
+  sample      "service.additionalInfo.sample"  # of CreateSampleFindings; the model does not have it
+  principal   ["resource.accessKeyDetails.userName", "resource.accessKeyDetails.principalId"]
+  resources(
+    "resource.instanceDetails.instanceId",
+    "resource.accessKeyDetails.accessKeyId",
+    "resource.accessKeyDetails.userName",
+    "resource.s3BucketDetails.0.arn",
+    "resource.eksClusterDetails.arn",
+    "resource.ecsClusterDetails.arn",
+    "resource.containerDetails.id"
+  )
 }

@@ -10,6 +10,9 @@ event securityhub.finding {
   detected    "CreatedAt"
   account     "AwsAccountId"
   region      "Region"
+  sample      "Sample"
+  principal   ["Resources.0.Details.AwsIamUser.UserName", "Resources.0.Details.AwsIamAccessKey.PrincipalName"]
+  resources("Resources.0.Id")
 }
 
 event securityhub.custom_action {
@@ -22,4 +25,7 @@ event securityhub.custom_action {
   detected    "CreatedAt"
   account     "AwsAccountId"
   region      "Region"
+  sample      "Sample"
+  principal   ["Resources.0.Details.AwsIamUser.UserName", "Resources.0.Details.AwsIamAccessKey.PrincipalName"]
+  resources("Resources.0.Id")
 }
