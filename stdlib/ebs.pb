@@ -46,4 +46,4 @@ action ebs.snapshot_volumes(
   ) within 60s else "not every volume of ${i.id} has a snapshot after they were asked for"
   let made = [s.SnapshotId for s in taken.Snapshots if s.SnapshotId exists]
   return { changed: true, detail: "snapshots ${made.join(", ")} of ${i.id} taken", ids: made }
-}
+} undo none "the snapshots are evidence: they are kept"

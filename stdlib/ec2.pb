@@ -112,7 +112,7 @@ action ec2.group(vpc: string, name: string, purpose: string): { changed: bool, i
   verify aws.ec2.DescribeSecurityGroups(Filters: filters).SecurityGroups.first() exists
     within 30s else "the group ${name} in ${vpc} cannot be found after it was made"
   return { changed: true, id: id }
-}
+} undo none "a security group that is there changes nothing, and others may use it meanwhile"
 
 # The group without rules of a VPC. Its rules are looked at each time, for whoever may edit security groups may have added
 # some; all are taken out, the outbound rule that every new group has too.
@@ -133,7 +133,7 @@ action ec2.quarantine_group(vpc: string): { changed: bool, id: string } contain 
     ).SecurityGroupRules.first() exists
   ) within 30s else "the quarantine group ${group.id} of ${vpc} still has rules"
   return { changed: group.changed or outbound.size() > 0 or inbound.size() > 0, id: group.id }
-}
+} undo none "the quarantine group has no rules, whatever becomes of one instance: others are in it"
 
 # The group that allows everything to and from everywhere. Connections that only such rules allow are not tracked, so they end the
 # moment an interface leaves it: that is how AWS's own containment runbook cuts established connections.
@@ -176,17 +176,56 @@ action ec2.untrack_group(vpc: string): { changed: bool, id: string } contain on 
     }
   }
   return { changed: group.changed, id: group.id }
+} undo none "nothing stays in the group, and other isolations pass through it"
+
+# The groups of one interface, in order. Fails when there is no such interface (any more).
+action ec2.groups(interface: string): list[string] read {
+  let n = aws.ec2.DescribeNetworkInterfaces(NetworkInterfaceIds: [interface]).NetworkInterfaces.first()
+  return [g.GroupId for g in n.Groups if g.GroupId exists].sort()
 }
 
-# Puts one interface into one group, and reads it back.
-action ec2.move_interface(interface: string, group: string): { changed: bool } contain on interface {
-  do aws.ec2.ModifyNetworkInterfaceAttribute(NetworkInterfaceId: interface, Groups: [group])
-  verify any(
-    n in aws.ec2.DescribeNetworkInterfaces(NetworkInterfaceIds: [interface]).NetworkInterfaces:
-    n.Groups.size() == 1 and n.Groups.first().GroupId == group
-  ) within 30s else "network interface ${interface} is not in ${group} after it was moved"
-  return { changed: true }
+# Puts one interface into exactly these groups, and reads it back.
+action ec2.set_groups(interface: string, groups: list[string]): { changed: bool, detail: string } contain on interface {
+  let before = ec2.groups(interface)
+  if before == groups.sort() {
+    return { changed: false, detail: "${interface} was in ${groups.join(", ")} already" }
+  }
+  do aws.ec2.ModifyNetworkInterfaceAttribute(NetworkInterfaceId: interface, Groups: groups)
+  verify ec2.groups(interface) == groups.sort()
+    within 30s else "network interface ${interface} is not in ${groups.join(", ")} after it was moved"
+  return { changed: true, detail: "${interface} moved from ${before.join(", ")} to ${groups.join(", ")}" }
+} undo {
+  let live = ec2.groups(interface)
+  if live == before {
+    return { changed: false, detail: "${interface} was in ${before.join(", ")} again already" }
+  }
+  if live != groups.sort() {
+    fail "this run had left ${interface} in ${groups.join(", ")}; it is in ${live.join(", ")} now" code "conflict"
+  }
+  do aws.ec2.ModifyNetworkInterfaceAttribute(NetworkInterfaceId: interface, Groups: before)
+  verify ec2.groups(interface) == before
+    within 30s else "network interface ${interface} is not in ${before.join(", ")} after it was moved back"
+  return { changed: true, detail: "${interface} moved back to ${before.join(", ")}" }
 }
+
+# Puts one interface into one group. Undone as ec2.set_groups is.
+action ec2.move_interface(interface: string, group: string): { changed: bool } contain on interface {
+  do ec2.set_groups(interface, [group]) as set
+  return { changed: set.changed }
+}
+
+# Takes an Elastic IP away from an interface.
+action ec2.release_address(
+  interface: string,
+  association: string
+): { changed: bool, detail: string } contain on interface {
+  let live = aws.ec2.DescribeNetworkInterfaces(NetworkInterfaceIds: [interface]).NetworkInterfaces.first()
+  if live.Association.AssociationId != association {
+    return { changed: false, detail: "${association} had left ${interface} already" }
+  }
+  do aws.ec2.DisassociateAddress(AssociationId: association)
+  return { changed: true, detail: "${association} taken from ${interface}" }
+} undo none "an Elastic IP has to be associated again by hand: it may be somewhere else meanwhile"
 
 # Cuts an instance off the network: every interface into the quarantine group of its VPC, and nothing else in there.
 #
@@ -226,7 +265,7 @@ action ec2.isolate(
   for n in open {
     do ec2.quarantine_group(n.vpc) as quarantine
     if cut == "strip-ip" and n.association exists {
-      do aws.ec2.DisassociateAddress(AssociationId: n.association)
+      do ec2.release_address(n.id, n.association)
     }
     if not (n.groups.size() == 1 and all(g in n.groups: g == quarantine.id)) {
       if cut == "untrack" {
@@ -248,6 +287,43 @@ action ec2.isolate(
     before: live
     skipped: skipped
   }
+} undo {
+  let now_there = ec2.interfaces(i.id)
+  let holding = [
+    g.GroupId
+    for g in aws.ec2.DescribeSecurityGroups(
+      Filters: [{ Name: "vpc-id", Values: vpcs }, { Name: "group-name", Values: ["ir-isolate-v1", "ir-untrack-v1"] }]
+    ).SecurityGroups
+    if g.GroupId exists
+  ]
+  let back = [n.id for n in open if any(m in now_there: m.id == n.id and m.groups.sort() == n.groups.sort())]
+  let rest = [n for n in open if not (n.id in back)]
+  if rest.size() == 0 {
+    return { changed: false, detail: "every network interface of ${i.id} was in its groups again already" }
+  }
+  let held = [m.id for m in now_there if m.groups.size() == 1 and all(g in m.groups: g in holding)]
+  let gone = ["${n.id} is gone" for n in rest if not any(m in now_there: m.id == n.id)]
+  let strange = [
+    "${m.id} is in ${m.groups.join(", ")}"
+    for m in now_there
+    if any(n in rest: n.id == m.id) and not (m.id in held)
+  ]
+  if gone.size() + strange.size() > 0 {
+    fail "this run had left the network interfaces of ${i.id} in the quarantine group; now ${(gone + strange).join(", ")}"
+      code "conflict"
+  }
+  for n in rest {
+    do ec2.set_groups(n.id, n.groups)
+  }
+  let addresses = [
+    "; the Elastic IP of ${n.id} (${n.association}) has to be associated again by hand"
+    for n in open
+    if cut == "strip-ip" and n.association exists
+  ]
+  return {
+    changed: true
+    detail: "${rest.size()} network interface(s) of ${i.id} back in their groups${addresses.join("")}"
+  }
 }
 
 # Sets tags on an instance, only those that it does not have yet.
@@ -262,6 +338,60 @@ action ec2.tag(i: Instance, tags: map[string]): { changed: bool, detail: string 
   verify all(k in missing: tag_map(aws.ec2.DescribeTags(Filters: filters).Tags)[k] == tags[k])
     within 30s else "${i.id} does not have the tags ${missing.join(", ")} after they were set"
   return { changed: true, detail: "${i.id} tagged ${missing.join(", ")}" }
+} undo {
+  let live = tag_map(aws.ec2.DescribeTags(Filters: filters).Tags)
+  let rest = [k for k in missing if not core.same(live[k], have[k])]
+  if rest.size() == 0 {
+    return { changed: false, detail: "the tags of ${i.id} were as before already" }
+  }
+  let strange = ["${k}=${live[k] ?? "(gone)"}" for k in rest if live[k] != tags[k]]
+  if strange.size() > 0 {
+    fail "this run had set tags of ${i.id} that somebody has changed since: now ${strange.join(", ")}" code "conflict"
+  }
+  let old = [{ Key: k, Value: have[k] } for k in rest if have[k] exists]
+  # With their values: a tag that is given another value in this moment stays.
+  let added = [{ Key: k, Value: tags[k] } for k in rest if not (have[k] exists)]
+  if old.size() > 0 {
+    do aws.ec2.CreateTags(Resources: [i.id], Tags: old)
+  }
+  if added.size() > 0 {
+    do aws.ec2.DeleteTags(Resources: [i.id], Tags: added)
+  }
+  verify all(k in rest: core.same(tag_map(aws.ec2.DescribeTags(Filters: filters).Tags)[k], have[k]))
+    within 30s else "${i.id} does not have the tags as before: ${rest.join(", ")}"
+  return { changed: true, detail: "tags of ${i.id} as before: ${rest.join(", ")}" }
+}
+
+# The state of an instance, read fresh.
+action ec2.state(id: string): string read {
+  return aws.ec2.DescribeInstances(InstanceIds: [id]).Reservations.first().Instances.first().State.Name ?? "unknown"
+}
+
+# Stops an instance: what it runs ends, its memory is lost, its disks stay. Start it again with `pbrun undo`: then it has another public
+# address, unless that is an Elastic IP. An Auto Scaling group replaces an instance that stops, and terminates it.
+action ec2.stop(i: Instance): { changed: bool, detail: string } contain on i {
+  let before = ec2.state(i.id)
+  if before in ["stopped", "stopping"] {
+    return { changed: false, detail: "${i.id} was ${before} already" }
+  }
+  if before != "running" {
+    fail "${i.id} is ${before}: only an instance that runs can be stopped" code "IncorrectInstanceState"
+  }
+  do aws.ec2.StopInstances(InstanceIds: [i.id])
+  wait until aws.ec2.InstanceStopped(InstanceIds: [i.id]) for 5m
+  return { changed: true, detail: "${i.id} stopped" }
+} undo {
+  let live = ec2.state(i.id)
+  if live in ["running", "pending"] {
+    return { changed: false, detail: "${i.id} was ${live} again already" }
+  }
+  if not (live in ["stopped", "stopping"]) {
+    fail "this run had left ${i.id} stopped; it is ${live} now" code "conflict"
+  }
+  wait until aws.ec2.InstanceStopped(InstanceIds: [i.id]) for 5m
+  do aws.ec2.StartInstances(InstanceIds: [i.id])
+  wait until aws.ec2.InstanceRunning(InstanceIds: [i.id]) for 5m
+  return { changed: true, detail: "${i.id} started again; what was in its memory is lost" }
 }
 
 # Terminates an instance for good. Its volumes go with it where they are set to: take snapshots before (ebs.snapshot_volumes). An

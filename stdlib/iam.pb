@@ -2,6 +2,9 @@
 #
 # IAM is eventually consistent: a change that was read back is applied, but may take seconds to minutes to be enforced
 # everywhere. Deleted users and keys count as contained.
+#
+# What undoing puts back is the state before the run, and only where nobody has changed it meanwhile: else the undo fails with
+# the code `conflict`. Sessions that were ended stay ended.
 
 fn iam.user_name_ok(name: string): bool = name matches "^[A-Za-z0-9_+=,.@-]{1,64}$"
 
@@ -60,6 +63,26 @@ action iam.deactivate_key(user: string, key: string): { changed: bool, detail: s
     k.AccessKeyId == key and k.Status == "Inactive"
   ) within 30s else "access key ${key} of ${user} is still active after it was set inactive"
   return { changed: true, detail: "access key ${key} of ${user} set inactive" }
+} undo {
+  # It was active, or nothing would have been changed.
+  do aws.iam.ListAccessKeys(UserName: user) as live else {
+    if error.code != "NoSuchEntity" {
+      fail error
+    }
+  }
+  let status = [k.Status for k in live.AccessKeyMetadata if k.AccessKeyId == key].first()
+  if not (status exists) {
+    fail "access key ${key} of ${user} was left inactive and is deleted now: it cannot be had back" code "conflict"
+  }
+  if status == "Active" {
+    return { changed: false, detail: "access key ${key} of ${user} was active again already" }
+  }
+  do aws.iam.UpdateAccessKey(UserName: user, AccessKeyId: key, Status: "Active")
+  verify any(
+    k in aws.iam.ListAccessKeys(UserName: user).AccessKeyMetadata:
+    k.AccessKeyId == key and k.Status == "Active"
+  ) within 30s else "access key ${key} of ${user} is still inactive after it was set active"
+  return { changed: true, detail: "access key ${key} of ${user} set active again" }
 }
 
 # The policy that AWS's own console writes for "revoke active sessions": deny everything to credentials issued before a time.
@@ -85,6 +108,29 @@ fn iam.revoked_before(document: string?): time? =
       ?? ""
   )
 
+# What is found where our revocation is expected, for people.
+fn iam.revocation_found(document: string?): string =
+  ["it revokes the sessions from before ${t} now" for t in [iam.revoked_before(document)] if t exists].first()
+    ?? ["it is another document now" for d in [document] if d exists].first()
+    ?? "it is gone now"
+
+# An inline policy of a user, or of a role; none when it has none of that name.
+action iam.user_policy(user: string, name: string): string? read {
+  return [
+    aws.iam.GetUserPolicy(UserName: user, PolicyName: n).PolicyDocument
+    for n in aws.iam.ListUserPolicies(UserName: user).PolicyNames
+    if n == name
+  ].first()
+}
+
+action iam.role_policy(role: string, name: string): string? read {
+  return [
+    aws.iam.GetRolePolicy(RoleName: role, PolicyName: n).PolicyDocument
+    for n in aws.iam.ListRolePolicies(RoleName: role).PolicyNames
+    if n == name
+  ].first()
+}
+
 # Revokes the sessions of a user: every temporary credential issued to it before now stops working (GetSessionToken,
 # GetFederationToken, console). Long-term keys are not touched: see iam.deactivate_key. When a revocation from after this
 # finding is in place already, nothing is changed.
@@ -94,18 +140,9 @@ action iam.revoke_sessions(
   if not iam.user_name_ok(user) {
     fail "`${user}` cannot be the name of an IAM user" code "InvalidUserName"
   }
-  let names = aws.iam.ListUserPolicies(UserName: user).PolicyNames
-  let current = [
-    d
-    for d in [
-      iam.revoked_before(aws.iam.GetUserPolicy(UserName: user, PolicyName: n).PolicyDocument)
-      for n in names
-      if n == "AWSRevokeOlderSessions"
-    ]
-    if d exists
-  ]
+  let previous = iam.user_policy(user, "AWSRevokeOlderSessions")
   let since = run.event_time ?? run.started
-  let in_force = current.first()
+  let in_force = iam.revoked_before(previous)
   if in_force exists {
     if in_force >= since {
       return {
@@ -118,20 +155,13 @@ action iam.revoke_sessions(
   }
   # Issue times are whole seconds: one more second, so that a session made in this very second ends too.
   let before = now() + 1s
-  do aws.iam.PutUserPolicy(
-    UserName: user,
-    PolicyName: "AWSRevokeOlderSessions",
-    PolicyDocument: iam.revocation_document(before)
-  ) else {
+  let document = iam.revocation_document(before)
+  do aws.iam.PutUserPolicy(UserName: user, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: document) else {
     # Two changes of the user met. This one does not depend on what the other one was, so it is made once more.
     if not error.conflict {
       fail error
     }
-    do aws.iam.PutUserPolicy(
-      UserName: user,
-      PolicyName: "AWSRevokeOlderSessions",
-      PolicyDocument: iam.revocation_document(before)
-    )
+    do aws.iam.PutUserPolicy(UserName: user, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: document)
   }
   verify iam.revoked_before(
     aws.iam.GetUserPolicy(UserName: user, PolicyName: "AWSRevokeOlderSessions").PolicyDocument
@@ -141,6 +171,26 @@ action iam.revoke_sessions(
     policy_name: "AWSRevokeOlderSessions"
     before: before
     detail: "sessions of ${user} issued before ${before} are revoked"
+  }
+} undo {
+  let live = iam.user_policy(user, "AWSRevokeOlderSessions")
+  if core.same(live, previous) {
+    return { changed: false, detail: "the policy that revoked the sessions of ${user} was taken back already" }
+  }
+  if not (live == document) {
+    fail "this run had left the policy AWSRevokeOlderSessions of ${user} revoking the sessions from before ${before}; ${iam.revocation_found(live)}"
+      code "conflict"
+  }
+  if previous exists {
+    do aws.iam.PutUserPolicy(UserName: user, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: previous)
+  } else {
+    do aws.iam.DeleteUserPolicy(UserName: user, PolicyName: "AWSRevokeOlderSessions")
+  }
+  verify core.same(iam.user_policy(user, "AWSRevokeOlderSessions"), previous)
+    within 30s else "the policy that revoked the sessions of ${user} is not as before after it was taken back"
+  return {
+    changed: true
+    detail: "the policy that revoked the sessions of ${user} is taken back; sessions that it ended stay ended"
   }
 }
 
@@ -157,18 +207,9 @@ action iam.revoke_role_sessions(
     fail "${role} belongs to an AWS service or to Identity Center: its sessions must be ended there"
       code "ProtectedRole"
   }
-  let names = aws.iam.ListRolePolicies(RoleName: role).PolicyNames
-  let current = [
-    d
-    for d in [
-      iam.revoked_before(aws.iam.GetRolePolicy(RoleName: role, PolicyName: n).PolicyDocument)
-      for n in names
-      if n == "AWSRevokeOlderSessions"
-    ]
-    if d exists
-  ]
+  let previous = iam.role_policy(role, "AWSRevokeOlderSessions")
   let since = run.event_time ?? run.started
-  let in_force = current.first()
+  let in_force = iam.revoked_before(previous)
   if in_force exists {
     if in_force >= since {
       return {
@@ -181,19 +222,12 @@ action iam.revoke_role_sessions(
   }
   # Issue times are whole seconds: one more second, so that a session made in this very second ends too.
   let before = now() + 1s
-  do aws.iam.PutRolePolicy(
-    RoleName: role,
-    PolicyName: "AWSRevokeOlderSessions",
-    PolicyDocument: iam.revocation_document(before)
-  ) else {
+  let document = iam.revocation_document(before)
+  do aws.iam.PutRolePolicy(RoleName: role, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: document) else {
     if not error.conflict {
       fail error
     }
-    do aws.iam.PutRolePolicy(
-      RoleName: role,
-      PolicyName: "AWSRevokeOlderSessions",
-      PolicyDocument: iam.revocation_document(before)
-    )
+    do aws.iam.PutRolePolicy(RoleName: role, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: document)
   }
   verify iam.revoked_before(
     aws.iam.GetRolePolicy(RoleName: role, PolicyName: "AWSRevokeOlderSessions").PolicyDocument
@@ -203,5 +237,25 @@ action iam.revoke_role_sessions(
     policy_name: "AWSRevokeOlderSessions"
     before: before
     detail: "sessions of ${role} issued before ${before} are revoked"
+  }
+} undo {
+  let live = iam.role_policy(role, "AWSRevokeOlderSessions")
+  if core.same(live, previous) {
+    return { changed: false, detail: "the policy that revoked the sessions of ${role} was taken back already" }
+  }
+  if not (live == document) {
+    fail "this run had left the policy AWSRevokeOlderSessions of ${role} revoking the sessions from before ${before}; ${iam.revocation_found(live)}"
+      code "conflict"
+  }
+  if previous exists {
+    do aws.iam.PutRolePolicy(RoleName: role, PolicyName: "AWSRevokeOlderSessions", PolicyDocument: previous)
+  } else {
+    do aws.iam.DeleteRolePolicy(RoleName: role, PolicyName: "AWSRevokeOlderSessions")
+  }
+  verify core.same(iam.role_policy(role, "AWSRevokeOlderSessions"), previous)
+    within 30s else "the policy that revoked the sessions of ${role} is not as before after it was taken back"
+  return {
+    changed: true
+    detail: "the policy that revoked the sessions of ${role} is taken back; sessions that it ended stay ended"
   }
 }

@@ -5,6 +5,7 @@
 
 # The four settings of a bucket's public access block; all false when it has none.
 type PublicAccessBlock {
+  there:    bool  # it has one
   acls:     bool
   ignore:   bool
   policy:   bool
@@ -39,6 +40,7 @@ action s3.public_access_block(bucket: string): PublicAccessBlock read {
   }
   let c = answer.PublicAccessBlockConfiguration
   return {
+    there: c exists
     acls: c.BlockPublicAcls == true
     ignore: c.IgnorePublicAcls == true
     policy: c.BlockPublicPolicy == true
@@ -49,6 +51,11 @@ action s3.public_access_block(bucket: string): PublicAccessBlock read {
       and c.RestrictPublicBuckets == true
   }
 }
+
+# A public access block for people.
+fn s3.block_text(b: PublicAccessBlock): string =
+  ["none" for there in [b.there] if not there].first()
+    ?? "BlockPublicAcls ${b.acls}, IgnorePublicAcls ${b.ignore}, BlockPublicPolicy ${b.policy}, RestrictPublicBuckets ${b.restrict}"
 
 # Turns all public access to a bucket off. ACLs and policy stay as they are: this masks them, and taking it away shows them again.
 # Static web sites and public assets in the bucket stop working: look at the tags first (s3.bucket_tags).
@@ -89,4 +96,30 @@ action s3.block_public_access(
   verify s3.public_access_block(bucket).all
     within 60s else "public access to ${bucket} is still not blocked after it was set"
   return { changed: true, detail: "public access to ${bucket} blocked", before: before }
+} undo {
+  let live = s3.public_access_block(bucket)
+  if live == before {
+    return { changed: false, detail: "the public access block of ${bucket} was as before already" }
+  }
+  if not live.all {
+    fail "this run had left all public access to ${bucket} blocked; somebody has changed that since: ${s3.block_text(live)}"
+      code "conflict"
+  }
+  if before.there {
+    do aws.s3.PutPublicAccessBlock(
+      Bucket: bucket,
+      ExpectedBucketOwner: run.account,
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: before.acls
+        IgnorePublicAcls: before.ignore
+        BlockPublicPolicy: before.policy
+        RestrictPublicBuckets: before.restrict
+      }
+    )
+  } else {
+    do aws.s3.DeletePublicAccessBlock(Bucket: bucket, ExpectedBucketOwner: run.account)
+  }
+  verify s3.public_access_block(bucket) == before
+    within 60s else "the public access block of ${bucket} is not as before after it was put back"
+  return { changed: true, detail: "the public access block of ${bucket} is as before: ${s3.block_text(before)}" }
 }
