@@ -64,6 +64,8 @@ typedef struct engine_run {
     bool over_limit;
     bool kept;         /* it has a row in the store */
     bool undo;         /* an ended run is being undone */
+    struct brakes_wait *telling; /* the alerts channel is told of a guard's denial */
+    bool told;                   /* ... has been, or there is none */
     pb_str match_error;
     struct engine_run *queue; /* waiting to be started */
     struct engine_sleep *sleeps;
@@ -161,6 +163,9 @@ engine_resumed engine_undo(engine *e, pb_str id, pb_str only, bool dry, pb_str *
  * resumed is told to `failed` (may be NULL). */
 uint32_t engine_due(engine *e, void (*failed)(void *ctx, pb_str run, pb_str why), void *ctx);
 uint32_t engine_running(const engine *e);
+/* Runs are kept in this store from now on; before the first event. engine_config.store is the same, earlier. False: out of
+ * memory. */
+bool engine_use_store(engine *e, struct store *s);
 /* Does some playbook need a store? *what: what for ("dedupe", "approve", "wait"); *name: the playbook. */
 bool engine_needs_store(engine *e, pb_str *name, const char **what);
 /* The site that holds for new runs; NULL: none. After engine_ready. */

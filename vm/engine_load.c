@@ -334,6 +334,14 @@ brakes *engine_brakes(engine *e, const pb_site *site) {
     return brakes_new(&c);
 }
 
+bool engine_use_store(engine *e, struct store *s) {
+    brakes_free(e->brakes);
+    e->config.store = s;
+    e->owner = owner_self(e->arena);
+    e->brakes = engine_brakes(e, e->has_site ? &e->site : NULL);
+    return e->owner.s && e->brakes;
+}
+
 bool engine_program_site(engine *e, engine_program *p, const pb_value *params, pb_str *err) {
     if (e->has_site || p->brakes || !vm_has_site(p->program)) return true;
     p->has_site = vm_site_of(p->program, params, e->arena, &p->site, err);

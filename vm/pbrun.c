@@ -6,18 +6,12 @@
  * the worst. Results go to standard output; progress, messages and diagnostics to standard error.
  */
 #include "lang/options.h"
-#include "stdlib/aws/model.h"
 #include "stdlib/stdlib.h"
-#include "vm/commands.h"
-#include "vm/engine.h"
-#include "vm/events.h"
+#include "vm/cmd_session.h"
 #include "vm/plain.h"
-#include "vm/progress.h"
-#include "vm/report.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -25,30 +19,10 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What lives as long as the command. */
-typedef struct session {
-    run_args args;
-    pb_arena *arena; /* images, programs, messages */
-    pb_buf image;    /* of what was compiled here */
-    pb_buf site;     /* of --site's file */
-    engine *engine;
-    events *events;
-    evidence_log *log;
-    progress *progress;
-    pb_watch *signal_watch, *input_watch;
-    int signal_fd;
-    int status;
-    bool stopped, output_failed;
-    const cli *cli;
-} session;
-
-static void worst(session *s, int status) {
-    if (status > s->status) s->status = status;
-}
+static void worst(session *s, int status) { session_worst(s, status); }
 
 /* "pbrun: ..." to standard error, made plain. */
 void cmd_complain(pb_str message) {
@@ -73,14 +47,14 @@ static int fail(pb_str message, int status) { return cmd_fail(message, status); 
 static const cli_option option_rows[] = {
     {"run", 'p', "playbooks", "PATH",
      "a .pb file, a directory of them, or a .pbx image; may be given again, as may operands"},
-    {"run approve", 0, "site", "FILE", "the site block of this .pb or .pbx file holds, whatever the playbooks' own is"},
+    {"run approve resume", 0, "site", "FILE", "the site block of this .pb or .pbx file holds, whatever the playbooks' own is"},
     {"run", 'e', "event", "FILE", "events as JSON, one or many; - is standard input"},
-    {"run", 0, "evidence", "DIR", "append the evidence of each run to DIR/evidence.jsonl"},
+    {"run resume", 0, "evidence", "DIR", "append the evidence of each run to DIR/evidence.jsonl"},
     {"run", 0, "dry-run", NULL, "read and plan, change nothing, tell nobody"},
-    {"run approve", 0, "set", "NAME=VALUE", "set a parameter (or the environment variable PB_PARAM_<NAME>)"},
-    {"run kill-switch approve deny", 0, "json", NULL, "results as JSON, one object a line"},
-    {"run", 0, "timeout", "DURATION", "time limit of each run, such as 90s or 5m (default 10m)"},
-    {"run kill-switch approve deny", 0, "store", "URL",
+    {"run approve resume", 0, "set", "NAME=VALUE", "set a parameter (or the environment variable PB_PARAM_<NAME>)"},
+    {"run kill-switch approve deny resume", 0, "json", NULL, "results as JSON, one object a line"},
+    {"run resume", 0, "timeout", "DURATION", "time limit of each run, such as 90s or 5m (default 10m)"},
+    {"run kill-switch approve deny resume", 0, "store", "URL",
      "where runs are kept, such as sqlite:///var/lib/pbrun/state.db (or the environment variable PB_STORE)"},
     {"kill-switch approve deny", 0, "reason", "TEXT", "why; it is kept, and shown to whoever meets the decision"},
     {"approve deny", 0, "as", "PERSON", "answer as this person of the site; refused unless your login is theirs"},
@@ -88,7 +62,7 @@ static const cli_option option_rows[] = {
     {"approve", 0, "link", NULL, "answer nothing; print a link by which the person in --for can, once"},
     {"approve", 0, "for", "PERSON", "whose link it is"},
     {"kill-switch", 0, "scope", "SCOPE", "global (the default), account:ID or playbook:NAME"},
-    {"run", 'q', "quiet", NULL, "no progress on standard error"},
+    {"run resume", 'q', "quiet", NULL, "no progress on standard error"},
     {"*", 'h', "help", NULL, "this text"},
     {"*", 0, "version", NULL, "the version"},
     {0},
@@ -176,203 +150,9 @@ static int usage(const char *message) {
     return STATUS_USAGE;
 }
 
-/* ---- playbooks ---- */
-
-static bool is_image(const char *path) {
-    size_t n = strlen(path);
-    if (n > 4 && strcmp(path + n - 4, ".pbx") == 0) return true;
-    char magic[8];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0) return false;
-    struct stat st;
-    bool is =
-        fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && read(fd, magic, 8) == 8 && memcmp(magic, IMAGE_MAGIC, 8) == 0;
-    close(fd);
-    return is;
-}
-
-static int add_image(session *s, const char *path) {
-    pb_str err = {0};
-    vm_program *p = vm_program_open(path, s->arena, &err); /* its sentence names the path */
-    if (!p) return fail(err, access(path, R_OK) == 0 ? STATUS_FAILED : STATUS_USAGE);
-    if (engine_add(s->engine, p, path, &err)) return STATUS_OK;
-    return fail(pb_printf(s->arena, "%s: %.*s", path, PB_ARG(err)), STATUS_FAILED);
-}
-
-/* Warnings alone are for whoever writes the playbook (`pbc check`), not for whoever answers an alert. */
-static void show_diagnostics(diag_list *diags, const source_set *sources) {
-    pb_buf b = {0};
-    if (diag_count(diags, DIAG_ERROR)) {
-        diag_render(diags, sources, DIAG_TEXT, progress_colours(STDERR_FILENO), &b);
-        if (b.data) fwrite(b.data, 1, b.len, stderr);
-    }
-    pb_buf_free(&b);
-}
-
-static int add_sources(session *s, const char *const *paths, size_t n, pb_buf *image) {
-    size_t nbuiltins = 0;
-    const builtin_source *builtins = stdlib_sources(&nbuiltins);
-    pb_arena *a = pb_arena_new(0);
-    diag_list *diags = a ? diag_new(a) : NULL;
-    source_set *sources = NULL;
-    pb_str err = {0};
-    int status = STATUS_INTERNAL;
-    bool ok = diags && compile_paths(a, diags, &sources, aws_schema(), builtins, nbuiltins, paths, n, image);
-    if (diags) show_diagnostics(diags, sources);
-    if (!ok) {
-        status =
-            diags && diag_count(diags, DIAG_ERROR) ? STATUS_FAILED : fail(PB_STR("out of memory"), STATUS_INTERNAL);
-        goto cleanup;
-    }
-    vm_program *p = vm_program_load(image->data, image->len, s->arena, &err);
-    if (p && engine_add(s->engine, p, paths[0], &err))
-        status = STATUS_OK;
-    else
-        fail(pb_printf(s->arena, "the compiled playbooks are refused: %.*s", PB_ARG(err)), STATUS_INTERNAL);
-cleanup:
-    pb_arena_free(a);
-    return status;
-}
-
-/* Sources are compiled together, as one program; each image is one of its own. */
-static int add_playbooks(session *s) {
-    const char **sources = pb_alloc_array(s->arena, s->args.npaths, sizeof *sources);
-    size_t n = 0;
-    int status = STATUS_OK;
-    if (!sources) return fail((pb_str){0}, STATUS_INTERNAL);
-    for (size_t i = 0; i < s->args.npaths && status == STATUS_OK; i++) {
-        if (is_image(s->args.paths[i]))
-            status = add_image(s, s->args.paths[i]);
-        else
-            sources[n++] = s->args.paths[i];
-    }
-    if (status == STATUS_OK && n) status = add_sources(s, sources, n, &s->image);
-    return status;
-}
-
-/* A program like the others, whose site counts. */
-static int add_site(session *s) {
-    const char *path = s->args.site;
-    if (!path) return STATUS_OK;
-    int status = is_image(path) ? add_image(s, path) : add_sources(s, &path, 1, &s->site);
-    if (status == STATUS_OK) engine_use_site(s->engine);
-    return status;
-}
-
-static int set_params(session *s) {
-    pb_str err = {0};
-    for (size_t i = 0; i < s->args.nsets; i++) {
-        const char *text = s->args.sets[i], *equals = strchr(text, '=');
-        if (!engine_set(s->engine, (pb_str){text, (uint32_t)(equals - text)}, pb_str_c(equals + 1), &err))
-            return fail(err, STATUS_USAGE);
-    }
-    return engine_ready(s->engine, &err) ? STATUS_OK : fail(err, STATUS_USAGE);
-}
-
-/* ---- what the engine tells ---- */
-
-static void on_run_begin(void *ctx, const engine_run *r) { progress_run_begin(((session *)ctx)->progress, r); }
-static void on_step_begin(void *ctx, const engine_run *r, const vm_step *st) {
-    progress_step_begin(((session *)ctx)->progress, r, st);
-}
-static void on_step_end(void *ctx, const engine_run *r, const vm_step *st) {
-    progress_step_end(((session *)ctx)->progress, r, st);
-}
-
-/* Evidence that cannot be kept is not thrown away: it goes to standard error. */
-static void evidence_lost(session *s, pb_str why, const char *line) {
-    progress_hide(s->progress);
-    complain(why);
-    if (line) fprintf(stderr, "pbrun: the evidence was: %s\n", line);
-    progress_show(s->progress);
-    worst(s, STATUS_FAILED);
-}
-
-static void keep_evidence(session *s, const engine_run *r) {
-    pb_arena *a = pb_arena_new(1 << 20);
-    json_object *o = evidence_document(&r->facts);
-    size_t n = 0;
-    const char *line =
-        o ? json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n) : NULL;
-    pb_str err = {0};
-    if (!a || !line)
-        evidence_lost(s, PB_STR("no memory for the evidence of a run"), NULL);
-    else if (!evidence_append(s->log, line, n, a, &err))
-        evidence_lost(s, err, line);
-    json_object_put(o);
-    pb_arena_free(a);
-}
-
-static void on_run_end(void *ctx, const engine_run *r) {
-    session *s = ctx;
-    if (s->log) keep_evidence(s, r);
-    if (r->facts.outcome == VM_DENIED) worst(s, STATUS_STOPPED);
-    if (r->facts.outcome == VM_FAILED) worst(s, pb_str_is(r->facts.code, "internal") ? STATUS_INTERNAL : STATUS_FAILED);
-    progress_run_end(s->progress, r);
-}
-
-static void complain_of_event(session *s, uint32_t number, uint32_t line, pb_str what) {
-    complain(pb_printf(s->arena, "%s: event %u (line %u): %.*s", events_name(s->events), number, line, PB_ARG(what)));
-}
-
-static void on_event_end(void *ctx, const engine_event *e) {
-    session *s = ctx;
-    pb_buf out = {0};
-    progress_hide(s->progress);
-    if (e->error.n) {
-        complain_of_event(s, e->number, e->line, e->error);
-        worst(s, STATUS_FAILED);
-    }
-    if (e->note.n && e->runs) complain_of_event(s, e->number, e->line, e->note);
-    if (s->args.json)
-        report_json(e, &out);
-    else
-        report_plain(e, &out);
-    if (out.oom || (out.len && fwrite(out.data, 1, out.len, stdout) != out.len) || fflush(stdout) != 0) {
-        if (!s->output_failed)
-            complain(pb_printf(s->arena, "results cannot be written: %s", out.oom ? "out of memory" : strerror(errno)));
-        s->output_failed = true;
-        worst(s, STATUS_FAILED);
-    }
-    pb_buf_free(&out);
-    progress_show(s->progress);
-}
-
-/* ---- signals: the first ends the runs in good order, the second kills ---- */
-
-static void stop_set(sigset_t *set) {
-    sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGHUP);
-}
-
-static bool signals_begin(session *s) {
-    sigset_t set;
-    stop_set(&set);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    s->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    return s->signal_fd >= 0;
-}
-
-static void on_signal(void *ctx) {
-    session *s = ctx;
-    struct signalfd_siginfo info;
-    sigset_t set;
-    if (s->stopped || read(s->signal_fd, &info, sizeof info) != (ssize_t)sizeof info) return;
-    s->stopped = true;
-    stop_set(&set);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
-    progress_hide(s->progress);
-    complain_c("told to stop: runs under way are ended; once more kills");
-    progress_show(s->progress);
-    worst(s, STATUS_FAILED);
-    engine_interrupt(s->engine);
-}
+/* ---- the main loop ---- */
 
 static void on_input(void *ctx) { (void)ctx; /* only to wake the loop */ }
-
-/* ---- the main loop ---- */
 
 static bool submit(session *s, const events_item *item, pb_arena *a) {
     pb_str err = item->error;
@@ -393,7 +173,8 @@ static void wait_for_input(session *s) {
         return;
     }
     struct pollfd p[2] = {{events_fd(s->events), POLLIN, 0}, {s->signal_fd, POLLIN, 0}};
-    if (poll(p, 2, -1) > 0 && p[1].revents) on_signal(s);
+    poll(p, 2, -1);
+    if (p[1].revents) engine_turn(s->engine); /* the loop watches the signals */
 }
 
 /* One event, or a wait. False: there are no more. */
@@ -427,9 +208,7 @@ static bool feed(session *s) {
 }
 
 static int handle_events(session *s) {
-    if (!signals_begin(s)) return fail(PB_STR("signals cannot be received"), STATUS_INTERNAL);
-    s->signal_watch = pb_watch_start(engine_loop(s->engine), s->signal_fd, on_signal, s);
-    if (!s->signal_watch) return fail((pb_str){0}, STATUS_INTERNAL);
+    if (!session_signals(s)) return fail(PB_STR("signals cannot be received"), STATUS_INTERNAL);
     while (!s->stopped && feed(s)) {
     }
     while (engine_busy(s->engine)) engine_turn(s->engine);
@@ -440,47 +219,16 @@ static int handle_events(session *s) {
 
 /* ---- pbrun run ---- */
 
-static engine *new_engine(session *s) {
-    engine_config c = {.dry = s->args.dry, .run_ms = s->args.timeout_ms};
-    c.providers = stdlib_providers(&c.nproviders);
-    c.watch = (engine_watch){s, on_run_begin, on_step_begin, on_step_end, on_run_end, on_event_end};
-    return engine_new(&c);
-}
-
 static int run_session(session *s) {
     pb_str err = {0};
-    int status;
-    s->arena = pb_arena_new(0);
-    s->engine = s->arena ? new_engine(s) : NULL;
-    s->progress = progress_new(STDERR_FILENO, s->args.quiet ? PROGRESS_NONE : progress_style_for(STDERR_FILENO),
-                               progress_colours(STDERR_FILENO));
-    if (!s->engine || !s->progress) return fail((pb_str){0}, STATUS_INTERNAL);
-    progress_loop(s->progress, engine_loop(s->engine));
-    if ((status = add_playbooks(s)) != STATUS_OK || (status = add_site(s)) != STATUS_OK ||
-        (status = set_params(s)) != STATUS_OK)
-        return status;
+    int status = session_open(s, true);
+    if (status != STATUS_OK) return status;
     s->events = events_open(s->args.event, s->arena, &err);
-    if (!s->events) return fail(err, STATUS_USAGE);
-    /* Before anything is done: what cannot be proved afterwards is not done. */
-    if (s->args.evidence && !(s->log = evidence_open(s->args.evidence, s->arena, &err))) return fail(err, STATUS_USAGE);
-    return handle_events(s);
-}
-
-static void session_end(session *s) {
-    progress_free(s->progress);
-    events_close(s->events);
-    evidence_close(s->log);
-    engine_free(s->engine);
-    pb_buf_free(&s->image);
-    pb_buf_free(&s->site);
-    pb_arena_free(s->arena);
-    if (s->signal_fd >= 0) close(s->signal_fd);
-    free(s);
+    return s->events ? handle_events(s) : fail(err, STATUS_USAGE);
 }
 
 static int command_run(void *self) {
     session *s = self;
-    if (s->args.store) return usage("--store is not available in this version");
     if (!s->args.npaths) return usage("no playbooks: give -p PATH");
     if (!s->args.event) return usage("no event: give -e FILE, or -e - for standard input");
     return run_session(s);
@@ -499,6 +247,7 @@ static int command_completion(void *self) {
     return usage("for which shell? bash, zsh or fish");
 }
 
+static int command_resume(void *self) { return cmd_resume(self); }
 static int command_approve(void *self) { return cmd_approve(&((session *)self)->args); }
 static int command_deny(void *self) { return cmd_deny(&((session *)self)->args); }
 static int command_kill_switch(void *self) { return cmd_kill_switch(&((session *)self)->args); }
@@ -514,14 +263,15 @@ static const cli_command commands[] = {
     {"work", "", NULL, NULL},
     {"runs", "", NULL, NULL},
     {"show", "RUN", NULL, NULL},
-    {"resume", "", NULL, NULL},
+    {"resume", "[RUN...]", "go on with runs that wait no longer or whose process has died; without RUN: all of them",
+     command_resume},
     {"approve", "[RUN]", "grant what a run asks for; without RUN: what waits for an answer", command_approve},
     {"deny", "[RUN]", "deny it", command_deny},
     {"undo", "RUN", NULL, NULL},
     {"kill-switch", "on|observe|off|status", "stop all changes, or see what is stopped (not SSM or DynamoDB: they are set with AWS's tools)",
      command_kill_switch},
     {"drill", "", NULL, NULL},
-    {"evidence", "verify|show|export", NULL, NULL},
+    {"evidence resume", "verify|show|export", NULL, NULL},
     {"report", "", NULL, NULL},
     {0},
 };
