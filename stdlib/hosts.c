@@ -8,10 +8,13 @@
 #include "stdlib/hosts.h"
 
 #include "stdlib/slack.h"
+#include "stdlib/slack_approval.h"
 
 #include <stdlib.h>
 
 enum { PAUSE_MAX_MS = 60000 /* what takes longer than a minute is a matter for `verify` or `wait` */ };
+
+static const int64_t WAIT_MAX_MS = 30 * (int64_t)86400000; /* longer than that, a response is a project */
 
 static void host_now(const pb_host *h, vm_call *c, pb_loop *loop) {
     (void)h;
@@ -47,29 +50,60 @@ static void cancel_pause(const pb_host *h, vm_call *c) {
     c->host_data = NULL;
 }
 
+/* Until a moment that follows from when the step began, so that it is the same whenever the run is taken up. */
+static void host_wait(const pb_host *h, vm_call *c, pb_loop *loop) {
+    pb_value time = pb_get_c(c->args, "time");
+    (void)h;
+    (void)loop;
+    if (time.kind != PB_DURATION || time.u.i < 0 || time.u.i > WAIT_MAX_MS) {
+        vm_raise(c, PB_STR("invalid_arguments"), PB_STR("a wait is from 0 to 30 days long"));
+        return;
+    }
+    int64_t end = c->step->started_ms + time.u.i;
+    pb_arena *a = vm_run_arena(c->run);
+    if (pb_loop_wall_ms() >= end) {
+        vm_return(c, PB_NONE_VALUE);
+        return;
+    }
+    pb_str until = pb_printf(a, "%.*s", PB_ARG(pb_time_text(a, end)));
+    pb_call_park(c, end, until.s ? until : PB_STR("a time"));
+}
+
 static const struct {
     const char *name;
     pb_effect effect;
     pb_host_fn *fn;
     pb_host_cancel_fn *cancel;
+    pb_again again;
+    bool parks;
 } HOSTS[] = {
-    {"now", PB_READ, host_now, NULL},
-    {"pause", PB_READ, host_pause, cancel_pause},
-    {"slack.post", PB_NOTIFY, slack_post, slack_cancel},
+    {"now", PB_READ, host_now, NULL, AGAIN_SAFE, false},
+    {"pause", PB_READ, host_pause, cancel_pause, AGAIN_SAFE, false},
+    {"slack.post", PB_NOTIFY, slack_post, slack_cancel, AGAIN_ASKS, false},
+    /* What statements call (lang/image.h); they have no declaration. */
+    {HOST_APPROVAL_ASK, PB_NOTIFY, approval_ask, approval_ask_cancel, AGAIN_ASKS, true},
+    {HOST_LIMIT_ASK, PB_NOTIFY, limit_ask, approval_ask_cancel, AGAIN_ASKS, true},
+    {HOST_WAIT_FOR, PB_NOTIFY, host_wait, NULL, AGAIN_ASKS, true},
 };
-enum { NHOSTS = sizeof HOSTS / sizeof *HOSTS };
+enum { NHOSTS = sizeof HOSTS / sizeof *HOSTS, NDECLARED = 3 };
 
 bool hosts_resolve(void *state, pb_str name, pb_host *out) {
     for (uint32_t i = 0; i < NHOSTS; i++) {
         if (!pb_str_is(name, HOSTS[i].name)) continue;
-        *out = (pb_host){.effect = HOSTS[i].effect, .fn = HOSTS[i].fn, .cancel = HOSTS[i].cancel, .state = state};
+        *out = (pb_host){.effect = HOSTS[i].effect,
+                         .again = HOSTS[i].again,
+                         .parks = HOSTS[i].parks,
+                         .fn = HOSTS[i].fn,
+                         .cancel = HOSTS[i].cancel,
+                         .data = HOSTS[i].parks ? (const void *)slack_channels() : NULL,
+                         .state = state};
         return true;
     }
     return false;
 }
 
 bool hosts_at(uint32_t i, pb_str *name, pb_effect *effect) {
-    if (i >= NHOSTS) return false;
+    if (i >= NDECLARED) return false;
     *name = pb_str_c(HOSTS[i].name);
     *effect = HOSTS[i].effect;
     return true;
