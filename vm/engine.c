@@ -152,7 +152,7 @@ void engine_event_over(engine_event *ev) {
     e->done = ev;
 }
 
-static bool engine_observes(const engine *e) { return e->config.observe || (e->has_site && e->site.observe); }
+bool engine_observes(const engine *e) { return e->config.observe || (e->has_site && e->site.observe); }
 
 static bool on_hit(void *ctx, const match_hit *hit) {
     engine_matching *m = ctx;

@@ -134,8 +134,19 @@ static void note_origin(engine_run *r) {
                               r->facts.note.n ? "; " : "", PB_ARG(own), PB_ARG(envelope));
 }
 
+/* A made-up finding must never change anything, whatever else is set. */
+static void note_sample(engine_run *r) {
+    pb_value v = declared(r->facts.program, r->facts.playbook, r->facts.bound, EVENTS_sample);
+    bool sample = v.kind == PB_BOOL ? v.u.b : v.kind == PB_STRING && pb_str_is(pb_text(v), "true");
+    if (!sample) return;
+    r->facts.observe = !r->facts.dry;
+    r->facts.note = pb_printf(r->arena, "%.*s%sthe finding is marked as a sample, so nothing is changed",
+                              PB_ARG(r->facts.note), r->facts.note.n ? "; " : "");
+}
+
 bool engine_context_again(engine_run *r) {
     r->facts.alert_id = alert_id(r);
+    note_sample(r);
     note_origin(r);
     return true;
 }
@@ -153,6 +164,7 @@ bool engine_context(engine_run *r) {
     context_common(&b, r->facts.program, r->facts.playbook, r->facts.event, r->facts.bound, r->facts.started_ms,
                    r->facts.dry);
     r->facts.context = pb_map_done(&b);
+    note_sample(r);
     note_origin(r);
     return r->facts.context.kind == PB_MAP;
 }

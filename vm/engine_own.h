@@ -130,6 +130,8 @@ void engine_sleep_remove(engine_sleep *s);
 /* ---- engine_store.c: rows, leases, commits ---- */
 /* True: it may begin. False: it has ended (run_over) for a reason of its own. */
 bool engine_keep(engine_run *r);
+/* Are changes held back, by the command line or the site? */
+bool engine_observes(const engine *e);
 /* Writes what is pending. False: the store has failed; the runs under way have been left. */
 bool engine_commit(engine *e);
 void engine_store_failed(engine *e);

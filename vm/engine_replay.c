@@ -79,6 +79,7 @@ static bool deliver_answer(engine_run *r, const journal_entry *e) {
     c->step->meta = a.meta;
     c->step->detail = a.detail;
     if (a.planned) c->step->status = STEP_PLANNED;
+    if (a.planned && r->gate.live > PB_NOTIFY) r->gate.live = PB_NOTIFY; /* the kill switch said observe then */
     if (a.ok)
         vm_return(c, a.value);
     else if (a.again)
@@ -126,7 +127,7 @@ static bool begin_undo(engine_run *r, pb_str only, bool dry, int64_t limit_ms) {
     r->facts.undo_of = r->id;
     r->gate.stop_code = r->gate.stop_message = (pb_str){0};
     r->gate.deadline_ms = r->clock_ms - r->dead_ms + limit_ms;
-    r->gate.live = dry ? PB_READ : PB_DESTROY;
+    r->gate.live = dry ? PB_READ : engine_observes(r->engine) ? PB_NOTIFY : PB_DESTROY;
     return vm_run_undo(r->vm, only, r->gate.deadline_ms, dry);
 }
 

@@ -183,6 +183,7 @@ static void take_result(engine_run *r) {
     r->facts.record = vm_run_record(r->vm);
     r->facts.place = vm_run_place(r->vm);
     r->facts.notes = r->gate.notes;
+    r->facts.observe |= !r->facts.dry && r->gate.live == PB_NOTIFY; /* the kill switch said so on the way */
 }
 
 /* Nothing that the run waits for will be delivered any more. */
@@ -191,6 +192,8 @@ static void stop_waiting(engine_run *r) {
         pb_timer_cancel(r->sleeps->timer);
         engine_sleep_remove(r->sleeps);
     }
+    brakes_unask(r->telling);
+    r->telling = NULL;
     gate_abandon(&r->gate);
 }
 
@@ -257,6 +260,24 @@ static void run_ended(engine_run *r, vm_outcome o) {
         engine_run_over(r, o, vm_run_error_code(r->vm), vm_run_reason(r->vm));
 }
 
+static void on_told(void *ctx, const brakes_answer *a) {
+    engine_run *r = ctx;
+    r->telling = NULL;
+    r->told = true;
+    vm_run_denial_told(r->vm, a->denial.told);
+}
+
+/* A guard's denial is told before the run ends, so that the evidence can say whether it was heard (what the brakes deny
+ * they have told themselves). True: the answer is awaited. */
+static bool telling(engine_run *r) {
+    const vm_denial *d = vm_run_denial(r->vm);
+    if (r->telling) return true;
+    if (r->told || !d || d->told.n || r->facts.dry || r->facts.interrupted || !r->gate.brakes) return false;
+    brakes_wait *w = brakes_tell(r->gate.brakes, d, r->facts.context, r->arena, on_told, r);
+    if (!r->told) r->telling = w;
+    return !r->told;
+}
+
 static pb_str parked_for(const engine_run *r) {
     pb_str what;
     gate_parked(&r->gate, &what);
@@ -272,6 +293,7 @@ void engine_run_go(engine_run *r) {
         return;
     }
     if (o == VM_RUNNING && waits(r)) return;
+    if (o == VM_DENIED && telling(r)) return;
     bool parks = o == VM_RUNNING && !r->facts.interrupted;
     if (parks && r->engine->suspending && r->kept)
         engine_run_leave(r, LEFT_STOPPED, PB_STR("pbrun was told to stop; the run goes on when it is resumed"));

@@ -226,6 +226,7 @@ const char *evidence_outcome(vm_outcome o) {
 /* What the author's steps came to, taken together. */
 typedef struct sum {
     uint32_t contained, already, failed;
+    uint32_t held; /* planned: a dry or an observing run held them back */
     uint32_t undone, not_undone; /* steps that were to be undone */
     int64_t contained_ms; /* end of the last one */
 } sum;
@@ -245,6 +246,7 @@ static sum add_up(const evidence_run *r) {
         if (strcmp(status, "failed") == 0) t.failed++;
         if (s->effect < PB_CONTAIN) continue;
         if (strcmp(status, "already_done") == 0) t.already++;
+        if (strcmp(status, "planned") == 0) t.held++;
         if (strcmp(status, "succeeded") == 0) {
             t.contained++;
             if (s->ended_ms > t.contained_ms) t.contained_ms = s->ended_ms;
@@ -270,6 +272,7 @@ const char *evidence_status(const evidence_run *r) {
     if (r->outcome == VM_STOPPED) return "stopped";
     if (r->outcome == VM_DENIED) return "denied";
     if (r->dry) return "planned";
+    if (t.held) return t.contained ? "partial" : "planned"; /* observe-only, perhaps from somewhere on */
     if (t.failed) return t.contained || t.already ? "partial" : "failed";
     if (t.contained) return "remediated";
     return t.already ? "already_remediated" : "reported";
@@ -324,7 +327,7 @@ static json_object *call_json(maker *m, const vm_step *s) {
         }
     }
     put_place(m, o, s);
-    if (m->run->dry && s->status == STEP_PLANNED) put(m, o, "arguments", part_json(m, s->args));
+    if ((m->run->dry || m->run->observe) && s->status == STEP_PLANNED) put(m, o, "arguments", part_json(m, s->args));
     if (s->detail.n) put_text(m, o, "detail", s->detail);
     put(m, o, "error", error_json(m, s));
     return o;
@@ -568,6 +571,7 @@ static void put_outcome(maker *m, json_object *o) {
     put_denial(m, o);
     put_authorizations(m, o);
     put_undo(m, o);
+    put_c(m, o, "mode", r->dry ? "dry" : r->observe ? "observe" : "live");
     put_bool(m, o, "dry_run", r->dry);
     put_bool(m, o, "interrupted", r->interrupted);
 }

@@ -245,6 +245,9 @@ vm_outcome vm_run_outcome(const vm_run *r) { return r->outcome; }
 pb_str vm_run_reason(const vm_run *r) { return r->reason; }
 pb_str vm_run_error_code(const vm_run *r) { return r->error_code; }
 const vm_denial *vm_run_denial(const vm_run *r) { return r->denial; }
+void vm_run_denial_told(vm_run *r, pb_str told) {
+    if (r->denial) r->denial->told = told;
+}
 const vm_authorization *vm_run_authorizations(const vm_run *r) { return r->authorizations; }
 uint32_t vm_run_place(const vm_run *r) { return r->place; }
 const vm_step *vm_run_steps(const vm_run *r) { return r->steps; }

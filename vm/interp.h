@@ -172,6 +172,7 @@ vm_outcome vm_run_outcome(const vm_run *r);
 pb_str vm_run_reason(const vm_run *r); /* SKIPPED: the condition and value; STOPPED: the reason; FAILED and DENIED: the message */
 pb_str vm_run_error_code(const vm_run *r);    /* FAILED, DENIED */
 const vm_denial *vm_run_denial(const vm_run *r); /* the first; NULL: none */
+void vm_run_denial_told(vm_run *r, pb_str told);  /* who has been told of it, or why nobody */
 uint32_t vm_run_place(const vm_run *r);       /* source << 20 | line where it ended */
 pb_value vm_run_record(const vm_run *r);      /* what `record` statements gathered */
 const vm_step *vm_run_steps(const vm_run *r); /* the top level's first */

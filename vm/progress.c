@@ -169,7 +169,7 @@ static void run_line(const progress *p, const engine_run *r) {
         pb_buf_printf(&b, " %s ", evidence_status(&r->facts));
         progress_time(&b, run_ms(r));
     } else {
-        pb_buf_puts(&b, r->facts.dry ? " begins (dry run)" : " begins");
+        pb_buf_puts(&b, r->facts.dry ? " begins (dry run)" : r->facts.observe ? " begins (observe-only)" : " begins");
     }
     pb_buf_putc(&b, '\n');
     write_out(p->fd, &b);

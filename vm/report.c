@@ -69,10 +69,11 @@ static void run_line(const engine_run *r, pb_arena *a, pb_buf *out) {
         pb_buf_puts(out, "  ");
     }
     progress_time(out, r->facts.ended_ms - r->facts.started_ms);
+    if (r->facts.observe) pb_buf_puts(out, "  observe-only: changes held back");
     pb_buf_putc(out, '\n');
 }
 
-/* ---- the plan of a dry run ---- */
+/* ---- the plan of a run that holds changes back ---- */
 
 static void planned_call(const vm_step *s, pb_buf *out) {
     json_object *o = evidence_value(s->args);
@@ -130,7 +131,8 @@ void report_plain(const engine_event *e, pb_buf *out) {
         uint32_t number = 0;
         run_line(r, a, out);
         if (r->facts.outcome != VM_DONE) reason_line(r, out);
-        for (const vm_step *s = r->facts.steps; s && r->facts.dry; s = s->next) plan_step(r, s, ++number, out);
+        bool plan = r->facts.dry || r->facts.observe;
+        for (const vm_step *s = r->facts.steps; s && plan; s = s->next) plan_step(r, s, ++number, out);
     }
     pb_arena_free(a);
 }
