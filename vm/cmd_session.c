@@ -244,7 +244,7 @@ bool session_signals(session *s) {
 /* ---- set-up ---- */
 
 static engine *new_engine(session *s) {
-    engine_config c = {.dry = s->args.dry, .run_ms = s->args.timeout_ms};
+    engine_config c = {.dry = s->args.dry, .observe = s->args.observe, .run_ms = s->args.timeout_ms};
     c.providers = stdlib_providers(&c.nproviders);
     c.watch =
         (engine_watch){s, on_run_begin, on_step_begin, on_step_end, on_run_end, on_event_end, on_run_parked};

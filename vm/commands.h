@@ -36,7 +36,7 @@ typedef struct run_args {
     const char *reason, *scope;
     const char *as, *link_for; /* approve, deny: the person one answers as; approve --link: the person it is for */
     bool yes, link;
-    bool dry, json, quiet, version;
+    bool dry, observe, json, quiet, version;
     int64_t timeout_ms;
 } run_args;
 

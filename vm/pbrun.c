@@ -51,6 +51,7 @@ static const cli_option option_rows[] = {
     {"run", 'e', "event", "FILE", "events as JSON, one or many; - is standard input"},
     {"run resume", 0, "evidence", "DIR", "append the evidence of each run to DIR/evidence.jsonl"},
     {"run", 0, "dry-run", NULL, "read and plan, change nothing, tell nobody"},
+    {"run serve", 0, "observe", NULL, "everything happens but changes: reads, messages, and a record of what was held back"},
     {"run approve resume", 0, "set", "NAME=VALUE", "set a parameter (or the environment variable PB_PARAM_<NAME>)"},
     {"run kill-switch approve deny resume", 0, "json", NULL, "results as JSON, one object a line"},
     {"run resume", 0, "timeout", "DURATION", "time limit of each run, such as 90s or 5m (default 10m)"},
@@ -129,6 +130,7 @@ static const char *take_option(run_args *a, const char *name, const char *value)
         a->link_for = value;
     } else {
         a->dry |= strcmp(name, "dry-run") == 0;
+        a->observe |= strcmp(name, "observe") == 0;
         a->json |= strcmp(name, "json") == 0;
         a->quiet |= strcmp(name, "quiet") == 0;
         a->yes |= strcmp(name, "yes") == 0;
