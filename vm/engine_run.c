@@ -8,6 +8,8 @@
  */
 #include "vm/engine_own.h"
 
+#include "vm/approval.h"
+
 enum { RUN_INSTRUCTIONS = 50000000 };
 
 /* ---- the interpreter's hooks; ctx is the engine_run ---- */
@@ -220,6 +222,7 @@ void engine_run_over(engine_run *r, vm_outcome outcome, pb_str code, pb_str reas
     r->facts.reason = reason;
     if (r->vm) stop_waiting(r);
     take_result(r);
+    if (r->kept && r->journal.store) r->facts.approvals = approval_evidence(r->journal.store, r->id, r->arena);
     gone(r);
     if (w->run_end) w->run_end(w->ctx, r);
     if (r->kept && !engine_row_end(r)) engine_store_failed(r->engine);

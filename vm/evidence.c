@@ -592,6 +592,7 @@ json_object *evidence_document(const evidence_run *r) {
     put(&m, o, "automated_actions", actions_json(&m, true));
     put(&m, o, "reads", actions_json(&m, false));
     put(&m, o, "record", record_json(&m));
+    if (r->approvals.kind == PB_LIST) put(&m, o, "approvals", part_json(&m, r->approvals));
     put(&m, o, "compliance_tags", controls_json(&m));
     if (r->note.n) put_text(&m, o, "note", r->note);
     put_c(&m, engine, "version", PB_VERSION);

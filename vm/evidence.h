@@ -34,6 +34,7 @@ typedef struct evidence_run {
     bool dry, observe, interrupted;
     uint32_t resumed;              /* how often it was taken over by another process, or went on after waiting */
     const struct gate_note *notes; /* of hosts, in order */
+    pb_value approvals;            /* what was asked, and every answer (approval_evidence); NONE: nothing was */
     pb_str note; /* what was odd about the event; may be empty */
 } evidence_run;
 
