@@ -123,17 +123,23 @@ static bool dedupe_clause(checker *c, decl_info *d, ast_clause *cl) {
     return false;
 }
 
-static bool limit_clause(checker *c, decl_info *d, ast_clause *cl) {
-    (void)d;
-    if (cl->value) check_number(c, cl->value, "the number of runs of `limit`", LIMIT_MAX);
-    if (cl->value2) check_bound(c, cl->value2, "the time behind `per`");
-    if (!cl->word.text.s || pb_str_is(cl->word.text, "approve") || pb_str_is(cl->word.text, "stop")) return true;
+static bool say_limit_else(checker *c, const ast_clause *cl) {
     diag *m = diag_add(c->diags, DIAG_BAD_HEADER, cl->word.span, "`else` is followed by approve or stop, not by `%.*s`",
                        PB_ARG(cl->word.text));
     check_hint(c, m, "limit 5 per 1h else approve");
     return false;
 }
 
+static bool limit_clause(checker *c, decl_info *d, ast_clause *cl) {
+    (void)d;
+    if (cl->value) check_number(c, cl->value, "the number of runs of `limit`", LIMIT_MAX);
+    if (cl->value2) check_bound(c, cl->value2, "the time behind `per`");
+    if (pb_str_is(cl->word.text, "approve"))
+        effect_call(c, cl->word.span, PB_STR("`limit ... else approve`"), PB_NOTIFY, false, true);
+    else if (cl->word.text.s && !pb_str_is(cl->word.text, "stop"))
+        return say_limit_else(c, cl);
+    return true;
+}
 static bool concurrency_clause(checker *c, decl_info *d, ast_clause *cl) {
     (void)d;
     return !cl->value || check_number(c, cl->value, "`concurrency`", CONCURRENCY_MAX);

@@ -45,6 +45,10 @@ static const struct {
     {"not", "`not` stands before what it denies: `not (x in list)`"},
     {"when", "a playbook has one `when`, before its statements"},
     {"else", "`else` stands right behind the block of an `if` or behind a `do`"},
+    {"denied", "`denied { }` stands right behind the block of an `approve`"},
+    {"expired", "`expired { }` stands right behind the block of an `approve`"},
+    {"sleep", "write `wait 15m`"},
+    {"ask", "write `approve \"question?\" by group \"...\" within 30m { }`"},
 };
 
 static const char *cure_of(pb_str w) {
@@ -133,6 +137,20 @@ static char next_sign(const parse_ctx *c, uint32_t at) {
     return at < c->text.n ? c->text.s[at] : 0;
 }
 
+static bool could_be(const parse_expected *e, const char *token) {
+    for (int i = 0; i < e->nothers && i < PARSE_EXPECT_MAX; i++)
+        if (strcmp(e->others[i], token) == 0) return true;
+    return false;
+}
+
+/* The word right in front of a place; empty: there is none. */
+static pb_str word_before(const parse_ctx *c, uint32_t at) {
+    while (at > 0 && strchr(" \t\r\n", c->text.s[at - 1])) at--;
+    uint32_t end = at;
+    while (at > 0 && c->text.s[at - 1] >= 'a' && c->text.s[at - 1] <= 'z') at--;
+    return (pb_str){c->text.s + at, end - at};
+}
+
 /* A word where a statement should begin. */
 static bool report_statement_word(parse_ctx *c, pb_span at, const parse_expected *e) {
     pb_str w = source_text(c, at);
@@ -146,7 +164,9 @@ static bool report_statement_word(parse_ctx *c, pb_span at, const parse_expected
     }
     diag *d = parse_mistake(c, DIAG_SYNTAX, at, "expected a statement, found `%.*s`", PB_ARG(w));
     const char *cure = cure_of(w);
-    if (cure)
+    if (could_be(e, "`denied`"))
+        d->hint = PB_STR("an approval goes on with `denied { }` and `expired { }`");
+    else if (cure)
         d->hint = pb_str_c(cure);
     else if (near || header)
         d->hint = pb_printf(c->arena, "did you mean `%s`?", near ? near : header);
@@ -165,6 +185,8 @@ static bool report_declaration_word(parse_ctx *c, pb_span at) {
         d->hint = pb_printf(c->arena, "did you mean `%s`?", near);
     else if (is_one_of(w, statement_words))
         d->hint = PB_STR("statements stand inside `playbook name { ... }`");
+    else if (pb_str_is(w, "undo"))
+        d->hint = PB_STR("`undo { }` stands right behind the body of an action");
     else
         d->hint = PB_STR("a file holds: playbook, import, param, type, event, fn, action, guard, test, site");
     return true;
@@ -193,6 +215,16 @@ static bool report_likely(parse_ctx *c, pb_span at, parse_found found, const par
 /* A cure for what is said as "expected ..., found ...", or nothing. */
 static pb_str hint_for(parse_ctx *c, pb_str text, parse_found found, const parse_expected *e) {
     bool only_string = e->nothers == 1 && strcmp(e->others[0], "a string") == 0;
+    pb_str before = word_before(c, c->reported_at);
+    if (could_be(e, "`quorum`"))
+        return PB_STR("an approval goes on with via, by, quorum, within or escalate, and then its block in { }");
+    if (pb_str_is(before, "approve")) return PB_STR("approve \"question?\" by group \"...\" within 30m { }");
+    if (pb_str_is(before, "wait")) return PB_STR("wait 15m, or wait until aws.service.Waiter(...)");
+    if (pb_str_is(before, "undo")) return PB_STR("undo { ... }, or undo none \"why it cannot be undone\"");
+    if (could_be(e, "`deny`") && pb_str_is(text, "`*`"))
+        return PB_STR("put a pattern like that in quotes: on \"aws.ec2.Terminate*\"");
+    if (could_be(e, "`deny`"))
+        return PB_STR("a guard has: on PATTERN as name, where, deny \"why\", unless authorized \"name\"");
     if (pb_str_is(text, "`:`") && e->closer == ']') return PB_STR("a part of a text is text.slice(from, to)");
     if (pb_str_is(text, "`:`") && e->expression) return PB_STR("there is no `:` between a field and its value here");
     if (pb_str_is(text, "`-`") && !e->operator&& !e->expression)

@@ -1,0 +1,1 @@
+undo { }   # expect: PB0100 right behind the body of an action
