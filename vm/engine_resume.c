@@ -136,6 +136,12 @@ static void start(engine_run *r) {
     engine_run_go(r);
 }
 
+/* Nobody has to wait for the lease of a process that has died on this machine. */
+static void free_leases(engine *e, pb_arena *a) {
+    uint32_t n;
+    store_leases_free(e->config.store, owner_is_dead, pb_loop_wall_ms(), a, &n);
+}
+
 static engine_resumed resume(engine *e, pb_str id, const wish *w, pb_str *err) {
     store_run row;
     *err = (pb_str){0};
@@ -173,7 +179,12 @@ static engine_resumed resume(engine *e, pb_str id, const wish *w, pb_str *err) {
     return RESUME_FAILED;
 }
 
-engine_resumed engine_resume(engine *e, pb_str id, pb_str *err) { return resume(e, id, &(wish){0}, err); }
+engine_resumed engine_resume(engine *e, pb_str id, pb_str *err) {
+    pb_arena *a = e->config.store ? pb_arena_new(0) : NULL;
+    if (a) free_leases(e, a);
+    pb_arena_free(a);
+    return resume(e, id, &(wish){0}, err);
+}
 
 engine_resumed engine_undo(engine *e, pb_str id, pb_str only, bool dry, pb_str *err) {
     return resume(e, id, &(wish){.undo = true, .dry = dry, .only = only}, err);
@@ -184,13 +195,14 @@ uint32_t engine_due(engine *e, void (*failed)(void *ctx, pb_str run, pb_str why)
     pb_str *ids, err;
     pb_arena *a = e->config.store && room && !e->suspending ? pb_arena_new(0) : NULL;
     if (!a) return 0;
+    free_leases(e, a);
     if (store_runs_due(e->config.store, pb_loop_wall_ms(), room < ENGINE_DUE_MAX ? room : ENGINE_DUE_MAX, a, &ids, &n) !=
         STORE_OK) {
         if (failed) failed(ctx, (pb_str){"", 0}, pb_str_c(store_error(e->config.store)));
         n = 0;
     }
     for (uint32_t i = 0; i < n; i++) {
-        engine_resumed done = engine_resume(e, ids[i], &err);
+        engine_resumed done = resume(e, ids[i], &(wish){0}, &err);
         taken += done == RESUMED;
         if (done == RESUME_FAILED && failed) failed(ctx, ids[i], err);
     }
