@@ -158,9 +158,13 @@ static void keep_evidence(session *s, const engine_run *r) {
     pb_arena_free(a);
 }
 
+void session_evidence(session *s, const engine_run *r) {
+    if (s->log) keep_evidence(s, r);
+}
+
 static void on_run_end(void *ctx, const engine_run *r) {
     session *s = ctx;
-    if (s->log) keep_evidence(s, r);
+    session_evidence(s, r);
     const evidence_run *f = &r->facts;
     bool bounded = f->outcome == VM_STOPPED && (pb_str_is(f->code, "limit") || pb_str_is(f->code, "concurrency"));
     if (f->outcome == VM_DENIED || bounded) worst(s, STATUS_STOPPED);
@@ -244,6 +248,7 @@ bool session_signals(session *s) {
 /* ---- set-up ---- */
 
 static engine *new_engine(session *s) {
+    if (s->config) return engine_new(s->config);
     engine_config c = {.dry = s->args.dry, .observe = s->args.observe, .run_ms = s->args.timeout_ms};
     c.providers = stdlib_providers(&c.nproviders);
     c.watch =

@@ -27,15 +27,18 @@ typedef struct session {
     int status;
     bool stopped, output_failed, store_failed;
     const cli *cli;
+    const engine_config *config; /* instead of `run`'s own; providers and watch are the caller's. NULL: `run`'s */
 } session;
 
 /* Engine and progress; with_paths: the playbooks are loaded too; the site, the parameters, the store, the evidence log. */
 int session_open(session *s, bool with_playbooks);
 bool session_signals(session *s); /* from here on the first signal ends the runs in good order, the second kills */
 void session_worst(session *s, int status);
+void session_evidence(session *s, const engine_run *r); /* into the log, if there is one */
 void session_end(session *s); /* frees s */
 
 /* The command, with its operands in s->args. */
 int cmd_resume(session *s);
+int cmd_serve(session *s);
 
 #endif

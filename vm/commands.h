@@ -33,6 +33,7 @@ typedef struct run_args {
     size_t noperands;
     const char *event, *evidence, *site;
     const char *store;         /* --store as given; cmd_store opens it */
+    const char *listen;        /* --listen */
     const char *reason, *scope;
     const char *as, *link_for; /* approve, deny: the person one answers as; approve --link: the person it is for */
     bool yes, link;

@@ -45,18 +45,19 @@ static int fail(pb_str message, int status) { return cmd_fail(message, status); 
 /* ---- options ---- */
 
 static const cli_option option_rows[] = {
-    {"run", 'p', "playbooks", "PATH",
+    {"run serve", 'p', "playbooks", "PATH",
      "a .pb file, a directory of them, or a .pbx image; may be given again, as may operands"},
-    {"run approve resume", 0, "site", "FILE", "the site block of this .pb or .pbx file holds, whatever the playbooks' own is"},
+    {"run serve approve resume", 0, "site", "FILE", "the site block of this .pb or .pbx file holds, whatever the playbooks' own is"},
     {"run", 'e', "event", "FILE", "events as JSON, one or many; - is standard input"},
-    {"run resume", 0, "evidence", "DIR", "append the evidence of each run to DIR/evidence.jsonl"},
+    {"run serve resume", 0, "evidence", "DIR", "append the evidence of each run to DIR/evidence.jsonl"},
     {"run", 0, "dry-run", NULL, "read and plan, change nothing, tell nobody"},
     {"run serve", 0, "observe", NULL, "everything happens but changes: reads, messages, and a record of what was held back"},
-    {"run approve resume", 0, "set", "NAME=VALUE", "set a parameter (or the environment variable PB_PARAM_<NAME>)"},
-    {"run kill-switch approve deny resume", 0, "json", NULL, "results as JSON, one object a line"},
-    {"run resume", 0, "timeout", "DURATION", "time limit of each run, such as 90s or 5m (default 10m)"},
-    {"run kill-switch approve deny resume", 0, "store", "URL",
+    {"run serve approve resume", 0, "set", "NAME=VALUE", "set a parameter (or the environment variable PB_PARAM_<NAME>)"},
+    {"run serve kill-switch approve deny resume", 0, "json", NULL, "results (of serve: its log) as JSON, one object a line"},
+    {"run serve resume", 0, "timeout", "DURATION", "time limit of each run, such as 90s or 5m (default 10m)"},
+    {"run serve kill-switch approve deny resume", 0, "store", "URL",
      "where runs are kept, such as sqlite:///var/lib/pbrun/state.db (or the environment variable PB_STORE)"},
+    {"serve", 0, "listen", "ADDRESS:PORT", "where requests come in (default 127.0.0.1:8080)"},
     {"kill-switch approve deny", 0, "reason", "TEXT", "why; it is kept, and shown to whoever meets the decision"},
     {"approve deny", 0, "as", "PERSON", "answer as this person of the site; refused unless your login is theirs"},
     {"approve deny", 0, "yes", NULL, "do not ask whether that is meant"},
@@ -120,6 +121,8 @@ static const char *take_option(run_args *a, const char *name, const char *value)
         a->site = value;
     } else if (strcmp(name, "store") == 0) {
         a->store = value;
+    } else if (strcmp(name, "listen") == 0) {
+        a->listen = value;
     } else if (strcmp(name, "reason") == 0) {
         a->reason = value;
     } else if (strcmp(name, "scope") == 0) {
@@ -249,6 +252,11 @@ static int command_completion(void *self) {
     return usage("for which shell? bash, zsh or fish");
 }
 
+static int command_serve(void *self) {
+    session *s = self;
+    return s->args.npaths ? cmd_serve(s) : usage("no playbooks: give -p PATH");
+}
+
 static int command_resume(void *self) { return cmd_resume(self); }
 static int command_approve(void *self) { return cmd_approve(&((session *)self)->args); }
 static int command_deny(void *self) { return cmd_deny(&((session *)self)->args); }
@@ -260,7 +268,7 @@ static const cli_command commands[] = {
     {"sim", "", "a simulated AWS account for trying playbooks out", NULL},
     {"manual", "", "this program's manual page, for man(1)", command_manual},
     {"completion", "SHELL", "the completion for bash, zsh or fish", command_completion},
-    {"serve", "", NULL, NULL},
+    {"serve", "PATH...", "run playbooks on events that come in by HTTP, and go on with what waited", command_serve},
     {"lambda", "", NULL, NULL},
     {"work", "", NULL, NULL},
     {"runs", "", NULL, NULL},
@@ -299,7 +307,8 @@ static int run_command(session *s, int argc, char **argv) {
     if (status >= 0) return status;
     if (s->args.version) return printf("pbrun %s\n", PB_VERSION) > 0 ? STATUS_OK : STATUS_FAILED;
     if (!command || !command->run) return usage("no command");
-    bool paths = command->run == command_run || command->run == command_completion;
+    bool paths =
+        command->run == command_run || command->run == command_serve || command->run == command_completion;
     for (int i = 0; i < n; i++)
         if (paths ? !add_path(&s->args, argv[i]) : !add_operand(&s->args, argv[i]))
             return usage(paths ? "too many paths; give a directory" : "too many operands");

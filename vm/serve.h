@@ -95,5 +95,7 @@ pb_str serve_field(pb_str form, const char *name, pb_arena *a);
 bool serve_same(pb_str a, pb_str b);
 /* One line to standard error: text, or JSON with --json. kind: "event_refused"; the rest is for people, no secrets. */
 void serve_log(const serve_world *w, const char *kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The same with members of its own (a map), which are not empty or none. Only for JSON. */
+void serve_log_value(const serve_world *w, const char *kind, pb_value members);
 
 #endif

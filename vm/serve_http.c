@@ -653,6 +653,28 @@ void serve_http_free(serve_http *h) {
 
 /* ---- the log ---- */
 
+static void write_line(pb_buf *b) {
+    pb_buf_putc(b, '\n');
+    if (!b->oom) fwrite(b->data, 1, b->len, stderr);
+    pb_buf_free(b);
+}
+
+void serve_log_value(const serve_world *w, const char *kind, pb_value members) {
+    (void)w;
+    pb_arena *a = pb_arena_new(1 << 16);
+    pb_map_builder m = {.arena = a};
+    pb_buf b = {0};
+    pb_map_add(&m, PB_STR("time"), pb_time(pb_loop_wall_ms()));
+    pb_map_add(&m, PB_STR("kind"), pb_string_c(kind));
+    for (uint32_t i = 0; members.kind == PB_MAP && i < members.n; i++)
+        pb_map_add(&m, members.u.entries[i].key, members.u.entries[i].value);
+    if (a && pb_json_write(&b, pb_map_done(&m)))
+        write_line(&b);
+    else
+        pb_buf_free(&b);
+    pb_arena_free(a);
+}
+
 void serve_log(const serve_world *w, const char *kind, const char *fmt, ...) {
     pb_arena *a = pb_arena_new(1 << 16);
     pb_buf b = {0};
@@ -660,18 +682,13 @@ void serve_log(const serve_world *w, const char *kind, const char *fmt, ...) {
     va_start(ap, fmt);
     pb_str text = a ? pb_vprintf(a, fmt, ap) : (pb_str){NULL, 0};
     va_end(ap);
-    if (w->json) {
-        pb_map_builder m = {.arena = a};
-        pb_map_add(&m, PB_STR("time"), pb_time(pb_loop_wall_ms()));
-        pb_map_add(&m, PB_STR("kind"), pb_string_c(kind));
-        pb_map_add(&m, PB_STR("message"), pb_string(text));
-        pb_json_write(&b, pb_map_done(&m));
-    } else {
+    if (w->json && text.s) {
+        const pb_entry message = {PB_STR("message"), pb_string(text)};
+        serve_log_value(w, kind, (pb_value){PB_MAP, 1, {.entries = &message}});
+    } else if (text.s) {
         pb_buf_printf(&b, "pbrun: %s: ", kind);
         plain_add(&b, text, 0);
+        write_line(&b);
     }
-    pb_buf_putc(&b, '\n');
-    if (text.s && !b.oom) fwrite(b.data, 1, b.len, stderr);
-    pb_buf_free(&b);
     pb_arena_free(a);
 }

@@ -40,6 +40,8 @@ store *store_open(const char *url, pb_arena *a, pb_str *err);
 void store_close(store *s);
 /* What went wrong last, a sentence without secrets; valid until the next call. */
 const char *store_error(const store *s);
+/* An fsync has failed: nothing can be done with it any more, until it is opened anew by another process. */
+bool store_is_broken(const store *s);
 /* fsyncs of journal commits so far, and entries written: for benchmarks. */
 void store_counts(const store *s, uint64_t *commits, uint64_t *entries);
 /* Told how long each of those commits took, its fsync included. */

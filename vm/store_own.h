@@ -149,7 +149,7 @@ typedef struct column {
     X(S_PRUNE_USED, "DELETE FROM used WHERE until<?1") \
     X(S_PRUNE_TARGETS, "DELETE FROM targets WHERE run NOT IN (SELECT id FROM runs)") \
     X(S_PRUNE_IMAGES, "DELETE FROM images WHERE sha256 NOT IN (SELECT image FROM runs) " \
-                      "AND used<unixepoch()-86400")
+                      "AND used<unixepoch()-34560000")
 
 typedef enum store_statement {
 #define X(name, text) name,

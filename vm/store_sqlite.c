@@ -105,6 +105,7 @@ store_result store_fail(store *s, const char *fmt, ...) {
 store_result store_no_memory(store *s) { return store_fail(s, "out of memory while the store was read or written"); }
 
 const char *store_error(const store *s) { return s->error; }
+bool store_is_broken(const store *s) { return s->broken; }
 
 static store_result fail_io(store *s, int rc, int why) {
     if (rc == SQLITE_IOERR_NOMEM) return store_no_memory(s);
