@@ -1,6 +1,7 @@
 """What holds an act back, with real processes against the simulated account: dedupe, limit and concurrency counted across
 processes, the kill switch and its sources, observe-only runs, sample findings, what is protected, one run at a time on a target."""
 # runs: sanitized
+# speed: slow
 import json
 import os
 import subprocess
@@ -378,6 +379,26 @@ def _():
     has(got[4], "holds the kill switch")
 
 
+@case("a guard's denial is told, and its evidence says so; without an alerts channel nobody is")
+def _():
+    path = book("guarded")
+    with open(path, "a", encoding="utf-8") as f:
+        f.write('guard vips {\n  on t.tag as a\n  where a.args.user like "vip-*"\n  deny "people like ${a.args.user} are left alone"\n}\n')
+    vip, told = user("vip-1"), len(lab.slack.messages)
+    for where, said in (('alerts "#alerts"', "told #alerts"), ("observe false", None)):
+        status, docs, p = respond(path, alarm(vip, "a"), "--site", site(where))
+        eq((status, outcome(docs[0]), seen(vip)), (4, ("denied", "guard"), False), p.stderr)
+        d = docs[0]["denied"]
+        eq((d["by"], d["action"], d["target"], d["why"], d.get("told")), ("vips", "t.tag", vip, "people like vip-1 are left alone", said))
+        eq(len(lab.slack.messages), told + 1)
+    has(lab.slack.messages[-1][1], "people like vip-1 are left alone")
+    lab.slack.error = "channel_not_found"
+    status, docs, p = respond(path, alarm(vip, "a"), "--site", site('alerts "#alerts"'))
+    lab.slack.error = None
+    eq((status, outcome(docs[0])), (4, ("denied", "guard")), p.stderr)
+    has(docs[0]["denied"]["told"], "#alerts could not be told")
+
+
 @case("a dry run tells nobody of what would be denied, and changes nothing")
 def _():
     told = len(lab.slack.messages)
@@ -408,8 +429,8 @@ def _():
 @case("a target that stays busy: the step fails with target_busy and names the run that has it")
 def _():
     s, who = store(), user()
-    path = book("long", body="do t.tag(who)\n do pause(4s)")
-    short = book("short", body="do t.tag(who) timeout 2s")
+    path = book("long", body="do t.tag(who)\n do pause(3s)")
+    short = book("short", body="do t.tag(who) timeout 1500ms")
     first = begin(path, alarm(who, "a"), "--store", s)
     until(lambda: seen(who))
     status, docs, p = respond(short, alarm(who, "b"), "--store", s)
