@@ -165,6 +165,27 @@ static const bad rules[] = {
     {"pc 0: a pure function calls an action", FUNCTION_PURE, 2, 2, {IX(CALL, 0, ACTION_FN), RET}},
     {"pc 0: calls t, which is not a function to be called", FUNCTION_BODY, 2, 2, {IX(CALL, 0, 2), RET}},
     {"pc 0: the function can reach itself: recursion", FUNCTION_PURE, 1, 2, {IX(CALL, 0, 2), RET}},
+    {"pc 0: CAPTURE in a function that has no undo", FUNCTION_ACTION, 1, 2, {I3(CAPTURE, 0, 0, 0), RET}},
+    {"pc 0: CAPTURE in a function that must be pure", FUNCTION_PURE, 1, 2, {I3(CAPTURE, 0, 0, 0), RET}},
+    {"good", FUNCTION_BODY, 1, 2, {IJ(UNDONEXT, 0, -1), RET}},
+    {"pc 0: UNDONEXT must jump backwards", FUNCTION_BODY, 1, 2, {IJ(UNDONEXT, 0, 0), RET}},
+    {"pc 0: jumps outside the function", FUNCTION_BODY, 1, 2, {IJ(UNDONEXT, 0, -2), RET}},
+    {"pc 0: uses register 1, the function has 1", FUNCTION_BODY, 1, 2, {IJ(UNDONEXT, 1, -1), RET}},
+    {"pc 0: UNDONEXT outside the body of a playbook", FUNCTION_ACTION, 1, 2, {IJ(UNDONEXT, 0, -1), RET}},
+    {"pc 1: UNDONEXT inside a branch",
+     FUNCTION_BODY,
+     1,
+     5,
+     {IJ(FORK, 0, 2), IJ(UNDONEXT, 0, -1), I0(ENDFORK), I0(JOIN), RET}},
+    {"pc 2: UNDONEXT while branches are under way",
+     FUNCTION_BODY,
+     1,
+     5,
+     {IJ(FORK, 0, 1), I0(ENDFORK), IJ(UNDONEXT, 0, -1), I0(JOIN), RET}},
+    {"pc 0: uses register 3, the function has 2", FUNCTION_BODY, 2, 2, {I3(AUTHORIZE, 0, 3, 0), RET}},
+    {"pc 0: an unused operand is not 0", FUNCTION_BODY, 2, 2, {I3(AUTHORIZE, 0, 1, 1), RET}},
+    {"pc 0: AUTHORIZE outside the body of a playbook", FUNCTION_ACTION, 2, 2, {I3(AUTHORIZE, 0, 1, 0), RET}},
+    {"pc 0: AUTHORIZE outside the body of a playbook", FUNCTION_PURE, 2, 2, {I3(AUTHORIZE, 0, 1, 0), RET}},
 };
 
 static void test_rules(void) {
@@ -240,6 +261,138 @@ static void test_call_depth(void) {
     CHECK_STR(chain(IMAGE_MAX_DEPTH + 1, false), "function t, pc 0: calls go deeper than 64");
     CHECK_STR(chain(2, true), "function t, pc 0: the function can reach itself: recursion");
     CHECK_STR(chain(IMAGE_MAX_DEPTH, true), "function t, pc 0: the function can reach itself: recursion");
+}
+
+/* ---- undo and guards ---- */
+
+/* An action of two parameters (function 2) whose undo is function `undo` and keeps n values; what its code captures. */
+static iw *undoable(uint32_t undo, uint32_t n, uint32_t captures, uint32_t nregs) {
+    iw *w = base();
+    uint32_t f = iw_function_begin(w, PB_STR("t"), FUNCTION_ACTION, PB_CONTAIN, 2);
+    EMIT(CAPTURE, 2, captures, 0);
+    EMIT(RETURN, 0, 0, 0);
+    iw_function_end(w, nregs);
+    iw_undo(w, f, undo, n);
+    return w;
+}
+
+static iw *undo_function(iw *w, enum image_function kind, pb_effect effect, uint32_t nparams) {
+    iw_function_begin(w, PB_STR("undo t"), kind, effect, nparams);
+    EMIT(RETURN, 0, 0, 0);
+    iw_function_end(w, nparams ? nparams : 1);
+    return w;
+}
+
+#define WRONG_UNDO "the image is damaged: function 2 has the wrong undo"
+static void test_undo(void) {
+    CHECK_STR(load(undo_function(undoable(3, 1, 1, 3), FUNCTION_ACTION, PB_CONTAIN, 3)), "good");
+    CHECK_STR(load(undo_function(undoable(3, 0, 0, 2), FUNCTION_ACTION, PB_CONTAIN, 2)), "good");
+    CHECK_STR(load(undo_function(undoable(3, 1, 2, 4), FUNCTION_ACTION, PB_CONTAIN, 3)),
+              "function t, pc 0: captures 2 values, the undo takes 1");
+    CHECK_STR(load(undo_function(undoable(3, 2, 2, 3), FUNCTION_ACTION, PB_CONTAIN, 4)),
+              "function t, pc 0: uses register 3, the function has 3");
+    CHECK_STR(load(undo_function(undoable(3, 1, 1, 3), FUNCTION_ACTION, PB_CONTAIN, 2)), WRONG_UNDO);
+    CHECK_STR(load(undo_function(undoable(3, 1, 1, 3), FUNCTION_PURE, PB_PURE, 3)), WRONG_UNDO);
+    CHECK_STR(load(undo_function(undoable(3, 1, 1, 3), FUNCTION_ACTION, PB_DESTROY, 3)), WRONG_UNDO);
+    CHECK_STR(load(undoable(2, 0, 0, 3)), WRONG_UNDO); /* its own, which has an undo */
+    CHECK_STR(load(undoable(9, 0, 0, 3)), "the image is damaged: FUNCTIONS 2, field 11 has an impossible value");
+    iw *w = undo_function(undoable(3, 1, 1, 3), FUNCTION_ACTION, PB_CONTAIN, 3);
+    iw_undo_none(w, 2, PB_STR("never"));
+    CHECK_STR(load(w), WRONG_UNDO);
+    w = base();
+    iw_undo_none(w, PURE_FN, PB_STR("never"));
+    CHECK_STR(load(w), "the image is damaged: function 0 has the wrong undo");
+    w = base();
+    iw_undo(w, ACTION_FN, IMAGE_NIL, 1);
+    CHECK_STR(load(w), "the image is damaged: function 1 has the wrong undo");
+    w = base();
+    iw_target(w, ACTION_FN, 2);
+    CHECK_STR(load(w), "the image is damaged: the target of function 1 is none of its parameters");
+    w = base();
+    iw_params(w, ACTION_FN, iw_list(w, NULL, 0));
+    CHECK_STR(load(w), "the image is damaged: function 1 has other parameters than it names");
+    /* Without a step of its own there is nothing that could be undone. */
+    w = undo_function(undoable(3, 1, 1, 3), FUNCTION_ACTION, PB_CONTAIN, 3);
+    iw_function_begin(w, PB_STR("u"), FUNCTION_BODY, PB_CONTAIN, 0);
+    EMITX(CALL, 0, 2);
+    EMIT(RETURN, 0, 0, 0);
+    iw_function_end(w, 2);
+    CHECK_STR(load(w), "function u, pc 0: calls an action that has an undo without a step of its own");
+    w = base();
+    uint32_t f = iw_function_begin(w, PB_STR("t"), FUNCTION_ACTION, PB_CONTAIN, 0);
+    uint32_t fork = EMITJ(FORK, 0, 0);
+    EMIT(CAPTURE, 0, 0, 0);
+    EMIT(ENDFORK, 0, 0, 0);
+    iw_jump(w, fork, iw_pc(w));
+    EMIT(JOIN, 0, 0, 0);
+    EMIT(RETURN, 0, 0, 0);
+    iw_function_end(w, 1);
+    iw_undo(w, f, 3, 0);
+    CHECK_STR(load(undo_function(w, FUNCTION_ACTION, PB_CONTAIN, 0)), "function t, pc 1: CAPTURE inside a branch");
+}
+
+/* A guard whose function is the next one to be made. */
+static iw *guarded(void) {
+    iw *w = base();
+    uint32_t text = iw_string(w, PB_STR("t.*"));
+    iw_guard_info g = {.name = PB_STR("g"), .function = 2, .patterns = iw_list(w, &text, 1)};
+    iw_guard(w, &g);
+    return w;
+}
+
+static const char *guard_of(enum image_function kind, pb_effect effect, uint32_t nparams, uint32_t instruction) {
+    iw *w = guarded();
+    iw_function_begin(w, PB_STR("t"), kind, effect, nparams);
+    iw_emit(w, instruction);
+    EMIT(RETURN, 0, 0, 0);
+    iw_function_end(w, 3);
+    return load(w);
+}
+
+#define WRONG_GUARD "the image is damaged: guard 0 has the wrong function"
+static void test_guards(void) {
+    CHECK_STR(guard_of(FUNCTION_ACTION, PB_READ, 1, I0(NOP)), "good");
+    CHECK_STR(guard_of(FUNCTION_ACTION, PB_CONTAIN, 1, I0(NOP)), WRONG_GUARD);
+    CHECK_STR(guard_of(FUNCTION_ACTION, PB_READ, 2, I0(NOP)), WRONG_GUARD);
+    CHECK_STR(guard_of(FUNCTION_PURE, PB_PURE, 1, I0(NOP)), WRONG_GUARD);
+    CHECK_STR(guard_of(FUNCTION_BODY, PB_READ, 1, I0(NOP)), WRONG_GUARD);
+    CHECK_STR(guard_of(FUNCTION_ACTION, PB_READ, 1, I0(STOP)), "function t, pc 0: a guard reaches STOP");
+    CHECK_STR(guard_of(FUNCTION_ACTION, PB_READ, 1, I0(RECORD)), "function t, pc 0: a guard reaches RECORD");
+    CHECK_STR(load(guarded()), "the image is damaged: GUARDS 0, field 1 has an impossible value");
+    /* Through another function. */
+    iw *w = guarded();
+    iw_function_begin(w, PB_STR("t"), FUNCTION_ACTION, PB_READ, 1);
+    EMITX(CALL, 0, 3);
+    EMIT(RETURN, 0, 0, 0);
+    iw_function_end(w, 2);
+    iw_site_info s = {.kind = SITE_HOST, .host = PB_STR("cut"), .name = PB_STR("cut"), .effect = PB_CONTAIN, .nargs = 1};
+    s.title = s.name;
+    uint32_t site = iw_site(w, &s);
+    iw_function_begin(w, PB_STR("u"), FUNCTION_ACTION, PB_READ, 1);
+    EMITX(INVOKE, 0, site);
+    EMIT(RETURN, 0, 0, 0);
+    iw_function_end(w, 1);
+    CHECK_STR(load(w), "function u, pc 0: a guard reaches this call, which does more than read");
+}
+
+/* The key of `dedupe` is a pure function of the event. */
+static void test_dedupe(void) {
+    for (uint32_t i = 0; i < 2; i++) {
+        iw *w = base();
+        uint32_t none = iw_list(w, NULL, 0), f[2];
+        for (uint32_t k = 0; k < 2; k++) {
+            f[k] = iw_function_begin(w, PB_STR("t"), k ? FUNCTION_BODY : FUNCTION_MATCH, PB_PURE, 1);
+            EMIT(RETURN, 0, 0, 0);
+            iw_function_end(w, 1);
+        }
+        iw_event_info e = {.name = PB_STR("e"), .sources = none, .detail_types = none, .payload = PB_STR("")};
+        iw_playbook_info p = {.name = PB_STR("p"), .controls = none, .match = f[0], .body = f[1]};
+        p.event = iw_event(w, &e);
+        p.has_dedupe = true;
+        p.dedupe = i ? ACTION_FN : PURE_FN;
+        iw_playbook(w, &p);
+        CHECK_STR(load(w), i ? "the image is damaged: playbook 0 has the wrong functions" : "good");
+    }
 }
 
 /* ---- content and files ---- */
@@ -473,31 +626,52 @@ static void change(uint8_t *image, const uint8_t *good, size_t n) {
 
 /* A program in which much happens, as the compiler writes it. */
 static const char library[] =
-    "event test.finding { source \"test\" detail_type \"Finding\" schema Finding payload \"detail\" id \"id\" }\n"
-    "type Finding { id: string severity: float? tags: list[string] }\n"
+    "event test.finding { source \"test\" detail_type \"Finding\" schema Finding payload \"detail\" id \"id\" "
+    "sample \"sample\" principal [\"who\"] resources(\"id\", \"tags.0\") }\n"
+    "type Finding { id: string severity: float? tags: list[string] sample: bool? who: string? }\n"
     "extern action t.look(id: string): json? read\n"
     "extern action t.cut(id: string, n: int): { changed: bool } contain\n"
+    "extern action t.kill(id: string) destroy\n"
     "action t.contain(id: string): { changed: bool } contain {\n"
     "  let was = t.look(id)\n"
     "  if was exists { return { changed: false } }\n"
     "  do t.cut(id, 8)\n"
     "  verify t.look(id) exists within 3s else \"still there\"\n"
     "  return { changed: true }\n"
-    "}\n";
+    "} undo {\n"
+    "  if was exists { return { changed: false } }\n"
+    "  do t.cut(id, 0)\n"
+    "}\n"
+    "action t.end(id: string) destroy on id { do t.kill(id) } undo none \"it is gone\"\n";
 static const char source[] =
     "param channel: string = \"#security\"\n"
     "fn twice(a: int): int = a + a\n"
     "playbook one {\n"
-    "  version \"1.0.0\"\n  owner \"t@example.com\"\n  summary \"s\"\n  tier auto\n  controls [\"X-1\"]\n"
+    "  version \"1.0.0\"\n  owner \"t@example.com\"\n  summary \"s\"\n  tier approve\n  controls [\"X-1\"]\n"
+    "  dedupe by f.id within 1h  limit 5 per 1h else approve  concurrency 3  timeout 1d\n"
     "  when test.finding as f\n"
     "  where f.severity >= 5 and f.id matches \"^i-[0-9a-f]+$\"\n"
     "  let names = [upper for upper in f.tags if upper like \"A*\"]\n"
+    "  on failure undo\n"
     "  on failure { do t.cut(error.code, 1) }\n"
+    "  let seen = t.look(f.id)\n"
     "  parallel {\n    do t.contain(f.id) as first retry 2 timeout 10s\n    do t.cut(f.id, twice(3)) as second else { "
     "record { failed: error.message } }\n  }\n"
     "  for n in names { do t.cut(\"${n}-${channel}\", n.size()) }\n"
     "  where first.changed\n"
+    "  wait 5m\n"
+    "  approve \"End ${f.id}?\" via slack \"#c\" by group \"g\" quorum 2 within 30m escalate to group \"h\" after 10m {\n"
+    "    do t.end(f.id)\n    record { seen: seen }\n"
+    "  } denied { stop \"denied\" }\n"
+    "  authorize \"break-glass\" because \"CHG-1\"\n"
+    "  do t.end(f.id)\n"
     "  record { affected_resource: f.id  names: names.join(\", \") }\n"
+    "}\n"
+    "guard g { on t.end as a where t.look(a.args.id) exists deny \"${a.args.id} is looked at\" unless authorized \"break-glass\" }\n"
+    "site {\n"
+    "  store \"sqlite:///x\"  observe true\n"
+    "  person \"alice\" { login: \"alice\" }  group \"g\" { people: [\"alice\"] slack_group: \"S1\" }\n"
+    "  group \"h\" { people: \"alice\" }  approvals { via: channel by: \"g\" quorum: 2 within: 1h }\n"
     "}\n";
 
 static void complain(diag_list *diags, const source_set *sources) {
@@ -580,6 +754,9 @@ int main(void) {
     CASE("too many TRYs") test_many_tries();
     CASE("parallels too deep") test_fork_depth();
     CASE("calls too deep and recursion") test_call_depth();
+    CASE("undo") test_undo();
+    CASE("guards") test_guards();
+    CASE("the key of dedupe") test_dedupe();
     CASE("content of an image") test_content();
     CASE("image files") test_files();
     CASE("a program to be damaged") CHECK(compile(&image) && try_image((const uint8_t *)image.data, image.len));
