@@ -282,12 +282,32 @@ void aws_provider_free(aws_provider *p) {
 
 void aws_provider_run_end(aws_provider *p, const vm_run *r) { aws_sessions_run_end(p->sessions, r); }
 
+static bool has_token(const aws_model *m, aws_op op) {
+    const pb_schema *s = aws_schema();
+    schema_operation o;
+    schema_member member;
+    if (!s->operation_find(s->ctx, aws_op_service(m, op), aws_op_name(m, op), &o) || !o.input) return false;
+    for (uint32_t i = 0; s->member_at(s->ctx, o.input, i, &member); i++)
+        if (member.idempotency_token) return true;
+    return false;
+}
+
+/* What is done about a call of which nobody knows whether it was carried out. */
+static pb_again again_of(const aws_model *m, aws_op op) {
+    pb_effect effect = aws_op_effect(m, op);
+    aws_service_info info;
+    if (effect <= PB_READ) return AGAIN_SAFE;
+    aws_service_get(m, aws_op_service(m, op), &info);
+    return aws_settles(info.name, aws_op_name(m, op), effect, has_token(m, op)) ? AGAIN_SAFE : AGAIN_ACTION;
+}
+
 bool aws_provider_resolve(void *state, pb_str name, pb_host *out) {
     const aws_model *m = aws_model_get();
     aws_waiter waiter;
     aws_op op = aws_host_op(m, name, &waiter);
     if (!op) return false;
     *out = (pb_host){.effect = aws_op_effect(m, op),
+                     .again = again_of(m, op),
                      .fn = waiter ? provider_wait : provider_call,
                      .cancel = provider_cancel,
                      .number = waiter ? (uint64_t)waiter : (uint64_t)op,

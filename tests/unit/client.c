@@ -255,6 +255,22 @@ static void test_retry(void) {
         CHECK(!twice("lambda", "Invoke", PB_CONTAIN, false));
         CHECK(!twice("ssm", "SendCommand", PB_CONTAIN, false));
     }
+    CASE("in doubt only what sets something, or has a token, is sent again") {
+        static const struct {
+            const char *service, *operation;
+            bool token, again;
+        } t[] = {{"ec2", "RunInstances", true, true},        {"ec2", "RunInstances", false, false},
+                 {"ec2", "CreateTags", false, true},         {"ec2", "ModifyInstanceAttribute", false, true},
+                 {"iam", "PutUserPolicy", false, true},      {"iam", "UpdateAccessKey", false, true},
+                 {"iam", "AttachUserPolicy", false, true},   {"ec2", "AttachVolume", false, false},
+                 {"ec2", "RevokeSecurityGroupIngress", false, false}, {"iam", "DeleteAccessKey", false, false},
+                 {"ec2", "CreateSnapshot", false, false},    {"sns", "Publish", false, false},
+                 {"dynamodb", "UpdateItem", false, false},   {"kinesis", "PutRecord", false, false},
+                 {"s3", "PutPublicAccessBlock", false, true}, {"ec2", "TerminateInstances", false, false}};
+        for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+            CHECK(aws_settles(pb_str_c(t[i].service), pb_str_c(t[i].operation), PB_CONTAIN, t[i].token) == t[i].again);
+        CHECK(aws_settles(PB_STR("ec2"), PB_STR("DescribeInstances"), PB_READ, false));
+    }
     CASE("pauses: full jitter, doubled, capped; knobs win") {
         aws_retry_policy p = aws_retry_policy_of(PB_STR("ec2"), 0, 0);
         CHECK(p.tries == 8 && p.base_ms == 1000 && p.cap_ms == 20000);
