@@ -10,8 +10,20 @@ crash crash_begin(void) {
     return (crash){.at = at ? strtoull(at, NULL, 10) : 0};
 }
 
+static struct {
+    crash_fn *fn;
+    void *ctx;
+} watched;
+
+void crash_watch(crash_fn *fn, void *ctx) {
+    watched.fn = fn;
+    watched.ctx = ctx;
+}
+
 void crash_point(crash *c) {
-    if (++c->n == c->at) raise(SIGKILL);
+    if (watched.fn)
+        watched.fn(watched.ctx);
+    else if (++c->n == c->at) raise(SIGKILL);
 }
 
 void crash_end(const crash *c) {

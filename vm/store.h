@@ -38,6 +38,8 @@ enum {
 /* "sqlite:PATH", "sqlite:///abs/path" or a path. Creates (mode 0600) and migrates. NULL with a sentence in *err: what, where, cure. */
 store *store_open(const char *url, pb_arena *a, pb_str *err);
 void store_close(store *s);
+/* For tests: as if the process had died, nothing is written through this any more. */
+void store_cut(store *s);
 /* What went wrong last, a sentence without secrets; valid until the next call. */
 const char *store_error(const store *s);
 /* An fsync has failed: nothing can be done with it any more, until it is opened anew by another process. */

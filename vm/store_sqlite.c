@@ -285,6 +285,11 @@ store_result store_read_all(store *s, sqlite3_stmt *st, const column *columns, s
     return ok ? r : STORE_ERROR;
 }
 
+void store_cut(store *s) {
+    s->broken = true;
+    store_fail(s, "%s: the process is taken for dead", s->path);
+}
+
 /* ---- transactions ---- */
 
 /* Needs no memory: its statement was prepared before the transaction began. */

@@ -42,6 +42,7 @@ static pb_value copied(acts *a, pb_value v) {
 
 static void on_run_begin(void *ctx, const engine_run *r) {
     acts *a = ctx;
+    if (a->deaf) return;
     played *p = run_of(a, r);
     if (!p) return;
     p->context = copied(a, r->facts.context);
@@ -51,6 +52,7 @@ static void on_run_begin(void *ctx, const engine_run *r) {
 
 static void on_run_end(void *ctx, const engine_run *r) {
     acts *a = ctx;
+    if (a->deaf) return;
     played *p = run_of(a, r);
     json_object *o = evidence_document(&r->facts);
     if (p) {
@@ -59,6 +61,8 @@ static void on_run_end(void *ctx, const engine_run *r) {
         p->code = copy(a, r->facts.code);
         p->reason = copy(a, r->facts.reason);
         p->evidence = copy(a, pb_str_c(text));
+        const vm_denial *d = r->facts.vm ? vm_run_denial(r->facts.vm) : NULL;
+        p->denied_by = d ? copy(a, d->by) : PB_STR("");
         p->place = r->facts.place;
         p->context = copied(a, r->facts.context);
         a->last = p;
@@ -68,7 +72,7 @@ static void on_run_end(void *ctx, const engine_run *r) {
 
 static void on_event_end(void *ctx, const engine_event *e) {
     acts *a = ctx;
-    if (e->runs) return;
+    if (e->runs || a->deaf) return;
     a->known = e->tally.type_known && e->tally.asked > 0;
     if (e->error.n)
         a->nothing = copy(a, e->error);
@@ -94,6 +98,7 @@ static act *act_of(acts *a, const engine_run *r, const vm_step *s) {
 
 static void on_step_begin(void *ctx, const engine_run *r, const vm_step *s) {
     acts *a = ctx;
+    if (a->deaf) return;
     act *k = act_of(a, r, s);
     if (!k) return;
     k->name = copy(a, s->name);
@@ -108,6 +113,7 @@ static void on_step_begin(void *ctx, const engine_run *r, const vm_step *s) {
 
 static void on_step_end(void *ctx, const engine_run *r, const vm_step *s) {
     acts *a = ctx;
+    if (a->deaf) return;
     act *k = act_of(a, r, s);
     if (!k) return;
     k->name = copy(a, s->name);

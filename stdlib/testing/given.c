@@ -105,6 +105,13 @@ static bool apply_changes(pb_arena *a, pb_value changes, pb_value *event) {
     return event->kind == PB_MAP;
 }
 
+static void go_on(trial *t, vm_call *c, bool ok) {
+    if (ok)
+        vm_return(c, PB_NONE_VALUE);
+    else
+        refuse(c, "playbook", t->broken.n ? t->broken : PB_STR("the run does not come to rest"));
+}
+
 static void test_event(trial *t, vm_call *c) {
     pb_arena *a = pb_arena_new(EVENTS_ARENA);
     pb_value event = PB_NONE_VALUE;
@@ -115,17 +122,9 @@ static void test_event(trial *t, vm_call *c) {
         pb_arena_free(a);
         return;
     }
-    engine *e = trial_engine(t);
-    if (!e) {
-        pb_arena_free(a);
-        refuse(c, "playbook", t->broken);
-        return;
-    }
-    t->events++;
-    if (!engine_submit(e, t->events, 0, event, (pb_str){0}, a) || !trial_settle(t))
-        refuse(c, "playbook", PB_STR("the run does not come to rest"));
-    else
-        vm_return(c, PB_NONE_VALUE);
+    pb_str json = pb_json_text(t->arena, event);
+    pb_arena_free(a);
+    go_on(t, c, json.s && trial_event(t, json));
 }
 
 /* ---- set-up ---- */
@@ -171,25 +170,58 @@ static void test_fault(trial *t, vm_call *c) {
 
 static void test_after(trial *t, vm_call *c) {
     pb_value time = arg(c, "time");
-    pb_clock_advance(time.kind == PB_DURATION ? time.u.i : 0);
-    if (trial_settle(t))
-        vm_return(c, PB_NONE_VALUE);
-    else
-        refuse(c, "playbook", PB_STR("the run does not come to rest"));
+    go_on(t, c, trial_pass(t, time.kind == PB_DURATION ? time.u.i : 0));
 }
 
-static void not_yet(trial *t, vm_call *c) {
-    (void)t;
-    refuse(c, "unavailable", PB_STR("this cannot be given in this version"));
+/* ---- people and switches ---- */
+
+static void test_decision(trial *t, vm_call *c) {
+    trial_decision *k = pb_alloc(t->arena, sizeof *k), **end = &t->decisions;
+    pb_str by = pb_text(arg(c, "by"));
+    pb_value granted = arg(c, "granted");
+    if (!k) {
+        refuse(c, "memory", PB_STR("out of memory"));
+        return;
+    }
+    *k = (trial_decision){.number = arg(c, "number"), .by = pb_strdup(t->arena, by.s, by.n), .granted = granted.u.b};
+    while (*end) end = &(*end)->next;
+    *end = k;
+    go_on(t, c, trial_decide(t));
+}
+
+static void test_kill_switch(trial *t, vm_call *c) {
+    pb_str err = {0};
+    store_switch w = {.scope = PB_STR("global"), .state = pb_text(arg(c, "state")), .reason = PB_STR("given by a test"),
+                      .who = PB_STR("test"), .at = pb_loop_wall_ms()};
+    if (t->engine && !t->store)
+        refuse(c, "kill_switch", PB_STR("a kill switch is given before the first event"));
+    else if (!trial_store(t, &err))
+        refuse(c, "store", err);
+    else if (store_switch_set(t->store, &w) != STORE_OK)
+        refuse(c, "store", pb_strdup(t->arena, store_error(t->store), strlen(store_error(t->store))));
+    else
+        vm_return(c, PB_NONE_VALUE);
+}
+
+static void test_crash(trial *t, vm_call *c) {
+    t->crash_wanted = true;
+    if (t->engine)
+        refuse(c, "crash", PB_STR("crashes are given before the first event"));
+    else
+        vm_return(c, PB_NONE_VALUE);
 }
 
 test_host *given_find(pb_str name) {
     static const struct {
         const char *name;
         test_host *fn;
-    } all[] = {{"test.event", test_event},      {"test.param", test_param},      {"test.fault", test_fault},
-               {"test.after", test_after},      {"test.kill_switch", not_yet},   {"test.decision", not_yet},
-               {"test.crash", not_yet}};
+    } all[] = {{"test.event", test_event},
+               {"test.param", test_param},
+               {"test.fault", test_fault},
+               {"test.after", test_after},
+               {"test.kill_switch", test_kill_switch},
+               {"test.decision", test_decision},
+               {"test.crash", test_crash}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (pb_str_is(name, all[i].name)) return all[i].fn;
     return NULL;

@@ -106,6 +106,18 @@ static bool is_shown(const act *k) {
     return k->is_do || depth_of(k->id) == 0 || k->effect > PB_READ || k->status != STEP_OK;
 }
 
+/* Decisions that did not count, or that nobody asked for. */
+static void decisions(const trial *t, pb_buf *out) {
+    for (const trial_decision *d = t->decisions; d; d = d->next) {
+        if (d->taken && !d->refused.n) continue;
+        pb_buf_printf(out, "  the %s by ", d->granted ? "approval" : "denial");
+        plain_add(out, d->by, LINE_COLUMNS);
+        pb_buf_puts(out, d->taken ? " was refused: " : " was not asked for");
+        plain_add(out, d->refused, LINE_COLUMNS);
+        pb_buf_putc(out, '\n');
+    }
+}
+
 static void timeline(const trial *t, pb_buf *out) {
     uint32_t n = 0, i = 0;
     for (const act *k = t->acts.first; k; k = k->next) n += is_shown(k);
@@ -132,5 +144,6 @@ void report_failure(const trial *t, pb_buf *out) {
         pb_buf_puts(out, "  out of memory\n");
     }
     for (const failure *f = t->failures; f; f = f->next) failure_lines(t, f, out);
+    decisions(t, out);
     if (t->arena) timeline(t, out);
 }

@@ -37,6 +37,7 @@ typedef struct suite {
     suite_test *tests;
     uint32_t nunits, ntests;
     int64_t us; /* all of it */
+    char dir[256]; /* for stores, while tests run */
 } suite;
 
 typedef void suite_progress(void *ctx, const suite *s, const suite_test *t); /* a test has ended */

@@ -31,7 +31,7 @@ failure *trial_fail(trial *t, pb_value number, pb_str text) {
     return f;
 }
 
-static void broken(trial *t, pb_str why, pb_span at) {
+void trial_broken(trial *t, pb_str why, pb_span at) {
     if (t->broken.n) return;
     t->broken = pb_strdup(t->arena, why.s, why.n);
     t->broken_at = at;
@@ -82,7 +82,7 @@ static vm_program *program_of(trial *t, pb_str *err) {
 
 static bool engine_start(trial *t, pb_str *err) {
     pb_host_provider *all = pb_alloc_array(t->arena, PROVIDERS_MAX, sizeof *all);
-    engine_config c = {.providers = all, .watch = acts_watch(&t->acts)};
+    engine_config c = {.providers = all, .store = t->store, .watch = acts_watch(&t->acts)};
     *err = PB_STR("out of memory");
     c.nproviders = all ? providers_of(t, all) : 0;
     if (!c.nproviders) return false;
@@ -96,16 +96,28 @@ static bool engine_start(trial *t, pb_str *err) {
     return engine_ready(t->engine, err);
 }
 
+/* A playbook that needs a store gets one; the first engine is only there to find that out. */
+static bool engine_with_store(trial *t, pb_str *err) {
+    pb_str name;
+    const char *what;
+    if (t->crash_wanted && !trial_store(t, err)) return false;
+    if (!engine_start(t, err)) return false;
+    if (t->store || !engine_needs_store(t->engine, &name, &what)) return true;
+    engine_free(t->engine);
+    t->engine = NULL;
+    return trial_store(t, err) && engine_start(t, err);
+}
+
 engine *trial_engine(trial *t) {
     pb_str err = {0};
     if (t->engine || t->broken.n) return t->broken.n ? NULL : t->engine;
-    if (engine_start(t, &err)) return t->engine;
-    broken(t, err, t->test->string_span);
+    if (engine_with_store(t, &err)) return t->engine;
+    trial_broken(t, err, t->test->string_span);
     return NULL;
 }
 
 bool trial_settle(trial *t) {
-    for (uint32_t i = 0; t->engine && engine_busy(t->engine); i++) {
+    for (uint32_t i = 0; t->engine && !t->account.dead && engine_busy(t->engine); i++) {
         if (i == TRIAL_TURNS) return false;
         engine_turn(t->engine);
     }
@@ -118,6 +130,8 @@ typedef struct driver {
     trial *t;
     vm_run *vm;
     gate_run gate;
+    journal journal; /* of no store */
+    crash crash;
     pb_arena *arena;
     void *token; /* of a pause that is to be over */
     int64_t pause_ms;
@@ -169,6 +183,13 @@ static pb_value *params_of(trial *t, pb_str *err) {
     return all;
 }
 
+/* Changing calls wait until everything does, and then go out together; false: there are none. */
+static bool send_calls(driver *d) {
+    bool ready = false, moved = gate_intend(&d->gate, &ready);
+    if (ready) gate_send(&d->gate);
+    return moved || ready;
+}
+
 /* Turns until the test has come to its end. */
 static vm_outcome drive(driver *d) {
     for (uint32_t i = 0; i < TRIAL_TURNS; i++) {
@@ -179,9 +200,8 @@ static vm_outcome drive(driver *d) {
             d->token = NULL;
             pb_clock_advance(d->pause_ms);
             vm_wake(d->vm, token);
-        } else if (!d->gate.open) {
-            return VM_RUNNING;
-        } else {
+        } else if (!send_calls(d)) {
+            if (!d->gate.open) return VM_RUNNING;
             pb_loop_turn(d->t->loop);
         }
     }
@@ -201,13 +221,23 @@ static pb_span place_span(const trial *t, uint32_t place) {
     return (pb_span){t->test->file, start, end};
 }
 
+static bool expects_something(const ast_decl *test) {
+    for (const ast_clause *k = test->clauses; k; k = k->next)
+        if (pb_str_is(k->name.text, "expect")) return true;
+    return false;
+}
+
 static void take_end(driver *d, vm_outcome o) {
     trial *t = d->t;
+    if (o == VM_DONE && !t->expectations && expects_something(t->test)) {
+        trial_broken(t, PB_STR("nothing of what is expected was looked at; please report this"), t->test->string_span);
+        return;
+    }
     if (o == VM_DONE || (o == VM_FAILED && pb_str_is(vm_run_error_code(d->vm), "expectation"))) return;
     pb_str why = o == VM_RUNNING ? PB_STR("the test waits for something that never comes")
                                  : pb_printf(t->arena, "%.*s: %.*s", PB_ARG(vm_run_error_code(d->vm)),
                                              PB_ARG(vm_run_reason(d->vm)));
-    broken(t, why, place_span(t, vm_run_place(d->vm)));
+    trial_broken(t, why, place_span(t, vm_run_place(d->vm)));
 }
 
 static bool driver_open(driver *d, const pb_host_provider *all, size_t n, pb_str *err) {
@@ -232,7 +262,11 @@ static bool driver_open(driver *d, const pb_host_provider *all, size_t n, pb_str
                          .context = context,
                          .image = t->program,
                          .body = t->test->index,
-                         .most = PB_DESTROY};
+                         .journal = &d->journal,
+                         .crash = &d->crash,
+                         .most = PB_DESTROY,
+                         .live = PB_DESTROY};
+    gate_init(&d->gate);
     if (!d->gate.program) return false;
     d->vm = vm_run_new(t->program, t->test->index, PB_NONE_VALUE, params, context, &limits, hooks, d->arena);
     if (!d->vm) *err = PB_STR("out of memory");
@@ -256,7 +290,7 @@ static void run_driver(trial *t) {
     if (n && driver_open(&d, all, n, &err))
         take_end(&d, drive(&d));
     else
-        broken(t, err, t->test->string_span);
+        trial_broken(t, err, t->test->string_span);
     driver_close(&d);
     providers_close(all, n);
 }
@@ -266,16 +300,17 @@ static void run_driver(trial *t) {
 static bool open_world(trial *t, pb_str *err) {
     t->program = program_of(t, err);
     t->loop = t->program ? pb_loop_new() : NULL;
-    if (!t->loop || !account_open(&t->account, NULL, err)) return false;
+    if (!t->loop || !account_open(&t->account, err)) return false;
     account_attach(&t->account, t->loop);
     return true;
 }
 
-void trial_run(trial *t, const unit *u, const ast_decl *test) {
+void trial_run(trial *t, const unit *u, const ast_decl *test, const char *dir, uint64_t crash_at) {
     pb_str err = PB_STR("out of memory");
-    *t = (trial){.unit = u, .test = test, .arena = pb_arena_new(TRIAL_MEMORY), .params = PB_NONE_VALUE};
+    *t = (trial){.unit = u, .test = test, .arena = pb_arena_new(TRIAL_MEMORY), .dir = dir, .crash_at = crash_at};
     t->failures_end = &t->failures;
     pb_clock_virtual(TRIAL_START_MS);
+    crash_watch(trial_moment, t);
     if (!t->arena) {
         t->broken = err;
         return;
@@ -284,11 +319,13 @@ void trial_run(trial *t, const unit *u, const ast_decl *test) {
     if (open_world(t, &err))
         run_driver(t);
     else
-        broken(t, err, test->string_span);
+        trial_broken(t, err, test->string_span);
 }
 
 void trial_close(trial *t) {
+    crash_watch(NULL, NULL);
     engine_free(t->engine);
+    if (t->store) store_close(t->store);
     pb_loop_free(t->loop);
     vm_program_close(t->program);
     account_close(&t->account);

@@ -3,6 +3,7 @@
  *
  *   account.c   the simulated account and the chat, behind the transport of the loops: nothing leaves the process
  *   trial.c     one test from its beginning to its end: the program that the test is, the engine that its playbook runs on
+ *   durable.c   the store, crashes, decisions, the passing of time
  *   given.c     the hosts behind `given` and `after`
  *   expect.c    the hosts behind `expect`
  *   acts.c      what the playbook's runs did, gathered while they run
@@ -17,7 +18,9 @@
 #include "lang/ast.h"
 #include "lang/source.h"
 #include "stdlib/sim/sim.h"
+#include "vm/crash.h"
 #include "vm/engine.h"
+#include "vm/store.h"
 
 enum {
     TRIAL_MEMORY = 256 << 20,    /* of one test, beside the runs' own */
@@ -35,13 +38,14 @@ typedef struct account {
     sim sim;
     sim_trouble trouble; /* the playbook's: the test's own calls meet none */
     bool own;            /* a call of the test itself is being made */
-    uint32_t requests;   /* of the playbook */
+    bool dead;           /* the playbook's process is: its requests do nothing and are never answered */
     pb_arena *arena;
 } account;
 
-bool account_open(account *a, const pb_value *event, pb_str *err); /* names of the account come from the event; NULL: defaults */
+bool account_open(account *a, pb_str *err);
 void account_close(account *a);
 void account_environment(void);                       /* once a process: credentials, and nothing of the machine's own */
+pb_str account_summary(account *a, pb_arena *arena); /* how many things of each kind there are */
 void account_attach(account *a, pb_loop *l);          /* the loop's transfers come here */
 
 /* ---- acts.c ---- */
@@ -68,6 +72,7 @@ typedef struct acts {
     pb_arena *arena;
     act *first, **end;
     played *runs, **runs_end, *last;
+    bool deaf;      /* the process is taken for dead: what it says does not count */
     pb_str nothing; /* why the last event began no run; empty: it began one */
     bool known;     /* ... although the playbook listens to such events */
 } acts;
@@ -107,7 +112,14 @@ typedef struct trial {
     pb_loop *loop;       /* the driver's */
     pb_value params;     /* name → value, as given */
     struct trial_param *first_param;
+    struct trial_decision *decisions;
     uint32_t events;
+    /* durable runs */
+    const char *dir;  /* for the store's file */
+    struct store *store;
+    uint32_t stores;  /* opened so far */
+    uint64_t crash_at, moments; /* die at that moment (0: never); how many there were */
+    bool crash_wanted;  /* `given crash at each step` */
     failure *failures, **failures_end;
     pb_str broken; /* the test could not be carried out, and why */
     pb_span broken_at;
@@ -120,13 +132,31 @@ typedef struct trial_param {
     pb_str name, text;
 } trial_param;
 
+/* A decision that is to be taken as soon as somebody is asked. */
+typedef struct trial_decision {
+    struct trial_decision *next;
+    pb_value number;
+    pb_str by;
+    pb_str refused; /* taken, but did not count, and why */
+    bool granted, taken;
+} trial_decision;
+
 /* Runs a test once. The trial is to be closed in any case. */
-void trial_run(trial *t, const unit *u, const ast_decl *test);
+/* dir: where a store may be made. crash_at: the playbook's process dies at that moment, 0: never. */
+void trial_run(trial *t, const unit *u, const ast_decl *test, const char *dir, uint64_t crash_at);
 void trial_close(trial *t);
 bool trial_passed(const trial *t);
+void trial_broken(trial *t, pb_str why, pb_span at); /* the first one counts */
+void trial_moment(void *ctx);                        /* a moment at which the playbook's process could die (crash.h) */
 /* The playbook's engine, made when first asked for; NULL: t->broken says why. */
 engine *trial_engine(trial *t);
 bool trial_settle(trial *t); /* turns the engine until nothing moves; false: it does not come to rest */
+/* Hands the playbook an event, and brings it to rest, whatever dies on the way. False: t->broken says why. */
+bool trial_event(trial *t, pb_str json);
+bool trial_pass(trial *t, int64_t ms); /* so much time passes; what is due goes on */
+bool trial_store(trial *t, pb_str *err);
+/* Takes the decisions that are still open on what is asked. */
+bool trial_decide(trial *t);
 failure *trial_fail(trial *t, pb_value number, pb_str text); /* NULL: out of memory */
 const ast_clause *trial_clause(const trial *t, pb_value number);
 

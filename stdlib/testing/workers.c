@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,32 +55,76 @@ static bool write_all(int fd, const void *data, size_t n) {
     return true;
 }
 
-static bool run_one(const suite *s, uint32_t i, int fd) {
-    const suite_test *test = &s->tests[i];
+/* The files of a test's store. */
+static void stores_remove(const char *dir) {
+    static const char *const endings[] = {"", "-wal", "-shm"};
+    char path[512];
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        snprintf(path, sizeof path, "%s/0.db%s", dir, endings[i]);
+        unlink(path);
+    }
+}
+
+/* With a death on the way the account must end as it does without: `end` says how. */
+static void compare_end(trial *t, uint64_t crash_at, pb_buf *end) {
+    pb_str now = account_summary(&t->account, t->arena);
+    if (!crash_at) {
+        pb_buf_add(end, now.s, now.n);
+        return;
+    }
+    if (now.n == end->len && memcmp(now.s, end->data, now.n) == 0) return;
+    trial_broken(t, pb_printf(t->arena, "the account ends with other things: %.*s, without the crash %s", PB_ARG(now),
+                              end->data ? end->data : ""),
+                 t->test->string_span);
+}
+
+/* Once, with a death at that moment (0: without). *moments: how many there were, if the test asks for deaths. */
+static verdict run_trial(const suite_test *test, const char *dir, uint64_t crash_at, uint64_t *moments, record *r,
+                         pb_buf *end, pb_buf *report) {
     trial t;
-    pb_buf report = {0};
-    int64_t begun = now_us();
-    trial_run(&t, test->unit, test->decl);
-    bool passed = trial_passed(&t);
-    if (!passed) report_failure(&t, &report);
-    record r = {.test = i, .expectations = t.expectations};
-    r.verdict = passed ? TEST_PASSED : t.broken.n ? TEST_BROKEN : TEST_FAILED;
+    trial_run(&t, test->unit, test->decl, dir, crash_at);
+    if (t.crash_wanted && trial_passed(&t)) compare_end(&t, crash_at, end);
+    verdict v = trial_passed(&t) ? TEST_PASSED : t.broken.n ? TEST_BROKEN : TEST_FAILED;
+    if (v != TEST_PASSED && crash_at)
+        pb_buf_printf(report, "  with the process killed at moment %llu of %llu\n", (unsigned long long)crash_at,
+                      (unsigned long long)*moments);
+    if (v != TEST_PASSED) report_failure(&t, report);
+    r->expectations += t.expectations;
+    if (!crash_at) *moments = t.crash_wanted ? t.moments : 0;
     trial_close(&t);
+    stores_remove(dir);
+    return v;
+}
+
+static bool run_one(const suite *s, uint32_t i, const char *dir, int fd) {
+    const suite_test *test = &s->tests[i];
+    pb_buf report = {0}, end = {0};
+    uint64_t moments = 0;
+    int64_t begun = now_us();
+    record r = {.test = i};
+    verdict v = run_trial(test, dir, 0, &moments, &r, &end, &report);
+    for (uint64_t k = 1; k <= moments && v == TEST_PASSED; k++, r.crashes++)
+        v = run_trial(test, dir, k, &moments, &r, &end, &report);
+    r.verdict = v;
     r.us = now_us() - begun;
     r.size = report.oom ? 0 : (uint32_t)(report.len < SUITE_REPORT_MAX ? report.len : SUITE_REPORT_MAX);
     bool ok = write_all(fd, &r, sizeof r) && write_all(fd, report.data, r.size);
     pb_buf_free(&report);
+    pb_buf_free(&end);
     return ok;
 }
 
 static void work(const suite *s, shared *m, uint32_t me, int fd) {
+    char dir[sizeof s->dir + 16];
     account_environment();
+    snprintf(dir, sizeof dir, "%s/%u", s->dir, me);
+    mkdir(dir, 0700);
     for (;;) {
         uint32_t i = __atomic_fetch_add(&m->next, 1, __ATOMIC_SEQ_CST);
         if (i >= s->ntests) break;
         if (s->tests[i].verdict != TEST_NOT_RUN) continue;
         m->at[me] = i + 1;
-        if (!run_one(s, i, fd)) break;
+        if (!run_one(s, i, dir, fd)) break;
         m->at[me] = 0;
     }
 }
@@ -184,6 +229,17 @@ static void listen_to(crew *c) {
     }
 }
 
+/* In memory where the machine has such a place. */
+static bool make_dir(suite *s) {
+    const char *tmp = getenv("TMPDIR");
+    const char *const places[] = {"/dev/shm", tmp && *tmp ? tmp : "/tmp"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        int n = snprintf(s->dir, sizeof s->dir, "%s/pbc-test-XXXXXX", places[i]);
+        if (n > 0 && (size_t)n < sizeof s->dir && mkdtemp(s->dir)) return true;
+    }
+    return false;
+}
+
 bool workers_run(suite *s, uint32_t workers, suite_progress *progress, void *ctx) {
     crew c = {.suite = s, .progress = progress, .ctx = ctx};
     int64_t begun = now_us();
@@ -191,12 +247,24 @@ bool workers_run(suite *s, uint32_t workers, suite_progress *progress, void *ctx
     if (c.n > s->ntests) c.n = s->ntests ? s->ntests : 1;
     c.shared = mmap(NULL, sizeof *c.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (c.shared == MAP_FAILED) return false;
+    if (!make_dir(s)) {
+        fputs("pbc test: no directory for the stores of tests can be made in /dev/shm or TMPDIR\n", stderr);
+        munmap(c.shared, sizeof *c.shared);
+        return false;
+    }
     bool ok = false;
     for (uint32_t i = 0; i < c.n; i++) {
         c.all[i].fd = -1;
         ok |= worker_start(&c.all[i], s, c.shared, i);
     }
     listen_to(&c);
+    for (uint32_t i = 0; i < c.n; i++) {
+        char dir[sizeof s->dir + 16];
+        snprintf(dir, sizeof dir, "%s/%u", s->dir, i);
+        stores_remove(dir);
+        rmdir(dir);
+    }
+    rmdir(s->dir);
     for (uint32_t i = 0; i < c.n; i++) pb_buf_free(&c.all[i].in);
     munmap(c.shared, sizeof *c.shared);
     s->us = now_us() - begun;
