@@ -8,6 +8,8 @@
  */
 #include "vm/evidence.h"
 
+#include "vm/gate.h"
+
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -219,6 +221,7 @@ const char *evidence_outcome(vm_outcome o) {
     case VM_SKIPPED: return "skipped";
     case VM_STOPPED: return "stopped";
     case VM_DENIED: return "denied";
+    case VM_RUNNING: return "waiting";
     default: return "failed";
     }
 }
@@ -265,6 +268,7 @@ static const char *undo_status(const evidence_run *r, const sum *t) {
 
 const char *evidence_status(const evidence_run *r) {
     sum t = add_up(r);
+    if (r->outcome == VM_RUNNING) return "waiting";
     if (r->undo_of.n) return undo_status(r, &t);
     if (r->outcome == VM_FAILED && t.undone && !t.not_undone && !r->dry) return "undone"; /* by `on failure undo` */
     if (r->outcome == VM_FAILED || r->interrupted) return t.contained && !r->dry ? "partial" : "failed";
@@ -574,6 +578,21 @@ static void put_outcome(maker *m, json_object *o) {
     put_c(m, o, "mode", r->dry ? "dry" : r->observe ? "observe" : "live");
     put_bool(m, o, "dry_run", r->dry);
     put_bool(m, o, "interrupted", r->interrupted);
+    if (r->resumed) put_int(m, o, "resumed", r->resumed);
+}
+
+/* What hosts have noted on the way: "approval_asked", "target_busy" ... */
+static json_object *notes_json(maker *m) {
+    json_object *list = new_array(m);
+    for (const gate_note *n = m->run->notes; n && m->values_left && !m->oom; n = n->next) {
+        json_object *o = new_object(m);
+        put_text(m, o, "step", n->step);
+        put_text(m, o, "kind", n->kind);
+        put_time(m, o, "at", n->at);
+        put(m, o, "what", part_json(m, n->what));
+        push(m, list, o);
+    }
+    return list;
 }
 
 json_object *evidence_document(const evidence_run *r) {
@@ -594,6 +613,7 @@ json_object *evidence_document(const evidence_run *r) {
     put(&m, o, "record", record_json(&m));
     if (r->approvals.kind == PB_LIST) put(&m, o, "approvals", part_json(&m, r->approvals));
     put(&m, o, "compliance_tags", controls_json(&m));
+    if (r->notes) put(&m, o, "notes", notes_json(&m));
     if (r->note.n) put_text(&m, o, "note", r->note);
     put_c(&m, engine, "version", PB_VERSION);
     put(&m, o, "engine", engine);
