@@ -32,7 +32,6 @@ enum {
     TAKE_MAX = 16,     /* events begun in one go, so that requests do not wait for long */
     ATTEMPTS_MAX = 5,  /* an event that was taken so often and never done kills whoever takes it */
     TICK_MS = 1000,    /* queue, due runs and answers given by other processes are looked at so often anyway */
-    OWNERS_EVERY = 10, /* ticks; leases of dead processes */
     DRAIN_MS = 30000,
     FILES = 4096, /* descriptors: connections and calls */
     PARTS_MAX = 16
@@ -51,10 +50,11 @@ typedef struct server {
     serve_world world;
     serve_http *http;
     serve_in *in;
+    serve_sns *sns;
     serve_metrics metrics;
     pb_site no_site;
     ticket hands[HANDS_MAX];
-    uint32_t nhands, number, ticks;
+    uint32_t nhands, number;
     pb_timer *tick, *soon, *due;
     pb_watch *signals;
     void *parts[PARTS_MAX];
@@ -212,14 +212,6 @@ static void plan_due(server *v) {
     v->due = pb_timer_start(v->world.loop, at - now, on_due, v);
 }
 
-static void free_dead_leases(server *v) {
-    pb_arena *a = pb_arena_new(0);
-    uint32_t n = 0;
-    if (a && store_leases_free(v->s->store, owner_is_dead, pb_loop_wall_ms(), a, &n) == STORE_OK && n)
-        serve_log(&v->world, "leases_freed", "%u, of processes that have died", n);
-    pb_arena_free(a);
-}
-
 static void stop(server *v, const char *why);
 
 static void on_tick(void *ctx) {
@@ -232,7 +224,6 @@ static void on_tick(void *ctx) {
         stop(v, store_error(v->s->store));
         return;
     }
-    if (v->ticks++ % OWNERS_EVERY == 0) free_dead_leases(v);
     take_due(v);
     plan_due(v);
     on_soon(v);
@@ -356,14 +347,17 @@ static int listen_begin(server *v) {
     if (!v->world.url.n) v->world.url = pb_str_c(serve_http_url(v->http));
     v->in = serve_in_new(&v->world, &v->metrics, QUEUE_MAX, soon, v, &err);
     if (!v->in) return cmd_fail(err, STATUS_USAGE);
-    if (!serve_is_loopback(address) && !serve_in_authenticated(v->in))
+    v->sns = serve_sns_new(&v->world, v->in, serve_sns_fetch, &err);
+    if (!v->sns) return cmd_fail(err, STATUS_INTERNAL);
+    if (!serve_is_loopback(address) && !serve_in_authenticated(v->in) && !serve_sns_configured(v->sns))
         return cmd_fail(
             pb_printf(v->s->arena,
                       "%s can be reached by others, and nobody has to prove who he is: set PB_EVENTS_SECRET, "
                       "PB_EVENTS_TOKEN or serve { events_secret: ... } in the site block, or listen on 127.0.0.1",
                       address),
             STATUS_USAGE);
-    if (!serve_in_routes(v->in, v->http) || !serve_metrics_routes(&v->metrics, v->http))
+    if (!serve_in_routes(v->in, v->http) || !serve_sns_routes(v->sns, v->http) ||
+        !serve_metrics_routes(&v->metrics, v->http))
         return cmd_fail((pb_str){0}, STATUS_INTERNAL);
     return begin_parts(v);
 }
@@ -432,6 +426,7 @@ int cmd_serve(session *s) {
     v->s = s;
     int status = serve(v);
     serve_http_free(v->http);
+    serve_sns_free(v->sns);
     for (size_t i = 0; i < PARTS_MAX && serve_parts[i]; i++)
         if (v->parts[i] && serve_parts[i]->end) serve_parts[i]->end(v->parts[i]);
     pb_watch_stop(v->signals);

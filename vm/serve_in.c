@@ -229,7 +229,9 @@ void serve_in_take(serve_in *in, serve_exchange *x, const serve_request *q, cons
         return;
     case STORE_NO:
         counts[first ? COUNT_REPLAYED : COUNT_FULL]++;
-        if (first)
+        if (first && b->again_is_well)
+            serve_answer(x, &(serve_response){.status = 200, .body = PB_STR("{\"accepted\":0}")});
+        else if (first)
             serve_answer_error(x, q, 409, "this very request was taken before; nothing was added");
         else
             serve_answer_error(x, q, 429, "the queue is full: %u events are waiting at most; send it again later",

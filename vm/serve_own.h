@@ -72,8 +72,23 @@ typedef struct serve_batch {
     pb_str source;
     pb_str once;  /* a key that may be used once; empty: none */
     int64_t until;
+    bool again_is_well; /* taken before: 200, nothing is added (who sends until it is answered) */
 } serve_batch;
 /* Reads, checks and stores the events of a text (one, a list, or one after another), and gives the answer. */
 void serve_in_take(serve_in *in, serve_exchange *x, const serve_request *q, const serve_batch *b, pb_str text);
+
+/* ---- serve_sns.c: events out of SNS topics ---- */
+
+/* Fetches an https URL and tells what came, once and later. NULL: not begun, why in *err. Tests bring another. */
+typedef void sns_fetched(void *ctx, const pb_http_response *r);
+typedef void *sns_fetch(pb_loop *l, const char *url, sns_fetched *fn, void *ctx, const char **err);
+
+typedef struct serve_sns serve_sns;
+/* NULL with *err. Without topics nothing is taken. */
+serve_sns *serve_sns_new(const serve_world *w, serve_in *in, sns_fetch *fetch, pb_str *err);
+bool serve_sns_routes(serve_sns *s, serve_http *h);
+void serve_sns_free(serve_sns *s); /* after the last answer */
+void *serve_sns_fetch(pb_loop *l, const char *url, sns_fetched *fn, void *ctx, const char **err);
+bool serve_sns_configured(const serve_sns *s);
 
 #endif

@@ -118,6 +118,7 @@ static const setting_rule RULES[] = {
     SITE("serve", "events_token", SECRET, serve.events_token, is_secret, A_SECRET),
     SITE("serve", "ui_token", SECRET, serve.ui_token, is_secret, A_SECRET),
     SITE("serve", "link_secret", SECRET, serve.link_secret, is_secret, A_SECRET),
+    SITE("serve", "topics", LIST, serve.topics, text_is_arn, "the ARN of an SNS topic"),
     {"person", "slack", TEXT, offsetof(site_person, slack), is_word, "a Slack user id such as \"U0123ABCD\""},
     {"person", "arn", LIST, offsetof(site_person, arns), text_is_arn, "an ARN"},
     {"person", "login", TEXT, offsetof(site_person, login), is_word, "a login name"},

@@ -61,6 +61,7 @@ typedef struct pb_site {
     struct {
         pb_str url; /* as people reach it, without a slash at the end */
         pb_value events_secret, events_token, ui_token, link_secret; /* SECRET or NONE */
+        site_list topics; /* ARNs of SNS topics whose messages are events */
     } serve;
 
     site_person *people;

@@ -260,21 +260,27 @@ static store_result free_leases_of(store *s, store_statement which, pb_str owner
     return r;
 }
 
+static store_result free_leases(store *s, const pb_str *dead, uint32_t ndead, int64_t now, uint32_t *n) {
+    store_result r = store_begin_write(s, false);
+    if (r != STORE_OK) return r;
+    for (uint32_t i = 0; r == STORE_OK && i < ndead; i++) {
+        r = free_leases_of(s, S_FREE_RUNS, dead[i], now, n);
+        if (r == STORE_OK) r = free_leases_of(s, S_FREE_EVENTS, dead[i], now, n);
+    }
+    return store_end_write(s, r);
+}
+
 store_result store_leases_free(store *s, bool (*dead)(pb_str owner), int64_t now, pb_arena *a, uint32_t *n) {
     static const column one[] = {{COL_TEXT, 0}};
     pb_str *owners;
-    uint32_t nowners;
+    uint32_t nowners, ndead = 0;
     *n = 0;
-    store_result r = store_begin_write(s, false);
-    if (r != STORE_OK) return r;
     sqlite3_stmt *st = store_statement_of(s, S_OWNERS);
-    r = st ? store_read_all(s, st, one, 1, a, sizeof *owners, (void **)&owners, &nowners) : STORE_ERROR;
-    for (uint32_t i = 0; r == STORE_OK && i < nowners; i++) {
-        if (!dead(owners[i])) continue;
-        r = free_leases_of(s, S_FREE_RUNS, owners[i], now, n);
-        if (r == STORE_OK) r = free_leases_of(s, S_FREE_EVENTS, owners[i], now, n);
-    }
-    return store_end_write(s, r);
+    if (!st) return STORE_ERROR;
+    store_result r = store_read_all(s, st, one, 1, a, sizeof *owners, (void **)&owners, &nowners);
+    for (uint32_t i = 0; r == STORE_OK && i < nowners; i++)
+        if (dead(owners[i])) owners[ndead++] = owners[i]; /* a dead one does not come back: no transaction is needed */
+    return r == STORE_OK && ndead ? free_leases(s, owners, ndead, now, n) : r;
 }
 
 store_result store_next_due(store *s, int64_t *at) {
