@@ -2,7 +2,7 @@
 """lang/REFERENCE.md is true: its examples compile, or are refused with the code they name, and its table of built-in
 functions is that of lang/builtins.def.
 
-  tests/lang/test_reference.py --write     writes that table anew
+  tests/lang/test_reference.py --write     writes that table, and that of the site's settings, anew
 
 Blocks: pb (a file), pb-body (statements of a playbook), pb-bad CODE and pb-body-bad CODE (refused with just that).
 """
@@ -15,11 +15,15 @@ from pbtest import PBC, ROOT, case, eq, main, run, tempdir
 
 REFERENCE = os.path.join(ROOT, "lang/REFERENCE.md")
 BUILTINS = os.path.join(ROOT, "lang/builtins.def")
+SETTINGS = os.path.join(ROOT, "lang/settings.def")
 HEAD = '''playbook example {
   version "1.0.0"  summary "an example"  owner "secops@example.com"  tier auto  controls ["SOC2-CC7.4"]
   when guardduty.finding as f
 '''
 TABLE = re.compile(r"(<!-- builtins:[^\n]*-->\n)(.*?)(<!-- /builtins -->)", re.S)
+SITE = re.compile(r"(<!-- settings:[^\n]*-->\n)(.*?)(<!-- /settings -->)", re.S)
+KINDS = {"TEXT": "text", "SECRET": "secret", "TEXT_OR_SECRET": "text or secret", "LIST": "list of texts", "COUNT": "number",
+         "SPAN": "duration", "YES": "bool"}
 
 
 def read(path):
@@ -59,6 +63,22 @@ def table():
     return "\n".join(out) + "\n"
 
 
+def settings():
+    """(section, key, kind, must, text) of settings.def."""
+    return re.findall(r'^SETTING\("(\w+)", "(\w*)", (\w+), (true|false), \w+, "((?:[^"\\]|\\.)*)"\)', read(SETTINGS), re.M)
+
+
+def site_table():
+    out = ["| entry | setting | type | what it is |", "|---|---|---|---|"]
+    last = None
+    for section, key, kind, must, text in settings():
+        name = section + (' "name"' if section in ("person", "group") else "")
+        what = text.replace('\\"', '"').replace("|", "\\|") + ("; required" if must == "true" and key else "")
+        out.append("| %s | %s | %s | %s |" % ("`%s`" % name if section != last else "", key and "`%s`" % key, KINDS[kind], what))
+        last = section
+    return "\n".join(out) + "\n"
+
+
 @case("every example compiles, or is refused as it says")
 def _():
     found = 0
@@ -76,6 +96,20 @@ def _():
     m = TABLE.search(read(REFERENCE))
     assert m, "no place for the table"
     eq(m[2], table(), "run tests/lang/test_reference.py --write")
+
+
+@case("the table of the site's settings is that of settings.def")
+def _():
+    m = SITE.search(read(REFERENCE))
+    assert m, "no place for the table"
+    eq(m[2], site_table(), "run tests/lang/test_reference.py --write")
+
+
+@case("pbrun reads just the settings that pbc knows")
+def _():
+    text = read(os.path.join(ROOT, "vm/site.c"))
+    theirs = set(re.findall(r'(?:SITE\(|\{)"(\w+)", "(\w*)", (?:TEXT|SECRET|LIST|COUNT|SPAN|YES)', text))
+    eq(theirs, {(section, key) for section, key, _, _, _ in settings()})
 
 
 @case("every code that the reference names exists")
@@ -105,6 +139,7 @@ def _():
 if "--write" in sys.argv:
     content = read(REFERENCE)
     with open(REFERENCE, "w", encoding="utf-8") as ref:
+        content = SITE.sub(lambda m: m[1] + site_table() + m[3], content)
         ref.write(TABLE.sub(lambda m: m[1] + table() + m[3], content))
     sys.exit(0)
 main()
