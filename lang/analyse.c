@@ -13,7 +13,7 @@
 enum { ALIAS_MAX = 32, SAME_MAX = 64 }; /* lets behind one another; levels of two expressions that are compared */
 
 static void (*const passes[])(checker *c) = {
-    lint_conditions, lint_types, lint_unused, lint_places, analyse_taint,
+    lint_conditions, lint_types, lint_unused, lint_places, analyse_taint, analyse_evidence,
 };
 
 /* ---- expressions ---- */

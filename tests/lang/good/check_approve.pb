@@ -16,6 +16,7 @@ playbook asks {
   when guardduty.finding as f
   where f.resource.instanceDetails.instanceId exists
   let i = ec2.instance(f.resource.instanceDetails.instanceId)
+  do ebs.snapshot_volumes(i)
   on failure undo
   on failure { do slack.notify(channel, error.message) }
 
