@@ -64,7 +64,7 @@ static const char rich[] =
     "playbook p {\n"
     "  version \"1.0.0\" summary \"s\" owner \"o\" tier auto controls [\"c\"]\n"
     "  when my.alert as a\n"
-    "  where a.user exists and a.n > 3\n"
+    "  where a.user matches \"^[a-z]+$\" and a.n > 3\n"
     "  on failure { record { failed: error.message } }\n"
     "  let who = team.find(a.user)\n"
     "  do team.mark(tags: { Owner: who.name ?? \"nobody\" }, id: a.user) as marked timeout 5s retry 2 else { stop "

@@ -18,7 +18,9 @@ playbook asks {
   let i = ec2.instance(f.resource.instanceDetails.instanceId)
   do ebs.snapshot_volumes(i)
   on failure undo
-  on failure { do slack.notify(channel, error.message) }
+  on failure {
+    do slack.notify(channel, error.message)
+  }
 
   approve "Terminate ${i.id}?"
     via      slack channel
@@ -36,11 +38,19 @@ playbook asks {
   }
   if f.severity > 5 {
     for tag in i.tags.keys() {
-      approve "Take ${tag} away?" by group "g" within 1m {
+      approve "Take ${tag} away?"
+        by     group "g"
+        within 1m
+      {
         do ec2.tag(i, { Seen: tag })
-        approve "And now?" by group "g" within 1h {
+        approve "And now?"
+          by     group "g"
+          within 1h
+        {
           do aws.ec2.TerminateInstances(InstanceIds: [i.id])
-        } denied { } expired { wait 90d }
+        } denied { } expired {
+          wait 90d
+        }
       } expired {
         wait 1s
         stop "nobody was there"
@@ -48,7 +58,12 @@ playbook asks {
     }
   }
   parallel {
-    approve "In a branch?" by group "g" within 1h { do ec2.tag(i, { Seen: "yes" }) }
+    approve "In a branch?"
+      by     group "g"
+      within 1h
+    {
+      do ec2.tag(i, { Seen: "yes" })
+    }
     wait [1m, 2m][0] ?? 5m
   }
   authorize "break-glass" because "CHG-${f.id}"

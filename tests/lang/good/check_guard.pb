@@ -49,7 +49,10 @@ guard several {
   deny "not ${x.action}, with ${(x.args.UserName as string) ?? "nobody"}"
 }
 
-guard everything { on * deny "no" }
+guard everything {
+  on   *
+  deny "no"
+}
 
 playbook uses_them {
   version  "1.0.0"

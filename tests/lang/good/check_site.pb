@@ -21,7 +21,7 @@ site {
   group       "leads" { people: leads, slack_group: "S0123ABCD" }
   slack       { signing_secret: signing, bot_token: token }
   kill_switch { ssm: "/pbrun/kill-switch", dynamodb: "switches/pbrun" }
-  protect {
+  protect     {
     principals: ["break-glass", "arn:aws:iam::*:role/Admin*"]
     roles: ["audit"]
     users: ["root-like"]
@@ -31,7 +31,7 @@ site {
     keys: ["alias/audit"]
     instances: ["i-0123456789abcdef0"]
   }
-  serve {
+  serve       {
     url: "https://pb.example.com"
     events_secret: signing
     events_token: token
@@ -49,6 +49,12 @@ playbook p {
 
   when guardduty.finding as f
   # pbc: allow PB0642 "nothing is read here"
-  approve "Go on?" by group "secops" quorum 2 within 1h { do iam.revoke_sessions(user: f.id) }
+  approve "Go on?"
+    by     group "secops"
+    quorum 2
+    within 1h
+  {
+    do iam.revoke_sessions(user: f.id)
+  }
   record { affected_resource: f.arn }
 }

@@ -2,23 +2,25 @@
 action ticket.comment(text: string) notify {
   do slack.notify("#tickets", text)
 }
+
 action pagerduty.trigger(text: string) notify {
   do slack.notify("#pagerduty", text)
 }
+
 playbook quarantine_instance {
-  version "2.1.0"
-  summary "Cut a compromised instance off, keep its disks, ask before it is terminated"
-  tier    approve
-  owner   "secops@example.com"
+  version  "2.1.0"
+  summary  "Cut a compromised instance off, keep its disks, ask before it is terminated"
+  tier     approve
+  owner    "secops@example.com"
   controls ["SOC2-CC7.4", "PCI-12.10.5"]
-  dedupe  by f.resource.instanceDetails.instanceId within 6h
-  limit   5 per 1h else approve                   # blast-radius breaker
+  dedupe   by f.resource.instanceDetails.instanceId within 6h
+  limit    5 per 1h else approve  # blast-radius breaker
 
   when guardduty.finding as f
   where f.type like "Trojan:EC2/*" or f.type like "CryptoCurrency:EC2/*"
   where f.resource.instanceDetails.instanceId exists
 
-  let i = ec2.instance(f.resource.instanceDetails.instanceId)   # read: the context engine
+  let i = ec2.instance(f.resource.instanceDetails.instanceId)  # read: the context engine
 
   parallel {
     do ec2.isolate(i)
@@ -35,8 +37,11 @@ playbook quarantine_instance {
     escalate to group "secops-leads" after 10m
   {
     do ec2.terminate(i)
-  } denied  { do ticket.comment("kept isolated for investigation") }
-    expired { do pagerduty.trigger("approval expired for ${i.id}") }
+  } denied {
+    do ticket.comment("kept isolated for investigation")
+  } expired {
+    do pagerduty.trigger("approval expired for ${i.id}")
+  }
 
   record { affected_resource: i.arn }
 }

@@ -3,7 +3,7 @@ playbook revoke_exposed_key {
   version  "1.0.0"
   summary  "Turn off an access key that GuardDuty saw in use from a malicious address"
   owner    "secops@example.com"
-  tier     auto                                   # auto | approve | manual
+  tier     auto  # auto | approve | manual
   controls ["SOC2-CC7.1", "SOC2-CC7.3"]
   dedupe   by f.id within 1h
 
