@@ -14,6 +14,7 @@ enum { ALIAS_MAX = 32, SAME_MAX = 64 }; /* lets behind one another; levels of tw
 
 static void (*const passes[])(checker *c) = {
     lint_conditions, lint_types, lint_unused, lint_places, analyse_taint, analyse_evidence,
+    analyse_overlap,
 };
 
 /* ---- expressions ---- */

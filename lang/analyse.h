@@ -45,6 +45,21 @@ const ast_clause *analyse_clause(const ast_decl *d, const char *name);
 pb_str analyse_clause_text(const ast_decl *d, const char *name);
 bool analyse_clause_has(const ast_decl *d, const char *name, const char *text); /* it is that text, or lists it */
 
+/* ---- what a step does: analyse_evidence.c ---- */
+
+typedef struct act_op { /* an AWS operation that a call comes to */
+    struct act_op *next;
+    pb_str name; /* "ec2.StopInstances" */
+    pb_effect effect;
+    bool kept; /* it destroys, and the same action has kept it before */
+} act_op;
+
+typedef struct act_memo act_memo; /* of actions that were looked into */
+act_memo *analyse_act_memo(checker *c); /* NULL: out of memory */
+const act_op *analyse_act_ops(checker *c, act_memo *m, const ast_expr *call);
+/* What the call acts on: the argument behind `on`, or an operation's first; NULL: nothing of that kind. */
+const ast_expr *analyse_act_target(const ast_expr *call);
+
 /* ---- which conditions can hold together: facts.c ---- */
 
 typedef struct fact { /* newest first */

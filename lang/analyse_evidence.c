@@ -87,22 +87,19 @@ static bool keeps(pb_str op, pb_str destroys) {
 
 /* ---- what a call does ---- */
 
-typedef struct op {
-    struct op *next;
-    pb_str name; /* "ec2.StopInstances" */
-    pb_effect effect;
-    bool kept; /* it destroys, and the same action has kept it before */
-} op;
-
 typedef struct acts {
     struct acts *next;
     const ast_decl *decl;
-    op *ops, **end;
+    act_op *ops, **end;
 } acts;
+
+struct act_memo {
+    acts *buckets[64];
+};
 
 typedef struct step { /* done on every way to here, newest first */
     const struct step *next;
-    const op *ops;
+    const act_op *ops;
     const ast_expr *target; /* NULL: not known */
     pb_span span;
     pb_str name; /* "`ec2.isolate`" */
@@ -110,7 +107,7 @@ typedef struct step { /* done on every way to here, newest first */
 
 typedef struct evidence {
     checker *c;
-    acts **memo; /* of 64 */
+    act_memo *memo;
     acts *into;  /* while an action is gone through */
     unsigned depth;
     const step *done;
@@ -119,16 +116,16 @@ typedef struct evidence {
 
 static const acts *acts_of(evidence *k, const ast_decl *d);
 
-static bool has_kept(const op *ops, pb_str destroys) {
+static bool has_kept(const act_op *ops, pb_str destroys) {
     for (; ops; ops = ops->next)
         if (keeps(ops->name, destroys)) return true;
     return false;
 }
 
 static void add_op(evidence *k, pb_str name, pb_effect effect, bool kept) {
-    op *o = pb_alloc(k->c->arena, sizeof *o);
+    act_op *o = pb_alloc(k->c->arena, sizeof *o);
     if (!o) return;
-    *o = (op){NULL, name, effect, kept || has_kept(k->into->ops, name)};
+    *o = (act_op){NULL, name, effect, kept || has_kept(k->into->ops, name)};
     *k->into->end = o;
     k->into->end = &o->next;
 }
@@ -146,13 +143,13 @@ static bool note_ops(void *ctx, const ast_expr *e) {
         add_op(k, e->u.call.aws, e->u.call.effect, final_snapshot(e));
     } else if (e->u.call.kind == CALL_ACTION) {
         const acts *a = acts_of(k, e->u.call.decl);
-        for (const op *o = a ? a->ops : NULL; o; o = o->next) add_op(k, o->name, o->effect, o->kept);
+        for (const act_op *o = a ? a->ops : NULL; o; o = o->next) add_op(k, o->name, o->effect, o->kept);
     }
     return true;
 }
 
 static const acts *acts_of(evidence *k, const ast_decl *d) {
-    acts **at = &k->memo[((uintptr_t)d >> 6) & 63];
+    acts **at = &k->memo->buckets[((uintptr_t)d >> 6) & 63];
     for (const acts *a = *at; a; a = a->next)
         if (a->decl == d) return a;
     acts *a = k->depth < DEPTH_MAX ? pb_alloc(k->c->arena, sizeof *a) : NULL;
@@ -171,7 +168,7 @@ static const ast_expr *single(const ast_expr *e) {
     return e && e->kind == EXPR_LIST && e->u.list && !e->u.list->next ? e->u.list->value : e;
 }
 
-static const ast_expr *target_of(const ast_expr *call) {
+const ast_expr *analyse_act_target(const ast_expr *call) {
     if (call->u.call.kind == CALL_AWS) return call->u.call.args ? single(call->u.call.args->value) : NULL;
     const ast_decl *d = call->u.call.decl;
     uint32_t i = 0;
@@ -214,7 +211,7 @@ static bool maybe_same(const ast_expr *a, const ast_expr *b) {
 /* ---- steps ---- */
 
 static void check_destroy(evidence *k, const ast_expr *call, const step *now) {
-    for (const op *o = now->ops; o; o = o->next) {
+    for (const act_op *o = now->ops; o; o = o->next) {
         if (o->effect != PB_DESTROY || o->kept || k->waived) continue;
         const step *s = k->done;
         while (s && !(maybe_same(s->target, now->target) && has_kept(s->ops, o->name))) s = s->next;
@@ -234,7 +231,7 @@ static void check_destroy(evidence *k, const ast_expr *call, const step *now) {
 
 static bool check_pair(evidence *k, const step *first, const step *later, bool ordered) {
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
-        const op *a = first->ops, *b = later->ops;
+        const act_op *a = first->ops, *b = later->ops;
         while (a && !fits(losses[i].first, a->name)) a = a->next;
         while (b && !fits(losses[i].later, b->name)) b = b->next;
         if (!a || !b) continue;
@@ -253,18 +250,24 @@ static void check_losses(evidence *k, const step *now) {
         if (maybe_same(s->target, now->target) && check_pair(k, s, now, true)) return;
 }
 
+act_memo *analyse_act_memo(checker *c) { return pb_alloc(c->arena, sizeof(act_memo)); }
+
+const act_op *analyse_act_ops(checker *c, act_memo *m, const ast_expr *call) {
+    acts *a = pb_alloc(c->arena, sizeof *a);
+    if (!a) return NULL;
+    evidence k = {.c = c, .memo = m, .into = a};
+    a->end = &a->ops;
+    ast_each_expr(call, note_ops, &k);
+    return a->ops;
+}
+
 static const step *step_of(evidence *k, const ast_stmt *s) {
     const ast_expr *e = s->expr;
-    if (e->kind != EXPR_CALL) return NULL;
-    acts *a = pb_alloc(k->c->arena, sizeof *a);
-    step *n = a ? pb_alloc(k->c->arena, sizeof *n) : NULL;
+    step *n = e->kind == EXPR_CALL ? pb_alloc(k->c->arena, sizeof *n) : NULL;
     if (!n) return NULL;
-    a->end = &a->ops;
-    k->into = a;
-    ast_each_expr(e, note_ops, k);
-    k->into = NULL;
+    const act_op *ops = analyse_act_ops(k->c, k->memo, e);
     pb_str name = check_source(k->c, e->u.call.callee->span, "this step");
-    *n = (step){k->done, a->ops, target_of(e), e->u.call.callee->span, name};
+    *n = (step){k->done, ops, analyse_act_target(e), e->u.call.callee->span, name};
     return n;
 }
 
@@ -350,7 +353,7 @@ static void walk(evidence *k, const ast_stmt *s) {
 
 void analyse_evidence(checker *c) {
     evidence k = {.c = c};
-    k.memo = pb_alloc_array(c->arena, 64, sizeof *k.memo);
+    k.memo = analyse_act_memo(c);
     if (!k.memo) return;
     for (decl_info *d = analyse_next(c, NULL, DECL_PLAYBOOK); d; d = analyse_next(c, d, DECL_PLAYBOOK)) {
         k.done = NULL;
