@@ -1,0 +1,212 @@
+#!/usr/bin/python3
+"""What the compiler makes of approve, wait, authorize, guard, undo and the bounds of playbooks, seen from what they do:
+each is run against the simulated account by `pbc test`."""
+# runs: sanitized
+import os
+import shutil
+
+from pbtest import PBC, ROOT, case, eq, has, main, run, tempdir
+
+EVENT = os.path.join(ROOT, "playbooks/quarantine_instance.event.json")
+HEAD = '''action team.tell(text: string) notify { do slack.notify("#t", text) }
+
+action team.label(i: Instance, text: string): { changed: bool } contain on i {
+  let had = tag_map(aws.ec2.DescribeTags(Filters: [{ Name: "resource-id", Values: [i.id] }]).Tags)["Label"]
+  if had == text {
+    return { changed: false }
+  }
+  do aws.ec2.CreateTags(Resources: [i.id], Tags: [{ Key: "Label", Value: text }])
+  return { changed: true }
+} undo {
+  if had exists {
+    do aws.ec2.CreateTags(Resources: [i.id], Tags: [{ Key: "Label", Value: had }])
+  } else {
+    do aws.ec2.DeleteTags(Resources: [i.id], Tags: [{ Key: "Label" }])
+  }
+  return { changed: true }
+}
+
+site {
+  person "alice" { slack: "U1" }
+  person "bob" { slack: "U2" }
+  person "carol" { slack: "U3" }
+  group "secops" { people: ["alice", "bob"] }
+}
+'''
+PLAYBOOK = '''playbook q {
+  version "1.0.0"
+  summary "what it does"
+  owner "secops@example.com"
+  tier approve
+  controls ["SOC2-CC7.4"]
+%s
+  when guardduty.finding as f
+  where f.resource.instanceDetails.instanceId exists
+  let i = ec2.instance(f.resource.instanceDetails.instanceId)
+  do ebs.snapshot_volumes(i, tags: { IncidentID: run.incident_id })
+%s
+  record { affected_resource: i.arn }
+}
+'''
+TEST = '''test "t" for q {
+  given event "event.json" with { detail.resource.instanceDetails.instanceId: vm.id }
+  given { let vm = sim.instance(tags: { Label: "old" }) }
+%s
+}
+'''
+TERMINATE = '''  approve "Terminate ${i.id}?" by group "secops" within 30m {
+    do ec2.terminate(i)
+  } denied {
+    do team.tell("denied")
+  } expired {
+    do team.tell("expired")
+  }'''
+LABEL = 'tag_map(aws.ec2.DescribeTags(Filters: [{ Name: "resource-id", Values: [vm.id] }]).Tags)["Label"]'
+STATE = "aws.ec2.DescribeInstances(InstanceIds: [vm.id]).Reservations[0].Instances[0].State.Name"
+
+
+def outcome(body, test, header="", more=""):
+    """What `pbc test` says, and whether the test passed."""
+    d = tempdir()
+    shutil.copy(EVENT, os.path.join(d, "event.json"))
+    path = os.path.join(d, "q.pb")
+    with open(path, "w") as f:
+        f.write(HEAD + more + PLAYBOOK % (header, body) + TEST % test)
+    p = run([PBC, "test", path])
+    out = p.stdout + p.stderr
+    assert "passed" in out and "error[" not in out, out
+    return p.returncode == 0, out
+
+
+def good(body, test, **more):
+    passed, out = outcome(body, test, **more)
+    assert passed, out
+
+
+def bad(body, test, **more):
+    passed, out = outcome(body, test, **more)
+    assert not passed, "this should not have held: " + out
+
+
+@case("granted: the block runs")
+def _():
+    good(TERMINATE, '  given approval by "U1"\n  expect do ec2.terminate\n  expect %s in ["shutting-down", "terminated"]' % STATE)
+
+
+@case("nobody decides: expired")
+def _():
+    good(TERMINATE, '  after 31m\n  expect do team.tell("expired")\n  expect no do ec2.terminate\n  expect %s == "running"' % STATE)
+
+
+@case("while it waits nothing has happened")
+def _():
+    good(TERMINATE, "  after 29m\n  expect outcome waiting\n  expect no do ec2.terminate\n  expect no do team.tell")
+
+
+@case("who is in no group cannot decide")
+def _():
+    good(TERMINATE, '  given approval by "U3"\n  after 31m\n  expect no do ec2.terminate\n  expect do team.tell("expired")')
+
+
+@case("a quorum of two takes two people")
+def _():
+    body = TERMINATE.replace("within", "quorum 2 within")
+    good(body, '  given approval by "U1"\n  given approval by "U1"\n  expect no do ec2.terminate')
+    good(body, '  given approval by "U1"\n  given approval by "U2"\n  expect do ec2.terminate')
+
+
+@case("the target changes while people decide: the answer does not count")
+def _():
+    drift = '''  after 1m
+  given { do aws.ec2.CreateTags(Resources: [vm.id], Tags: [{ Key: "Owner", Value: "somebody" }]) }
+  given approval by "U1"
+  expect no do ec2.terminate
+  expect outcome waiting
+'''
+    good(TERMINATE, drift)
+    good(TERMINATE, drift + '  after 1m\n  given approval by "U1"\n  expect do ec2.terminate')
+
+
+@case("without denied and expired blocks the run stops")
+def _():
+    body = '  approve "Go on?" by group "secops" within 30m { do team.label(i, "seen") }\n  do team.tell("behind")'
+    good(body, "  after 31m\n  expect outcome stopped\n  expect no do team.tell\n  expect no do team.label")
+    empty = body.replace('"seen") }', '"seen") } expired { }')
+    good(empty, '  after 31m\n  expect do team.tell("behind")\n  expect no do team.label')
+
+
+@case("wait lets time pass")
+def _():
+    body = '  wait 15m\n  do team.tell("later")'
+    good(body, "  after 14m\n  expect outcome waiting\n  expect no do team.tell")
+    good(body, '  after 16m\n  expect do team.tell("later")')
+
+
+@case("a guard holds back, authorize lifts it")
+def _():
+    guard = '''guard labels {
+  on     team.label as act
+  where  act.args.text == "cut" and ec2.instance(act.args.i.id).tags["Label"] == "old"
+  deny   "${act.args.i.id}: ${act.action} is ${act.effect}"
+  unless authorized "change"
+}
+'''
+    body = '  do team.label(i, "cut") else { do team.tell("caught") }'
+    good(body, '  expect denied by labels\n  expect no do team.tell\n  expect %s == "old"' % LABEL, more=guard)
+    good(body.replace('"cut"', '"seen"'), '  expect do team.label\n  expect %s == "seen"' % LABEL, more=guard)
+    good('  authorize "change" because "CHG-1"\n' + body, '  expect do team.label\n  expect %s == "cut"' % LABEL, more=guard)
+    good('  authorize "other" because "CHG-1"\n' + body, "  expect denied by labels", more=guard)
+
+
+@case("a guard on operations sees their members, also inside of actions")
+def _():
+    guard = '''guard tags {
+  on   aws.ec2.CreateTags as act
+  where any(t in act.args.Tags: t.Key == "Label" and t.Value == "cut")
+  deny "no labels"
+}
+'''
+    good('  do team.label(i, "cut")', '  expect denied by tags\n  expect %s == "old"' % LABEL, more=guard)
+
+
+@case("on failure undo puts back what was changed, and only that")
+def _():
+    body = '''  on failure undo
+  on failure { do team.tell(error.code) }
+  do team.label(i, "%s")
+  fail "broken" code "Broken"'''
+    good(body % "new", '  expect outcome failed\n  expect %s == "old"\n  expect do team.tell("Broken")' % LABEL)
+    good(body % "old", '  expect outcome failed\n  expect %s == "old"' % LABEL)
+    good((body % "new").replace("  on failure undo\n", ""), '  expect outcome failed\n  expect %s == "new"' % LABEL)
+
+
+@case("two changes are undone in reverse order")
+def _():
+    body = '''  on failure undo
+  do team.label(i, "one")
+  do team.label(i, "two")
+  fail "broken"'''
+    good(body, '  expect outcome failed\n  expect %s == "old"' % LABEL)
+
+
+@case("a repeat within the time of dedupe is a duplicate")
+def _():
+    again = '  expect do team.tell\n  given event "event.json" with { detail.resource.instanceDetails.instanceId: vm.id }\n  expect outcome %s'
+    good('  do team.tell("x")', again % "duplicate", header="  dedupe by f.id within 1h")
+    good('  do team.tell("x")', again % "done", header="  dedupe by f.resource.accessKeyDetails.userName within 1h")
+
+
+@case("above the limit the run stops")
+def _():
+    again = '  expect do team.tell\n  given event "event.json" with { detail.resource.instanceDetails.instanceId: vm.id }\n  expect outcome %s'
+    good('  do team.tell("x")', again % "stopped", header="  limit 1 per 1h")
+    good('  do team.tell("x")', again % "done", header="  limit 2 per 1h")
+
+
+@case("these tests can fail")
+def _():
+    bad(TERMINATE, '  given approval by "U1"\n  expect no do ec2.terminate')
+    bad(TERMINATE, "  after 31m\n  expect do ec2.terminate")
+
+
+main()
