@@ -77,6 +77,9 @@ static const cli_option options[] = {
     {"test", 0, "filter", "TEXT", "only tests whose playbook or title holds this text"},
     {"test", 'j', "jobs", "N", "run so many at a time (default: one a processor)"},
     {"test", 0, "junit", "FILE", "write a JUnit report"},
+    {"test", 0, "coverage", NULL, "say which statements and branches of the playbooks were gone through"},
+    {"test", 0, "coverage-dir", "DIR", "the same as HTML pages, and for other programs as lcov.info"},
+    {"test", 0, "coverage-min", "PERCENT", "status 1 when fewer of the statements have run"},
     {"*", 'h', "help", NULL, "this text"},
     {"*", 0, "version", NULL, "the version"},
     {0},
@@ -118,9 +121,11 @@ static bool set_option(void *self, const char *name, const char *value, char err
     if (strcmp(name, "deny") == 0) return set_deny(p, value);
     if (strcmp(name, "fix") == 0) return p->fix = true;
     if (strcmp(name, "bounds") == 0) return p->bounds = true;
-    if (strcmp(name, "coverage") == 0) return p->coverage = true;
+    if (strcmp(name, "coverage") == 0) return p->coverage = p->testing.coverage = true;
     if (strcmp(name, "version") == 0) return p->version = true;
     if (strcmp(name, "filter") == 0) return p->testing.filter = value, true;
+    if (strcmp(name, "coverage-dir") == 0) return p->testing.coverage_dir = value, value[0] != 0;
+    if (strcmp(name, "coverage-min") == 0) return set_number(value, 100, &p->testing.coverage_min);
     if (strcmp(name, "junit") == 0) return p->testing.junit = value, value[0] != 0;
     if (strcmp(name, "jobs") == 0) return set_number(value, 64, &p->testing.workers);
     if (strcmp(name, "check") == 0) return p->check = true;

@@ -111,6 +111,7 @@ typedef struct engine_config {
     uint32_t runs_max, events_max; /* 0: ENGINE_RUNS_MAX, ENGINE_EVENTS_MAX */
     bool unordered;      /* events are reported, and their memory is freed, as soon as their runs are over */
     struct store *store; /* NULL: none. Not the engine's; it outlives the engine */
+    uint8_t *cover;      /* for tests: what is executed of the one program is noted here (vm_program_cover); NULL: no */
     engine_watch watch;
 } engine_config;
 

@@ -92,6 +92,7 @@ static bool names_unique(engine *e, pb_str *err) {
 }
 
 bool engine_add(engine *e, vm_program *p, const char *name, pb_str *err) {
+    if (e->config.cover) vm_program_cover(p, e->config.cover);
     uint32_t n = vm_count(p, SECTION_PARAMS);
     engine_program new = {.program = p, .name = name};
     *err = PB_STR("out of memory");
@@ -320,6 +321,7 @@ engine_program *engine_program_from_store(engine *e, pb_str sha256, pb_str *err)
         vm_program_close(p->program);
         return NULL;
     }
+    if (e->config.cover) vm_program_cover(p->program, e->config.cover);
     p->next = e->from_store;
     e->from_store = p;
     return p;

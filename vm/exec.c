@@ -430,8 +430,17 @@ enum {
     MEMORY_CHECK = 256
 }; /* instructions between two looks at the memory that helpers took from the arena directly */
 
-/* Goes on in the fiber until it waits, ends or raises. */
-static outcome execute(fiber *f) {
+static bool is_branch(opcode op) {
+    return op == OPCODE_JMPF || op == OPCODE_JMPT || op == OPCODE_JMPSOME || op == OPCODE_FORNEXT;
+}
+
+/* Several processes may write. */
+static void cover(uint8_t *seen, uint8_t what) {
+    if ((*seen & what) != what) __atomic_fetch_or(seen, what, __ATOMIC_RELAXED);
+}
+
+/* Goes on in the fiber until it waits, ends or raises. Made twice, so that what is not covered pays nothing. */
+static inline __attribute__((always_inline)) outcome execute(fiber *f, bool covered) {
     exec x = {.f = f, .r = f->run, .env = &f->run->env};
     outcome o = GO;
     while (o == GO) {
@@ -440,10 +449,24 @@ static outcome execute(fiber *f) {
         x.i = vm_instruction(x.t->fn, x.t->pc++);
         if (!env_charge(x.env, 1)) return RAISE;
         if (x.env->fuel % MEMORY_CHECK == 0 && !env_memory_ok(x.env)) return RAISE;
+        if (!covered) {
+            o = dispatch(&x);
+            continue;
+        }
+        const vm_function *fn = x.t->fn;
+        uint32_t pc = x.t->pc - 1;
+        uint8_t *seen = x.env->program->cover + (size_t)(fn->code - x.env->program->view.base -
+                                                         x.env->program->view.offset[SECTION_CODE]) / 4 + pc;
+        cover(seen, COVER_RUN);
+        bool jumps = is_branch(op_code(x.i));
         o = dispatch(&x);
+        if (jumps) cover(seen, x.t->pc == pc + 1 ? COVER_ON : COVER_JUMPED);
     }
     return o;
 }
+
+static outcome execute_plain(fiber *f) { return execute(f, false); }
+static outcome execute_covered(fiber *f) { return execute(f, true); }
 
 /* What the fiber was waiting for is there. */
 static outcome resume(fiber *f) {
@@ -459,7 +482,7 @@ void fiber_run(fiber *f) {
     vm_run *r = f->run;
     outcome o = resume(f);
     while (r->outcome == VM_RUNNING) {
-        if (o == GO) o = execute(f);
+        if (o == GO) o = r->env.program->cover ? execute_covered(f) : execute_plain(f);
         if (o == RAISE) o = fiber_raise(f);
         if (o == BLOCKED) return;
     }

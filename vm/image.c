@@ -14,6 +14,7 @@
 #include "vm/digest.h"
 #include "vm/guard.h"
 #include "vm/regex.h"
+#include "lang/opcodes.h"
 #include "vm/verify.h"
 
 #include <errno.h>
@@ -204,4 +205,20 @@ const char *vm_program_sha256(vm_program *p) {
     const pb_str image = {(const char *)p->view.base, p->view.size};
     if (!p->sha256[0]) digest_sha256_hex(&image, 1, p->sha256);
     return p->sha256;
+}
+
+/* ---- coverage ---- */
+
+void vm_program_cover(vm_program *p, uint8_t *bytes) { p->cover = bytes; }
+
+uint32_t vm_code_size(const vm_program *p) { return p->view.count[SECTION_CODE]; }
+
+uint32_t vm_code_place(const vm_program *p, uint32_t i) {
+    return i < vm_code_size(p) ? image_u32(p->view.base + p->view.offset[SECTION_LINES] + (size_t)i * 4) : 0;
+}
+
+bool vm_code_branches(const vm_program *p, uint32_t i) {
+    if (i >= vm_code_size(p)) return false;
+    opcode op = op_code(image_u32(p->view.base + p->view.offset[SECTION_CODE] + (size_t)i * 4));
+    return op == OPCODE_JMPF || op == OPCODE_JMPT || op == OPCODE_JMPSOME || op == OPCODE_FORNEXT;
 }

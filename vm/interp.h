@@ -29,6 +29,14 @@ pb_value vm_const(const vm_program *p, uint32_t global_index);
 pb_str vm_program_bytes(const vm_program *p); /* the image */
 const char *vm_program_sha256(vm_program *p); /* of the image, hexadecimal; computed on first use */
 
+/* What was executed, a byte an instruction of the whole image: for coverage. The bytes are the caller's, vm_code_size of them;
+ * several processes may share them. */
+enum { COVER_RUN = 1, COVER_ON = 2, COVER_JUMPED = 4 /* of those that may jump: which way they went */ };
+void vm_program_cover(vm_program *p, uint8_t *bytes);
+uint32_t vm_code_size(const vm_program *p);
+uint32_t vm_code_place(const vm_program *p, uint32_t i); /* source << 20 | line */
+bool vm_code_branches(const vm_program *p, uint32_t i);  /* it may jump, depending on a value */
+
 /* Value of type record `type` of the image made from text (--set, environment). False with a sentence in *err. */
 bool vm_parse_param(const vm_program *p, uint32_t type, pb_str text, pb_arena *a, pb_value *out, pb_str *err);
 

@@ -32,6 +32,7 @@ struct vm_program {
     uint32_t *guard_sites; /* guards that look at site s: guards[guard_sites[s]] to before guards[guard_sites[s + 1]] */
     uint32_t *guards;      /* both NULL when the program has none */
     struct vm_regex_cache *patterns; /* compiled ones, kept for all runs of the program */
+    uint8_t *cover;                  /* vm_program_cover; NULL: off */
     char sha256[65];                 /* empty until asked for */
 };
 

@@ -1,7 +1,7 @@
 /*
  * suite.c - `pbc test`: collects the tests, compiles each playbook with its own, has them run, and says how it went.
  */
-#include "stdlib/testing/suite.h"
+#include "stdlib/testing/coverage.h"
 
 #include "lang/file.h"
 
@@ -82,6 +82,21 @@ static bool write_report(const char *path, const pb_buf *b) {
     return false;
 }
 
+/* The status: 1 below what is asked for. */
+static int say_coverage(const suite *s) {
+    coverage c;
+    pb_buf out = {0};
+    if (!coverage_collect(s, &c)) return INTERNAL;
+    coverage_text(s, &c, &out);
+    if (out.len) fwrite(out.data, 1, out.len, s->options->json ? stderr : stdout);
+    pb_buf_free(&out);
+    if (s->options->coverage_dir && !coverage_pages(s, &c, s->options->coverage_dir)) return INTERNAL;
+    if (coverage_percent(c.run, c.statements) >= s->options->coverage_min) return DONE;
+    fprintf(stderr, "pbc test: %.1f %% of the statements have run, less than the %u %% asked for\n",
+            coverage_percent(c.run, c.statements), s->options->coverage_min);
+    return FAILED;
+}
+
 static int say_results(const suite *s) {
     pb_buf out = {0};
     bool ok = true, passed = true;
@@ -122,7 +137,14 @@ int testing_run(ast_program *p, diag_list *diags, const testing_options *o) {
               stderr);
         return NO_TESTS;
     }
-    if (compile_units(&s) && workers_run(&s, worker_count(o), tell, &k)) status = say_results(&s);
+    bool covered = o->coverage || o->coverage_dir || o->coverage_min;
+    if (compile_units(&s) && (!covered || coverage_begin(&s)) && workers_run(&s, worker_count(o), tell, &k))
+        status = say_results(&s);
+    if (status <= FAILED && covered) {
+        int more = say_coverage(&s);
+        status = more > status ? more : status;
+    }
+    coverage_end(&s);
     suite_free(&s);
     return status;
 }

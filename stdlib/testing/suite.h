@@ -3,6 +3,7 @@
  *
  *   suite.c    collecting and compiling, and the order of things
  *   workers.c  running tests in processes of their own, several at a time
+ *   coverage.c, coverage_pages.c  what they went through
  *   results.c  what is printed and written: text, JSON, JUnit
  */
 #ifndef PB_SUITE_H
@@ -37,6 +38,8 @@ typedef struct suite {
     suite_test *tests;
     uint32_t nunits, ntests;
     int64_t us; /* all of it */
+    uint8_t *cover; /* of all units; NULL: not asked for */
+    size_t cover_size;
     char dir[256]; /* for stores, while tests run */
 } suite;
 

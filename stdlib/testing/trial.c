@@ -82,7 +82,7 @@ static vm_program *program_of(trial *t, pb_str *err) {
 
 static bool engine_start(trial *t, pb_str *err) {
     pb_host_provider *all = pb_alloc_array(t->arena, PROVIDERS_MAX, sizeof *all);
-    engine_config c = {.providers = all, .store = t->store, .watch = acts_watch(&t->acts)};
+    engine_config c = {.providers = all, .store = t->store, .cover = t->unit->cover, .watch = acts_watch(&t->acts)};
     *err = PB_STR("out of memory");
     c.nproviders = all ? providers_of(t, all) : 0;
     if (!c.nproviders) return false;

@@ -99,6 +99,8 @@ typedef struct unit { /* a playbook with its tests, compiled */
     const source_set *sources;
     const ast_program *program;
     pb_buf image;
+    uint8_t *cover; /* what was executed of it; NULL: nobody asks */
+    uint32_t code;  /* instructions */
 } unit;
 
 typedef struct trial {
