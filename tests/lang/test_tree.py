@@ -168,6 +168,10 @@ playbook p { # nor this
 def _():
     eq(tree('guard g { on ec2.* as act where act.x deny "why" unless authorized "n" }'),
        'guard g\n  on act "ec2.*"\n  where act.x\n  deny "why"\n  unless authorized "n"\n')
+    eq(tree('guard g { on "aws.iam.Delete*" as a on * deny "why" }'), 'guard g\n  on a "aws.iam.Delete*"\n  on "*"\n  deny "why"\n')
+    eq(tree('action a.b() contain { do f() } undo none "why"'), 'action a.b() contain\n  do (call f)\nundo none "why"\n')
+    eq(tree('playbook p { tier approve when a.b }'), 'playbook p when a.b\n  tier approve\n')
+    eq(body('approve "q" by person "a" { } denied { }'), ['approve "q" by:(call person "a")', "denied"])
     eq(tree("""test "t" for p {
   given event "e.json" with { detail.a.b: vm.id, c: 1 }
   given { let vm = sim.instance() }
