@@ -54,11 +54,14 @@ static void gen_captures(cg *g, const ast_capture *list, uint32_t dst, pb_span s
         return;
     }
     uint32_t base = cg_alloc(g, n ? 2 * n : 1, span), at = base;
+    bool fixed = g->fixed_place;
+    cg_place(g, span);
+    g->fixed_place = true; /* the values are written in the block, which has not begun */
     for (const ast_capture *k = list; k && !g->overflow; k = k->next, at += 2) {
         cg_load_text(g, at, k->name, span);
         cg_expr(g, k->expr, at + 1);
     }
-    cg_place(g, span);
+    g->fixed_place = fixed;
     cg_emit(g, OPCODE_MAP, dst, base, n);
     g->top = top;
 }
