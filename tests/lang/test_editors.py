@@ -19,7 +19,7 @@ EDITORS = os.path.join(ROOT, "editors")
 
 def sources(folder):
     """All .pb files, and the examples of the reference as files."""
-    files = sorted(f for f in glob.glob(os.path.join(ROOT, "stdlib", "**", "*.pb"), recursive=True) + glob.glob(os.path.join(ROOT, "playbooks", "*.pb")))
+    files = sorted(f for f in glob.glob(os.path.join(ROOT, "stdlib", "**", "*.pb"), recursive=True) + glob.glob(os.path.join(ROOT, "playbooks", "*.pb")) + glob.glob(os.path.join(ROOT, "tests/lang/good", "*.pb")))
     with open(os.path.join(ROOT, "lang/REFERENCE.md"), encoding="utf-8") as f:
         for i, text in enumerate(re.findall(r"^```pb\n(.*?)^```", f.read(), re.M | re.S)):
             files.append(os.path.join(folder, "example%d.pb" % i))
