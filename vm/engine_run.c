@@ -234,8 +234,11 @@ void engine_run_leave(engine_run *r, engine_left why, pb_str reason) {
     const engine_watch *w = &r->engine->config.watch;
     bool failed = false;
     if (r->ended) return;
+    static const char *const codes[] = {
+        [LEFT_PARKED] = "waiting", [LEFT_LOST] = "taken_over", [LEFT_STORE] = "store", [LEFT_STOPPED] = "stopped"};
     r->left = why;
     r->facts.reason = reason;
+    r->facts.code = pb_str_c(codes[why]);
     take_result(r);
     if (why == LEFT_PARKED || why == LEFT_STOPPED) failed = !engine_row_leave(r);
     gone(r);
