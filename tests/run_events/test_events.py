@@ -342,7 +342,7 @@ def _():
                        (["run", "--timeout", "5"], "takes a duration"), (["run", "--timeout", "0s"], "takes a duration"), (["run", "--timeout", "400d"], "takes a duration"),
                        (["run", "--timeout", "99999999999999999999s"], "takes a duration"),
                        (["rum"], "did you mean `run`?"),
-                       (["serve"], "serve is not available in this version"), (["kill-switch", "sideways"], "on, observe, off or status")):
+                       (["drill"], "drill is not available in this version"), (["kill-switch", "sideways"], "on, observe, off or status")):
         p = run([PBRUN] + args, stdin="")
         eq((args, p.returncode, p.stdout), (args, 2, ""))
         has(p.stderr, want)
