@@ -205,7 +205,7 @@ static void note_names(checker *c) {
     for (uint32_t i = 0; i < c->nfiles; i++)
         for (decl_info *d = c->files[i].decls; d; d = d->next) {
             note_lets(d->decl->body);
-            if (d->decl->event_local) d->decl->event_local->is_event = true;
+            if (d->decl->kind == DECL_PLAYBOOK && d->decl->event_local) d->decl->event_local->is_event = true;
         }
 }
 

@@ -71,6 +71,14 @@ typedef struct fact { /* newest first */
 /* False: the facts certainly cannot all be so. */
 bool facts_possible(const fact *facts);
 const fact *facts_add(pb_arena *a, const fact *facts, const ast_expr *cond, bool truth);
+typedef struct authorization { /* an `authorize` that stands before, newest first */
+    const struct authorization *next;
+    pb_str name;
+} authorization;
+
+/* A step of a playbook, and what is known where it stands: does a guard deny it? (analyse_guards.c) */
+void analyse_guards_step(checker *c, act_memo *m, const ast_stmt *s, const fact *known, const authorization *granted);
+
 /* What a condition is when the value at a path of the event is this text and nothing else is known: 1, 0, or -1. */
 int facts_given(const ast_expr *cond, pb_str path, pb_str text);
 
@@ -102,7 +110,6 @@ void lint_unused(checker *c);
 void lint_places(checker *c);
 void analyse_taint(checker *c);
 void analyse_evidence(checker *c);
-void analyse_guards(checker *c);
 void analyse_overlap(checker *c);
 /* Takes allowed warnings out; `whole`: all passes have run, so an allow that allows nothing is one. Called by
  * check_program at its end, with errors too. */

@@ -77,6 +77,12 @@ void diag_fix(diag_list *l, diag *d, pb_span span, const char *fmt, ...) {
     d->has_fix = d->fix_text.s != NULL;
 }
 
+void diag_verbose(diag_list *l) { l->verbose = true; }
+
+const char *diag_severity_name(diag_severity s) {
+    return s == DIAG_ERROR ? "error" : s == DIAG_WARNING ? "warning" : "note";
+}
+
 void diag_allow(diag_list *l, diag *d, pb_str reason) {
     if (d->allowed.s || d->severity != DIAG_WARNING) return;
     d->allowed = reason;

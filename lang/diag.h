@@ -15,7 +15,9 @@ typedef struct pb_span {
     uint32_t file, start, end;
 } pb_span;
 
-typedef enum diag_severity { DIAG_ERROR, DIAG_WARNING } diag_severity;
+/* Notes are for who asks (--verbose): nothing is wrong. */
+typedef enum diag_severity { DIAG_ERROR, DIAG_WARNING, DIAG_NOTE } diag_severity;
+const char *diag_severity_name(diag_severity s); /* "error" "warning" "note" */
 
 /* The codes. One row a code in diagnostics.def: D(code number, NAME, severity, "title", "long text for pbc explain"). */
 typedef enum diag_code {
@@ -48,6 +50,7 @@ diag *diag_add(diag_list *l, diag_code code, pb_span span, const char *fmt, ...)
 /* What `pbc check --fix` writes in place of a span of the same file, which may be empty. Only for cures that are certain: the
  * program then means what its author meant. */
 void diag_fix(diag_list *l, diag *d, pb_span span, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void diag_verbose(diag_list *l); /* notes are shown to people too, not only in JSON and SARIF */
 /* A warning that its line allows: kept for JSON and SARIF, no longer counted or shown. */
 void diag_allow(diag_list *l, diag *d, pb_str reason);
 size_t diag_count(const diag_list *l, diag_severity s);

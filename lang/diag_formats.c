@@ -59,8 +59,6 @@ static void finish(json_object *top, int flags, bool oom, pb_buf *out) {
     json_object_put(top);
 }
 
-static const char *severity_name(diag_severity s) { return s == DIAG_ERROR ? "error" : "warning"; }
-
 static void code_name(char out[16], int code) { snprintf(out, 16, "PB%04d", code); }
 
 /* ---- JSON ---- */
@@ -83,7 +81,7 @@ static json_object *json_of(const diag *d, const source_set *src, bool *oom) {
     code_name(code, d->code);
     add_place(o, src, d->span, oom);
     add_z(o, "code", code, oom);
-    add_z(o, "severity", severity_name(d->severity), oom);
+    add_z(o, "severity", diag_severity_name(d->severity), oom);
     add_str(o, "message", d->message, oom);
     add_str(o, "hint", d->hint, oom);
     if (d->also_message.n) {
@@ -137,7 +135,7 @@ static json_object *sarif_rule(const diag_row *row, bool *oom) {
     json_object *help = nest(rule, "help", json_object_new_object(), oom);
     add_z(help, "text", row->text, oom);
     json_object *level = nest(rule, "defaultConfiguration", json_object_new_object(), oom);
-    add_z(level, "level", severity_name(row->severity), oom);
+    add_z(level, "level", diag_severity_name(row->severity), oom);
     return rule;
 }
 
@@ -227,7 +225,7 @@ static json_object *sarif_result(const diag_list *l, uint32_t index, const sourc
     char code[16];
     code_name(code, d->code);
     add_z(result, "ruleId", code, oom);
-    add_z(result, "level", severity_name(d->severity), oom);
+    add_z(result, "level", diag_severity_name(d->severity), oom);
     pb_buf text = {0};
     pb_buf_add(&text, d->message.s, d->message.n);
     if (d->hint.n) pb_buf_printf(&text, " (%.*s)", PB_ARG(d->hint));
@@ -287,9 +285,9 @@ static void put_escaped(pb_buf *out, pb_str s, bool property) {
 void diag_render_github(const diag_list *l, const source_set *src, pb_buf *out) {
     for (uint32_t i = 0; i < l->count; i++) {
         const diag *d = l->items[i];
-        if (d->allowed.s) continue;
+        if (d->allowed.s || (d->severity == DIAG_NOTE && !l->verbose)) continue;
         diag_place p = diag_place_of(src, d->span);
-        pb_buf_printf(out, "::%s file=", severity_name(d->severity));
+        pb_buf_printf(out, "::%s file=", d->severity == DIAG_NOTE ? "notice" : diag_severity_name(d->severity));
         put_escaped(out, p.path, true);
         if (p.line) {
             pb_buf_printf(out, ",line=%u,endLine=%u,col=%u", p.line, p.end_line, p.column);

@@ -12,7 +12,8 @@ struct diag_list {
     pb_arena *arena;
     diag **items; /* each stays where it is: a caller may still be writing into it */
     uint32_t count, cap, seq;
-    size_t counts[2]; /* by severity, those not kept too; without the allowed ones */
+    bool verbose;
+    size_t counts[3]; /* by severity, those not kept too; without the allowed ones */
     uint32_t allowed;
     bool oom;
     diag scratch;

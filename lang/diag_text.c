@@ -176,9 +176,8 @@ static void put_head(painter p, const source_set *src, pb_span span, const char 
 }
 
 static void put_message(painter p, const source_set *src, const diag *d) {
-    bool error = d->severity == DIAG_ERROR;
-    const char *colour = error ? red : yellow;
-    put_head(p, src, d->span, colour, error ? "error" : "warning", d->code, d->message);
+    const char *colour = d->severity == DIAG_ERROR ? red : d->severity == DIAG_WARNING ? yellow : blue;
+    put_head(p, src, d->span, colour, diag_severity_name(d->severity), d->code, d->message);
     if (d->span.file < src->count) put_excerpt(p, src, d->span, colour);
     if (d->also_message.n) {
         put_head(p, src, d->also, blue, "note", 0, d->also_message);
@@ -197,7 +196,8 @@ static void put_message(painter p, const source_set *src, const diag *d) {
 void diag_render_text(const diag_list *l, const source_set *src, bool colour, pb_buf *out) {
     painter p = {out, colour};
     for (uint32_t i = 0; i < l->count; i++)
-        if (!l->items[i]->allowed.s) put_message(p, src, l->items[i]);
-    size_t lost = l->counts[0] + l->counts[1] + l->allowed - l->count;
+        if (!l->items[i]->allowed.s && (l->verbose || l->items[i]->severity != DIAG_NOTE))
+            put_message(p, src, l->items[i]);
+    size_t lost = l->counts[DIAG_ERROR] + l->counts[DIAG_WARNING] + l->counts[DIAG_NOTE] + l->allowed - l->count;
     if (lost) pb_buf_printf(out, "%zu more not shown\n", lost);
 }

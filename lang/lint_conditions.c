@@ -13,6 +13,8 @@
 typedef struct conditions {
     checker *c;
     const fact *known;
+    const authorization *granted;
+    act_memo *memo; /* of a playbook: its steps are held against the guards; else NULL */
     bool said; /* in this body: what follows from a condition that never holds is not said again */
 } conditions;
 
@@ -98,23 +100,35 @@ static void walk_block(conditions *k, const ast_stmt *s);
 
 static void walk_inner(conditions *k, const ast_stmt *s) {
     const fact *known = k->known;
+    const authorization *granted = k->granted;
     bool said = k->said;
     walk_block(k, s);
     k->known = known;
+    k->granted = granted;
     k->said = said;
 }
 
 static void walk_if(conditions *k, const ast_stmt *s) {
     const fact *known = k->known;
+    const authorization *granted = k->granted;
     bool said = k->said;
     take(k, s->expr);
     walk_block(k, s->body);
     k->said = said;
+    k->granted = granted;
     k->known = facts_add(k->c->arena, known, s->expr, false);
     walk_block(k, s->other);
     k->said = said;
+    k->granted = granted;
     bool leaves = analyse_leaves(s->body), other = s->has_else && analyse_leaves(s->other);
     k->known = leaves == other ? known : facts_add(k->c->arena, known, s->expr, other);
+}
+
+static void grant(conditions *k, const ast_stmt *s) {
+    authorization *a = pb_alloc(k->c->arena, sizeof *a);
+    if (!a) return;
+    *a = (authorization){k->granted, s->name.text};
+    k->granted = a;
 }
 
 static void walk_block(conditions *k, const ast_stmt *s) {
@@ -127,6 +141,8 @@ static void walk_block(conditions *k, const ast_stmt *s) {
             walk_if(k, s);
             continue;
         }
+        if (s->kind == STMT_DO && k->memo) analyse_guards_step(k->c, k->memo, s, k->known, k->granted);
+        if (s->kind == STMT_AUTHORIZE) grant(k, s);
         if (s->kind != STMT_VERIFY) ast_each_in_stmt(s, false, visit, k);
         walk_inner(k, s->body);
         walk_inner(k, s->other);
@@ -134,16 +150,17 @@ static void walk_block(conditions *k, const ast_stmt *s) {
     }
 }
 
-static void check_all(checker *c, ast_decl_kind kind) {
+static void check_all(checker *c, act_memo *memo, ast_decl_kind kind) {
     for (decl_info *d = analyse_next(c, NULL, kind); d; d = analyse_next(c, d, kind)) {
-        conditions k = {c, NULL, false};
+        conditions k = {.c = c, .memo = kind == DECL_PLAYBOOK ? memo : NULL};
         if (d->decl->expr) look_inside(&k, d->decl->expr);
         walk_block(&k, d->decl->body);
     }
 }
 
 void lint_conditions(checker *c) {
-    check_all(c, DECL_PLAYBOOK);
-    check_all(c, DECL_ACTION);
-    check_all(c, DECL_FN);
+    act_memo *memo = analyse_act_memo(c);
+    check_all(c, memo, DECL_PLAYBOOK);
+    check_all(c, memo, DECL_ACTION);
+    check_all(c, memo, DECL_FN);
 }

@@ -203,7 +203,7 @@ static json_object *diagnostic(const lsp *l, const lsp_analysis *a, const diag *
     snprintf(code, sizeof code, "PB%04d", (int)m->code);
     pb_str text = m->hint.n ? pb_printf(a->arena, "%.*s\n%.*s", PB_ARG(m->message), PB_ARG(m->hint)) : m->message;
     lsp_set(o, "range", lsp_range(l, f->text, m->span.start, m->span.end));
-    lsp_set(o, "severity", json_object_new_int(m->severity == DIAG_ERROR ? 1 : 2));
+    lsp_set(o, "severity", json_object_new_int(m->severity == DIAG_ERROR ? 1 : m->severity == DIAG_WARNING ? 2 : 3));
     lsp_set(o, "code", json_object_new_string(code));
     lsp_set(o, "source", json_object_new_string("pbc"));
     lsp_set(o, "message", lsp_string(text));

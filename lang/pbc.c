@@ -39,7 +39,7 @@ typedef enum dump_kind { DUMP_NOTHING, DUMP_TOKENS, DUMP_AST } dump_kind;
 typedef struct pbc {
     diag_format format;
     dump_kind dump;
-    bool deny_warnings, deny_uncovered, json, version, check, show, fix, bounds, coverage;
+    bool deny_warnings, deny_uncovered, json, version, check, show, fix, bounds, coverage, verbose;
     const char *out;
     const char *account, *region, *partition, *playbook, *diff; /* iam; NULL: not said */
     const char *event;                                          /* new */
@@ -58,6 +58,7 @@ static const cli_option options[] = {
     {"check explain iam test", 0, "json", NULL, "for programs; check: the same as --format json; iam: always so"},
     {"check build", 0, "deny", "WHAT", "warnings: they count as errors; uncovered: status 1 when no playbook handles a known type"},
     {"check", 0, "fix", NULL, "write the cures that are certain into the files, and say which"},
+    {"check", 'v', "verbose", NULL, "notes too: which guards may deny a step, and what would settle it"},
     {"check", 0, "bounds", NULL, "how much a run does at most: calls, writes, messages, approvals, waiting"},
     {"check", 0, "coverage", NULL, "which known finding types are handled, by which playbook, and which by none"},
     {"check", 0, "dump", "WHAT", "print tokens or ast instead of checking"},
@@ -120,6 +121,7 @@ static bool set_option(void *self, const char *name, const char *value, char err
     if (strcmp(name, "json") == 0) return p->json = true, p->format = DIAG_JSON, true;
     if (strcmp(name, "deny") == 0) return set_deny(p, value);
     if (strcmp(name, "fix") == 0) return p->fix = true;
+    if (strcmp(name, "verbose") == 0) return p->verbose = true;
     if (strcmp(name, "bounds") == 0) return p->bounds = true;
     if (strcmp(name, "coverage") == 0) return p->coverage = p->testing.coverage = true;
     if (strcmp(name, "version") == 0) return p->version = true;
@@ -176,6 +178,7 @@ static bool compile(const pbc *p, compiled *k) {
     *k = (compiled){.arena = pb_arena_new(MEMORY_LIMIT)};
     k->diags = k->arena ? diag_new(k->arena) : NULL;
     if (!k->diags) return false;
+    if (p->verbose) diag_verbose(k->diags);
     size_t n;
     const builtin_source *builtins = stdlib_sources(&n);
     k->ok = compile_paths(k->arena, k->diags, &k->sources, aws_schema(), builtins, n, (const char *const *)p->operands,
@@ -608,7 +611,7 @@ static int run_test(void *self) {
 
 /* ---- explain ---- */
 
-static const char *severity(const diag_row *r) { return r->severity == DIAG_ERROR ? "error" : "warning"; }
+static const char *severity(const diag_row *r) { return diag_severity_name(r->severity); }
 
 static json_object *row_json(const diag_row *r) {
     json_object *o = json_object_new_object();

@@ -28,4 +28,3 @@ playbook b {   # expect: PB1201 `a` and `b` can run for the same event, and both
   do ec2.tag(i, { Seen: "yes" })
   record { affected_resource: i.arn }
 }
-

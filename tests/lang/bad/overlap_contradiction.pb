@@ -30,4 +30,3 @@ playbook b {   # expect: PB1203 `a` and `b` can run for the same event and work 
   }
   record { affected_resource: i.arn }
 }
-

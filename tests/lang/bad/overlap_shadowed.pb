@@ -28,4 +28,3 @@ playbook b {   # expect: PB1202 `a` runs whenever `b` does, and does all that it
   do ec2.isolate(i)
   record { affected_resource: i.arn }
 }
-

@@ -43,15 +43,17 @@ guard one_operation {
 }
 
 guard several {
-  on   team.forget as x
-  on   "aws.iam.Delete*" as x
-  on   *.terminate
-  deny "not ${x.action}, with ${(x.args.UserName as string) ?? "nobody"}"
+  on    team.forget as x
+  on    "aws.iam.Delete*" as x
+  on    *.terminate
+  where x.account != run.account
+  deny  "not ${x.action}, with ${(x.args.UserName as string) ?? "nobody"}"
 }
 
 guard everything {
-  on   *
-  deny "no"
+  on    * as x
+  where x.region == "nowhere"
+  deny  "no"
 }
 
 playbook uses_them {

@@ -20,7 +20,10 @@ playbook p {
     do ec2.tag(i, { Seen: "yes" })
   }
   do ec2.isolate(i)
-  approve "Terminate ${i.id}?" by group "oncall" within 30m {
+  approve "Terminate ${i.id}?"
+    by     group "oncall"
+    within 30m
+  {
     do ec2.terminate(i)
     do aws.ec2.TerminateInstances(InstanceIds: [i.id])
   }
@@ -29,14 +32,20 @@ playbook p {
     if k.AccessKeyId exists {
       do team.look(k.AccessKeyId)
       # pbc: allow PB0642 "read before"
-      approve "Delete ${k.AccessKeyId}?" by group "oncall" within 30m {
+      approve "Delete ${k.AccessKeyId}?"
+        by     group "oncall"
+        within 30m
+      {
         do aws.iam.DeleteAccessKey(AccessKeyId: k.AccessKeyId)
       }
     }
   }
   authorize "no-evidence" because "CHG-1234"
   # pbc: allow PB0642 "an example"
-  approve "Delete the table?" by group "oncall" within 30m {
+  approve "Delete the table?"
+    by     group "oncall"
+    within 30m
+  {
     do aws.dynamodb.DeleteTable(TableName: "sessions")
   }
   record { affected_resource: f.arn }

@@ -41,7 +41,10 @@ playbook c {
   where f.severity >= 5 and f.type like "Backdoor:*"
   let i = ec2.instance(f.resource.instanceDetails.instanceId)
   do ebs.snapshot_volumes(i)
-  approve "Terminate ${i.id}?" by group "oncall" within 30m {
+  approve "Terminate ${i.id}?"
+    by     group "oncall"
+    within 30m
+  {
     do ec2.terminate(i)
   }
   record { affected_resource: i.arn }
@@ -76,4 +79,3 @@ playbook e {
   do slack.notify("#a", f.type)
   record { affected_resource: i.arn }
 }
-
