@@ -34,6 +34,8 @@ typedef struct command {
     pb_str login, proof;
     store_approval apr;
     store_run run;
+    pb_site site; /* for Slack's token and for links */
+    bool has_site;
 } command;
 
 /* ---- small things ---- */
@@ -246,7 +248,7 @@ static void ask_members(command *c, approval_answer *q) {
     if (!n) return;
     q->members_error = PB_STR("out of memory");
     if (!l) return;
-    slack_members *m = slack_members_start(l, NULL, groups, n, pb_loop_mono_ms() + UPDATE_MS, c->arena, on_members, q);
+    slack_members *m = slack_members_start(l, c->has_site ? &c->site : NULL, groups, n, pb_loop_mono_ms() + UPDATE_MS, c->arena, on_members, q);
     while (m && q->members.kind == PB_NONE && pb_str_is(q->members_error, "out of memory") && pb_loop_turn(l)) {
     }
     pb_loop_free(l);
@@ -255,7 +257,7 @@ static void ask_members(command *c, approval_answer *q) {
 static void update_messages(command *c) {
     waiting w = {.loop = pb_loop_new()};
     if (!w.loop) return;
-    approval_update *u = approval_update_start(w.loop, slack_channels(), NULL, c->store, c->apr.id, c->arena, on_done, &w);
+    approval_update *u = approval_update_start(w.loop, slack_channels(), c->has_site ? &c->site : NULL, c->store, c->apr.id, c->arena, on_done, &w);
     if (u) wait_for(&w);
     if (!w.done) approval_update_stop(u);
     pb_loop_free(w.loop);
@@ -290,8 +292,15 @@ static int tell(command *c, const approval_answer *q) {
     return fflush(stdout) == 0 ? STATUS_OK : STATUS_FAILED;
 }
 
+/* Only for telling people: without a site, Slack's token comes from the environment. */
+static void find_site(command *c) {
+    pb_str err = {0};
+    c->has_site = cmd_site_of_run(c->args, c->store, &c->run, c->arena, &c->site, &err);
+}
+
 static int decide(command *c) {
     const run_args *a = c->args;
+    find_site(c);
     approval_answer q = {.grant = c->grant,
                          .kind = APPROVAL_BY_LOGIN,
                          .who = c->login,
@@ -326,19 +335,28 @@ static int answer(command *c) {
 
 static int make_link(command *c) {
     pb_str err = {0}, link;
-    pb_site site = {0};
     pb_str person = pb_str_c(c->args->link_for);
     if (!person.n) return cmd_fail(PB_STR("--link makes a link for one person: give --for NAME"), STATUS_USAGE);
     if (!approval_person(&c->apr, APPROVAL_BY_NAME, person).n)
         return cmd_fail(pb_printf(c->arena, "%.*s is not among the people whom this approval asks", PB_ARG(person)), STATUS_STOPPED);
-    if (!cmd_site_of_run(c->args, c->store, &c->run, c->arena, &site, &err)) return cmd_fail(err, STATUS_USAGE);
-    link = approval_link_make(c->arena, &site, &c->apr, person, &err);
-    site_wipe(&site);
+    c->has_site = cmd_site_of_run(c->args, c->store, &c->run, c->arena, &c->site, &err);
+    if (!c->has_site) return cmd_fail(err, STATUS_USAGE);
+    link = approval_link_make(c->arena, &c->site, &c->apr, person, &err);
     if (!link.s) return cmd_fail(err, STATUS_USAGE);
     return printf("%.*s\n", PB_ARG(link)) > 0 && fflush(stdout) == 0 ? STATUS_OK : STATUS_FAILED;
 }
 
 /* ---- the commands ---- */
+
+/* --store, else PB_STORE, else what --site's file says. */
+static store *open_store(command *c, pb_str *err) {
+    const char *variable = getenv("PB_STORE");
+    if (c->args->store || (variable && *variable) || !c->args->site) return cmd_store(c->args, c->arena, err);
+    if (!cmd_site_of_run(c->args, NULL, &c->run, c->arena, &c->site, err)) return NULL;
+    c->has_site = true;
+    if (c->site.store.n) return store_open(pb_printf(c->arena, "%.*s", PB_ARG(c->site.store)).s, c->arena, err);
+    return cmd_store(c->args, c->arena, err);
+}
 
 static int run(command *c) {
     const run_args *a = c->args;
@@ -346,7 +364,7 @@ static int run(command *c) {
     int status;
     if (a->noperands > 1) return cmd_fail(PB_STR("one run at a time: give one RUN, or none for a list of what waits"), STATUS_USAGE);
     if (!c->grant && a->noperands && !a->reason) return cmd_fail(PB_STR("say why with --reason: who reads the evidence will want to know"), STATUS_USAGE);
-    c->store = cmd_store(a, c->arena, &err);
+    c->store = open_store(c, &err);
     if (!c->store) return cmd_fail(err, STATUS_USAGE);
     c->now = pb_loop_wall_ms();
     if (!a->noperands) return list_open(c);
@@ -358,6 +376,7 @@ static int command_of(const run_args *a, bool grant) {
     command c = {.args = a, .grant = grant, .arena = pb_arena_new(0)};
     if (!c.arena) return out_of_memory();
     int status = run(&c);
+    if (c.has_site) site_wipe(&c.site);
     store_close(c.store);
     pb_arena_free(c.arena);
     return status;

@@ -74,6 +74,7 @@ static vm_program *program_of(const run_args *args, store *s, const store_run *r
     char sha[65];
     if (args->site && is_image(args->site)) return vm_program_open(args->site, a, err);
     if (args->site) return compile(args->site, a, &image, err) ? vm_program_load(image.s, image.n, a, err) : NULL;
+    if (!s) return *err = PB_STR("there is no program: give --site FILE"), NULL;
     snprintf(sha, sizeof sha, "%.*s", PB_ARG(r->image));
     if (store_image_get(s, sha, a, &image) == STORE_OK) return vm_program_load(image.s, image.n, a, err);
     *err = PB_STR("the store does not hold the run's program: give --site FILE");
