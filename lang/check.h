@@ -136,6 +136,7 @@ typedef struct body { /* what is being checked now */
     size_t errors; /* there were when the body began */
     bool too_deep; /* said so already */
     bool has_record, has_on_failure, has_on_failure_undo;
+    bool acts; /* changes something by itself, not only through actions, which have undos of their own */
     bool granted, authorized; /* here: inside of a granted approve; behind an authorize */
     scope_entry *undo_scope;  /* action: what is named in front of decl->capture_at ... */
     narrow_fact *undo_facts;  /* ... and known there */

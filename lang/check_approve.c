@@ -184,8 +184,8 @@ static bool check_kind_word(checker *c, const ast_arg *clause, const char *const
 
 /* Who decides must not come out of an event: a constant, or a parameter. */
 static void check_who(checker *c, const ast_arg *clause, ast_expr *e) {
-    pb_str what = pb_printf(c->arena, "the name behind `%.*s %.*s`", PB_ARG(clause->name.text),
-                            PB_ARG(kind_of(clause)->text));
+    pb_str what =
+        pb_printf(c->arena, "the name behind `%.*s %.*s`", PB_ARG(clause->name.text), PB_ARG(kind_of(clause)->text));
     if (check_value(c, e, check_simple(c, TYPE_STRING), what)->kind == TYPE_POISON) return;
     if (e->kind == EXPR_STRING) {
         if (e->u.string.n)
@@ -215,14 +215,15 @@ static void check_after(checker *c, const ast_stmt *s, const ast_arg *clause, as
         return;
     }
     if (!check_duration(c, after, "after", 1000, WITHIN_MAX, "1s to 30d")) return;
-    int64_t within = s->timeout ? s->timeout->kind == EXPR_DURATION ? s->timeout->u.integer : INT64_MAX : APPROVE_WITHIN;
+    int64_t within =
+        s->timeout ? s->timeout->kind == EXPR_DURATION ? s->timeout->u.integer : INT64_MAX : APPROVE_WITHIN;
     if (after->u.integer < within) return;
     say_bad(c, after->span, "escalate earlier, or give the approval more time with `within`",
             "it would be escalated when it has expired already");
 }
 
 static void check_parties(checker *c, ast_stmt *s) {
-    static const char *const channels[] = {"slack", NULL}, *const people[] = {"group", "person", "slack_group", NULL};
+    static const char *const channels[] = {"slack", NULL}, *const people[] = {"group", "person", NULL};
     bool has_by = false;
     for (ast_arg *a = s->clauses; a; a = a->next) {
         if (!a->value || a->value->kind != EXPR_CALL) continue; /* nested too deeply: said so already */

@@ -134,8 +134,8 @@ static pb_type *check_declared(checker *c, ast_expr *e, decl_info *d, bool is_do
     mark_callee(c, e->u.call.callee);
     check_declare(c, d);
     if (d->file->testing && d->file->builtin && !may_use_testing(c)) {
-        diag *m = diag_add(c->diags, DIAG_TEST_ONLY, e->u.call.callee->span, "`%.*s` exists in tests only",
-                           PB_ARG(d->name));
+        diag *m =
+            diag_add(c->diags, DIAG_TEST_ONLY, e->u.call.callee->span, "`%.*s` exists in tests only", PB_ARG(d->name));
         check_hint(c, m, "it sets up the simulated account; playbooks act on what is there");
     }
     e->u.call.decl = decl;
@@ -146,6 +146,7 @@ static pb_type *check_declared(checker *c, ast_expr *e, decl_info *d, bool is_do
         e->u.call.kind = decl->is_extern ? CALL_HOST : CALL_ACTION;
         e->u.call.effect = decl->effect;
         effect_edge(c, d, e->span);
+        c->b->acts = c->b->acts || (decl->is_extern && decl->effect >= PB_CONTAIN);
         effect_call(c, e->u.call.callee->span, describe(c, d->name), decl->effect, true, is_do);
     }
     check_arguments(c, e, d);
@@ -236,6 +237,7 @@ static pb_type *check_operation(checker *c, ast_expr *e, pb_str service, const s
     e->u.call.effect = op->effect;
     e->u.call.aws = pb_printf(c->arena, "%.*s.%.*s", PB_ARG(service), PB_ARG(op->name));
     pb_str what = pb_printf(c->arena, "`aws.%.*s`", PB_ARG(e->u.call.aws));
+    c->b->acts = c->b->acts || op->effect >= PB_CONTAIN;
     effect_call(c, e->u.call.callee->span, what, op->effect, true, is_do);
     if (op->deprecated)
         diag_add(c->diags, DIAG_DEPRECATED, e->u.call.callee->span, "AWS marks %.*s as deprecated", PB_ARG(what));

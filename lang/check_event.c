@@ -196,8 +196,7 @@ void check_playbook_header(checker *c, decl_info *d) {
     want_clause(c, d, "summary", DIAG_NO_SUMMARY, "summary \"what it does, in one line\"", NULL);
     want_clause(c, d, "owner", DIAG_NO_OWNER, "owner \"team@example.com\"", NULL);
     want_clause(c, d, "tier", DIAG_NO_TIER,
-                "it is taken as `tier auto`; write that, or `tier manual` if it must not change anything",
-                "tier auto");
+                "it is taken as `tier auto`; write that, or `tier manual` if it must not change anything", "tier auto");
     want_clause(c, d, "controls", DIAG_NO_CONTROLS, "controls [\"SOC2-CC7.4\"]", NULL);
 }
 
@@ -292,10 +291,10 @@ static void check_event_path(checker *c, const ast_decl *d, const char *clause) 
 
 void check_event(checker *c, decl_info *d) {
     static const clause_rule rules[] = {
-        {"source", texts_clause}, {"detail_type", texts_clause},  {"schema", schema_clause},
-        {"payload", path_clause}, {"each", path_clause},          {"id", path_clause},
-        {"threat", path_clause},  {"detected", path_clause},      {"account", path_clause},
-        {"region", path_clause},  {"sample", path_clause},        {"principal", paths_clause},
+        {"source", texts_clause},   {"detail_type", texts_clause}, {"schema", schema_clause},
+        {"payload", path_clause},   {"each", path_clause},         {"id", path_clause},
+        {"threat", path_clause},    {"detected", path_clause},     {"account", path_clause},
+        {"region", path_clause},    {"sample", path_clause},       {"principal", paths_clause},
         {"resources", paths_clause}};
     d->decl->ty = c->poison;
     check_clauses(c, d, rules, sizeof rules / sizeof *rules, DIAG_UNKNOWN_CLAUSE, "clause");

@@ -64,8 +64,8 @@ static void match_aws(checker *c, matched *m, pb_str pattern) {
 }
 
 static void say_matches_nothing(checker *c, const ast_clause *cl, pb_str pattern) {
-    diag *d = diag_add(c->diags, DIAG_UNKNOWN_PATTERN, cl->value->span,
-                       "`%.*s` names no action and no AWS operation", PB_ARG(pattern));
+    diag *d = diag_add(c->diags, DIAG_UNKNOWN_PATTERN, cl->value->span, "`%.*s` names no action and no AWS operation",
+                       PB_ARG(pattern));
     nearest n = nearest_to(pattern);
     pb_str service = pattern_service(pattern);
     for (uint32_t i = 0; i < c->nfiles; i++)
@@ -171,8 +171,8 @@ static const ast_clause *guard_clause(const ast_decl *g, const char *name) {
 static void check_guard_once(checker *c, const ast_decl *g, const ast_clause *cl) {
     const ast_clause *first = guard_clause(g, pb_str_is(cl->name.text, "deny") ? "deny" : "unless");
     if (first == cl) return;
-    diag *d = diag_add(c->diags, DIAG_DUPLICATE_HEADER, cl->name.span, "`%.*s` is written twice",
-                       PB_ARG(cl->name.text));
+    diag *d =
+        diag_add(c->diags, DIAG_DUPLICATE_HEADER, cl->name.span, "`%.*s` is written twice", PB_ARG(cl->name.text));
     check_also(d, first->name.span, "first written here");
 }
 
@@ -234,9 +234,10 @@ bool undo_says_later(checker *c, const ast_name *name) {
         if (pb_str_eq(s->local->name.text, name->text)) l = s->local;
     if (!l) return false;
     l->uses++; /* one message is enough */
-    diag *d = diag_add(c->diags, DIAG_BAD_UNDO, name->span,
-                       "`%.*s` is named behind the first statement that can change something, so the undo has no value for it",
-                       PB_ARG(name->text));
+    diag *d = diag_add(
+        c->diags, DIAG_BAD_UNDO, name->span,
+        "`%.*s` is named behind the first statement that can change something, so the undo has no value for it",
+        PB_ARG(name->text));
     check_also(d, l->name.span, "named here");
     check_hint(c, d, "read it before the change, or read it again in the undo");
     return true;
@@ -317,10 +318,11 @@ void check_undo(checker *c, decl_info *d, body *b) {
     check_undo_effect(c, d, &u);
 }
 
-/* An action of the user's that changes something says how that is undone, or that it is not. */
+/* An action of the user's that changes something says how that is undone, or that it is not. What it changes through
+ * other actions is theirs to undo. */
 void check_undo_missing(checker *c, decl_info *d) {
     const ast_decl *a = d->decl;
-    if (d->file->builtin || a->effect != PB_CONTAIN || c->b->effect < PB_CONTAIN || a->has_undo || a->undo_none.s) return;
+    if (d->file->builtin || a->effect != PB_CONTAIN || !c->b->acts || a->has_undo || a->undo_none.s) return;
     diag *m = diag_add(c->diags, DIAG_NO_UNDO, a->name.span, "`%.*s` cannot be undone", PB_ARG(d->name));
     check_hint(c, m, "write undo { ... } behind its body, or `undo none \"why it cannot be\"`");
 }

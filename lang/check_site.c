@@ -14,8 +14,8 @@ enum {
     EXTERNAL_ID_MIN = 2,
     CHANNEL_MAX = 80, /* Slack's own limit of names */
     TEXT_MAX = 2048,
-    COUNT_MAX = 10,           /* people: the only numbers there are */
-    SPAN_MIN = 60 * 1000      /* ms: the only durations are how long an approval waits */
+    COUNT_MAX = 10,      /* people: the only numbers there are */
+    SPAN_MIN = 60 * 1000 /* ms: the only durations are how long an approval waits */
 };
 #define SPAN_MAX (30 * 24 * 3600 * (int64_t)1000)
 
@@ -181,8 +181,7 @@ static void check_text(checker *c, ast_expr *e, const setting_rule *r) {
         pb_str what = label(c, r);
         diag *d = diag_add(c->diags, DIAG_SECRET_LEAK, e->span, "%.*s is a secret, which must not stand in the source",
                            PB_ARG(what));
-        check_hint(c, d, "declare `param %s: secret`, name it here and set it from the environment",
-                   r->key);
+        check_hint(c, d, "declare `param %s: secret`, name it here and set it from the environment", r->key);
     } else if (r->kind == COUNT || r->kind == SPAN || r->kind == YES || (r->is && !r->is(e->u.string))) {
         say_form(c, e, r);
     }
@@ -275,8 +274,8 @@ static bool knows_people(const ast_decl *site) {
 }
 
 static void say_no_person(checker *c, const ast_decl *site, const char *section, const ast_expr *e) {
-    diag *d = diag_add(c->diags, DIAG_UNKNOWN_PERSON, e->span, "the site has no %s \"%.*s\"", section,
-                       PB_ARG(e->u.string));
+    diag *d =
+        diag_add(c->diags, DIAG_UNKNOWN_PERSON, e->span, "the site has no %s \"%.*s\"", section, PB_ARG(e->u.string));
     nearest n = nearest_to(e->u.string);
     for (const ast_clause *cl = site->clauses; cl; cl = cl->next)
         if (pb_str_is(cl->name.text, section) && cl->value && cl->value->kind == EXPR_STRING)
@@ -320,7 +319,8 @@ static void check_named_entry(checker *c, decl_info *site, ast_clause *cl) {
     }
     check_settings(c, site, cl, cl->value2);
     if (*section == 'p' && !cl->value2->u.map) {
-        diag *d = diag_add(c->diags, DIAG_BAD_HEADER, cl->value->span, "the person has nothing by which they are known");
+        diag *d =
+            diag_add(c->diags, DIAG_BAD_HEADER, cl->value->span, "the person has nothing by which they are known");
         check_hint(c, d, "slack, arn, login or mail");
     }
     if (pb_str_is(cl->name.text, "group")) check_group(c, site, cl);
@@ -344,8 +344,8 @@ static void check_entry(checker *c, decl_info *site, ast_clause *cl, const setti
         else if (cl->value)
             check_setting(c, site, cl->value, r);
     } else if (!cl->value || cl->value->kind != EXPR_MAP || cl->value2) {
-        diag *d = diag_add(c->diags, DIAG_BAD_HEADER, cl->name.span, "`%s` is followed by its settings in { }",
-                           r->section);
+        diag *d =
+            diag_add(c->diags, DIAG_BAD_HEADER, cl->name.span, "`%s` is followed by its settings in { }", r->section);
         check_hint(c, d, "%s", example_of(r->section));
     } else {
         check_settings(c, site, cl, cl->value);
@@ -360,13 +360,12 @@ static void check_approvals(checker *c, const ast_decl *site, const ast_clause *
 
 static void say_unknown_entry(checker *c, const ast_clause *cl) {
     if (cl->word.text.s) {
-        diag *d = diag_add(c->diags, DIAG_NA_SITE, cl->name.span,
-                           "`param` in `site` is not available in this version");
+        diag *d = diag_add(c->diags, DIAG_NA_SITE, cl->name.span, "`param` in `site` is not available in this version");
         check_hint(c, d, "set parameters with --set or in the environment");
         return;
     }
-    diag *d = diag_add(c->diags, DIAG_UNKNOWN_CLAUSE, cl->name.span, "`site` has no entry `%.*s`",
-                       PB_ARG(cl->name.text));
+    diag *d =
+        diag_add(c->diags, DIAG_UNKNOWN_CLAUSE, cl->name.span, "`site` has no entry `%.*s`", PB_ARG(cl->name.text));
     nearest n = nearest_to(cl->name.text);
     for (int i = 0; i < RULES; i++) nearest_offer(&n, pb_str_c(rules[i].section));
     nearest_hint(c, d, &n);
@@ -428,8 +427,9 @@ bool site_people(checker *c, pb_str kind, const ast_expr *name, uint32_t *n) {
     const ast_decl *site = site_of(c);
     *n = 1;
     if (pb_str_is(kind, "person")) return true;
-    const ast_clause *group =
-        site && pb_str_is(kind, "group") && name->kind == EXPR_STRING ? named_entry(site, "group", name->u.string) : NULL;
+    const ast_clause *group = site && pb_str_is(kind, "group") && name->kind == EXPR_STRING
+                                  ? named_entry(site, "group", name->u.string)
+                                  : NULL;
     const ast_arg *people = group ? setting(group->value2, PB_STR("people")) : NULL;
     if (!people || setting(group->value2, PB_STR("slack_group"))) return false;
     if (people->value->kind == EXPR_STRING) return true;

@@ -386,7 +386,8 @@ static bool check_statement(checker *c, ast_stmt *s) {
     return leaves;
 }
 
-/* Finds the first statement of an action that can do more than read: what is named in front of it can be kept for undo. */
+/* Finds the first statement of an action that can do more than read: what is named in front of it can be kept for undo.
+ */
 static bool check_top_statement(checker *c, ast_stmt *s) {
     body *b = c->b;
     ast_decl *d = b->info ? b->info->decl : NULL;

@@ -339,8 +339,8 @@ static uint32_t function_begin(cg *g, const ast_decl *d, pb_str name, enum image
     g->overflow = false;
     uint32_t index = iw_function_begin(g->w, name, kind, effect, n);
     if (n > IMAGE_MAX_PARAMS)
-        cg_limit(g, DIAG_LIMIT_PARAMS, d->name.span, "%.*s has %u parameters, at most %d are possible",
-                 PB_ARG(name), n, IMAGE_MAX_PARAMS);
+        cg_limit(g, DIAG_LIMIT_PARAMS, d->name.span, "%.*s has %u parameters, at most %d are possible", PB_ARG(name), n,
+                 IMAGE_MAX_PARAMS);
     else
         cg_alloc(g, n, d->span);
     n = 0;
@@ -395,6 +395,13 @@ static void gen_function(cg *g, const ast_decl *d) {
 static void gen_undo(cg *g, const ast_decl *d) {
     pb_str name = cg_path_text(g, &d->name);
     uint32_t n = count_params(d);
+    if (n + d->ncaptured > IMAGE_MAX_PARAMS) {
+        g->overflow = false;
+        cg_limit(g, DIAG_LIMIT_PARAMS, d->name.span,
+                 "the undo of %.*s uses %u parameters and values from before the change, at most %d are possible",
+                 PB_ARG(name), n + d->ncaptured, IMAGE_MAX_PARAMS);
+        return;
+    }
     name = pb_printf(g->arena, "undo %.*s", PB_ARG(name));
     function_begin(g, d, name, FUNCTION_ACTION, d->undo_effect, n + d->ncaptured);
     for (uint32_t i = 0; i < d->ncaptured; i++) cg_bind(g, d->captured[i], n + i);

@@ -237,9 +237,8 @@ static void check_depth(cg *g, const char *what, const ast_decl *d, const cg_edg
     for (const cg_edge *e = calls; e; e = e->next)
         if (height(e->to, 2) + 1 > IMAGE_MAX_DEPTH) {
             g->overflow = false;
-            cg_limit(g, DIAG_LIMIT_CALL_DEPTH, e->span,
-                     "calls from %s %.*s go more than %d functions and actions deep", what,
-                     PB_ARG(d->name.parts[d->name.n - 1].text), IMAGE_MAX_DEPTH);
+            cg_limit(g, DIAG_LIMIT_CALL_DEPTH, e->span, "calls from %s %.*s go more than %d functions and actions deep",
+                     what, PB_ARG(d->name.parts[d->name.n - 1].text), IMAGE_MAX_DEPTH);
             return;
         }
 }

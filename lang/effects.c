@@ -3,8 +3,8 @@
  *
  * pure < read < notify < contain < destroy. An action's declared effect is a promise to its callers, so a body is
  * checked against the declared effects of what it calls and nothing has to be inferred through several levels. What is
- * above read is a step of its own (`do`); a tier bounds a playbook; destroying stands in a granted approval or behind an
- * authorisation, in a playbook of tier approve.
+ * above read is a step of its own (`do`); a tier bounds a playbook; destroying stands in a granted approval or behind
+ * an authorisation, in a playbook of tier approve.
  *
  * The circle search is the usual depth-first one with its stack inside the nodes (decl_info.under), because a
  * program may call as many functions under one another as it has lines.

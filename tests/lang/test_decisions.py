@@ -203,6 +203,52 @@ def _():
     good('  do team.tell("x")', again % "done", header="  limit 2 per 1h")
 
 
+REACHING = HEAD + """guard looks { on ec2.tag as act where aws.s3.GetBucketTagging(Bucket: "logs").TagSet.size() > 3 deny "no" }
+action team.kept(i: Instance) contain { do team.label(i, "x") }
+""" + PLAYBOOK % ("  limit 5 per 1h else approve", '''  do team.kept(i)
+  wait 5m
+  approve "Terminate?" by group "secops" within 1h { do ec2.terminate(i) } denied { let _u = iam.user("mary") }''')
+
+
+def written(*command):
+    path = os.path.join(tempdir(), "q.pb")
+    with open(path, "w") as f:
+        f.write(REACHING)
+    p = run([PBC, command[0], path, *command[1:]])
+    eq(p.returncode, 0, p.stderr)
+    return path, p.stdout
+
+
+@case("the policy has what guards, undo and the blocks of an approval reach")
+def _():
+    _, policy = written("iam")
+    for action in ("s3:GetBucketTagging", "ec2:DeleteTags", "ec2:TerminateInstances", "iam:GetUser"):
+        has(policy, '"%s"' % action)
+
+
+@case("the disassembly shows guards, bounds, undo and the site")
+def _():
+    image = os.path.join(tempdir(), "q.pbx")
+    written("build", "-o", image)
+    text = run([PBC, "dis", image]).stdout
+    for part in ("guard looks\n  on           ec2.tag\n  decides      function ", "  limit        5 per 1h else approve\n",
+                 "  undone by function ", ", with 1 captured value\n", "  cannot be undone: a terminated instance cannot be brought back\n",
+                 '  group "secops" people: alice\n', "  notify  approval.ask\n", "  notify  limit.ask\n", "  notify  wait.for\n",
+                 "CAPTURE   r", "action, effect contain, 3 parameters", "  sample       service.additionalInfo.sample\n",
+                 "  parameters   i, text\n"):
+        has(text, part)
+
+
+@case("the same sources give the same image")
+def _():
+    images = [os.path.join(tempdir(), "q.pbx") for _ in range(2)]
+    path, _ = written("build", "-o", images[0])
+    eq(run([PBC, "build", path, "-o", images[1]]).returncode, 0)
+    with open(images[0], "rb") as a, open(images[1], "rb") as b:
+        first, second = a.read(), b.read()
+    eq(first == second, True)
+
+
 @case("these tests can fail")
 def _():
     bad(TERMINATE, '  given approval by "U1"\n  expect no do ec2.terminate')

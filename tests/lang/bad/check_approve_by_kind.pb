@@ -7,7 +7,7 @@ playbook p {
 
   when guardduty.finding as f
   approve "go on?"
-    by team "g"   # expect: PB0329 group, person or slack_group, not by `team`
+    by team "g"   # expect: PB0329 group or person, not by `team`
     within 1h
   {
     do slack.notify("#a", "b")

@@ -27,7 +27,6 @@ playbook asks {
     via      slack "#b"
     by       group approvers
     by       person "alice"
-    by       slack_group "S1"
     quorum   10
     within   30d
     escalate to person "bob" after 1s
