@@ -386,9 +386,20 @@ static void target_again(void *ctx) {
     take_target(w);
 }
 
+static void note_busy(const brakes_wait *w, pb_str holder) {
+    pb_map_builder b = {.arena = w->act.arena};
+    pb_map_add(&b, PB_STR("target"), pb_string(kept(w, w->target)));
+    pb_map_add(&b, PB_STR("run"), pb_string(kept(w, holder)));
+    pb_value what = pb_map_done(&b);
+    if (w->act.note && what.kind == PB_MAP) w->act.note(w->act.call, "target_busy", what);
+}
+
 static void target_busy(brakes_wait *w, pb_str holder) {
     int64_t now = pb_loop_mono_ms();
-    if (!w->target_until_ms) w->target_until_ms = now + time_for(w, TARGET_WAIT_MS, TARGET_MARGIN_MS);
+    if (!w->target_until_ms) {
+        w->target_until_ms = now + time_for(w, TARGET_WAIT_MS, TARGET_MARGIN_MS);
+        note_busy(w, holder);
+    }
     if (now + TARGET_AGAIN_MS > w->target_until_ms) {
         fail(w, PB_STR("target_busy"),
              pb_printf(w->act.arena, "%.*s was not done: run %.*s is at work on %.*s, and one run at a time changes a target",

@@ -66,6 +66,8 @@ typedef struct brakes_act {
     int64_t fence;       /* of the run in the store */
     int64_t deadline_ms; /* monotonic, of the call: how long it may wait for its target */
     pb_arena *arena;     /* the run's: the answer's texts live there */
+    /* pb_call_note, or NULL: "target_busy" {target, run} when the call begins to wait for a target. */
+    void (*note)(const vm_call *c, const char *kind, pb_value what);
 } brakes_act;
 
 typedef enum brakes_verdict {

@@ -287,7 +287,7 @@ void engine_free(engine *e) {
     for (size_t i = 0, n = e->config.nproviders; i < n; i++)
         if (e->config.providers[i].close) e->config.providers[i].close(e->config.providers[i].state);
     pb_loop_free(e->loop);
-    pb_arena_free(e->arena);
+    pb_arena_wipe(e->arena); /* parameters may be secrets */
     free(e->active);
     free(e);
 }

@@ -77,7 +77,9 @@ static void set_facts(engine_run *r, const store_run *row, const wish *w) {
     r->undo = row->status == RUN_UNDOING;
     r->journal = (journal){.store = w->undo && w->dry ? NULL : r->engine->config.store, .run = r->id, .fence = row->fence};
     r->facts.dry = pb_str_is(row->mode, "dry");
-    r->facts.observe = pb_str_is(row->mode, "observe");
+    /* What was begun as observing stays so; what was begun live does not go on changing where changes are to be held back now. */
+    bool own = !r->engine->has_site && r->from->has_site && r->from->site.observe;
+    r->facts.observe = pb_str_is(row->mode, "observe") || (!r->facts.dry && (own || engine_observes(r->engine)));
     r->facts.started_ms = r->clock_ms = row->started;
     r->facts.context = row->context;
     r->facts.ran = true;

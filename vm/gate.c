@@ -335,7 +335,8 @@ static void ask_brakes(gate_call *gc) {
                       .context = g->context,
                       .fence = g->journal->fence,
                       .deadline_ms = gc->deadline_ms - g->ahead_ms,
-                      .arena = g->arena};
+                      .arena = g->arena,
+                      .note = pb_call_note};
     brakes_wait *w = brakes_ask(g->brakes, &act, on_brakes, gc);
     if (!gc->answered) gc->asking = w;
 }

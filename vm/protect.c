@@ -36,7 +36,7 @@ typedef struct thing {
     thing_kind kind;
     pb_str text; /* as written */
     pb_str name, account;
-    bool is_arn;
+    bool is_arn, secret; /* secret: matched like the rest, never shown */
 } thing;
 
 static const char *const KINDS[] = {[THING_NONE] = "",           [THING_USER] = "user",
@@ -205,7 +205,9 @@ static bool walk_value(walk *w, pb_str member, pb_value v, uint32_t depth) {
     }
     if (v.kind == PB_MAP || v.kind == PB_LIST) return walk_inside(w, member, v, depth);
     if (v.kind != PB_STRING && v.kind != PB_SECRET) return true;
-    return !thing_of(w->host, member, pb_text(v), &t) || w->fn(w->ctx, &t);
+    if (!thing_of(w->host, member, pb_text(v), &t)) return true;
+    t.secret = v.kind == PB_SECRET;
+    return w->fn(w->ctx, &t);
 }
 
 /* IAM calls that mean the caller when they have no UserName. */
@@ -340,7 +342,12 @@ static bool check_lists(check *c, const thing *t) {
 
 static bool check_thing(void *ctx, const thing *t) {
     check *c = ctx;
-    return check_self(c, t) && check_people(c, t) && check_switch(c, t) && check_lists(c, t);
+    bool ok = check_self(c, t) && check_people(c, t) && check_switch(c, t) && check_lists(c, t);
+    if (!ok && t->secret) {
+        *c->target = PB_STR("***");
+        *c->why = PB_STR("a secret argument names something that is protected");
+    }
+    return ok;
 }
 
 bool protect_check(const pb_site *site, const protect_self *self, pb_str host, pb_value args, pb_arena *a,

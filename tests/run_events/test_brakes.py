@@ -2,6 +2,7 @@
 processes, the kill switch and its sources, observe-only runs, sample findings, what is protected, one run at a time on a target."""
 # runs: sanitized
 # speed: slow
+import atexit
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from lab import ACCOUNT, PBRUN, REGION, Lab, Proxy, documents
 from pbtest import case, eq, has, main, run, tempdir
 
 lab = Lab()
+atexit.register(lab.close)
 work = tempdir()
 FAST = {"PB_RETRY_BASE_MS": "20", "AWS_REGION": REGION}
 
@@ -423,6 +425,7 @@ def _():
     status, docs, p = respond(plain, alarm(who, "c"), "--store", s)
     eq(status, 0, p.stderr)
     first = finish(first)
+    eq([(n["kind"], n["what"]["run"]) for n in docs[0]["notes"]], [("target_busy", first[1][0]["run_id"])])
     assert docs[0]["automated_actions"][0]["started_at"] < first[1][0]["timestamp"] < docs[0]["timestamp"], (first[1], docs)
 
 
@@ -437,11 +440,6 @@ def _():
     first = finish(first)
     eq((status, outcome(docs[0])), (1, ("failed", "target_busy")), p.stderr)
     has(docs[0]["reason"]["message"], first[1][0]["run_id"])
-
-
-@case("the laboratory ends")
-def _():
-    lab.close()
 
 
 main()
