@@ -78,6 +78,7 @@ static const cli_option options[] = {
     {"test", 0, "filter", "TEXT", "only tests whose playbook or title holds this text"},
     {"test", 'j', "jobs", "N", "run so many at a time (default: one a processor)"},
     {"test", 0, "junit", "FILE", "write a JUnit report"},
+    {"test", 0, "mutate", NULL, "make small mistakes in the playbooks and list those that no test notices"},
     {"test", 0, "coverage", NULL, "say which statements and branches of the playbooks were gone through"},
     {"test", 0, "coverage-dir", "DIR", "the same as HTML pages, and for other programs as lcov.info"},
     {"test", 0, "coverage-min", "PERCENT", "status 1 when fewer of the statements have run"},
@@ -126,6 +127,7 @@ static bool set_option(void *self, const char *name, const char *value, char err
     if (strcmp(name, "coverage") == 0) return p->coverage = p->testing.coverage = true;
     if (strcmp(name, "version") == 0) return p->version = true;
     if (strcmp(name, "filter") == 0) return p->testing.filter = value, true;
+    if (strcmp(name, "mutate") == 0) return p->testing.mutate = true;
     if (strcmp(name, "coverage-dir") == 0) return p->testing.coverage_dir = value, value[0] != 0;
     if (strcmp(name, "coverage-min") == 0) return set_number(value, 100, &p->testing.coverage_min);
     if (strcmp(name, "junit") == 0) return p->testing.junit = value, value[0] != 0;
@@ -596,6 +598,8 @@ static int run_test(void *self) {
     k.diags = k.arena ? diag_new(k.arena) : NULL;
     bool terminal = isatty(STDOUT_FILENO) != 0;
     p->testing.json = p->json;
+    p->testing.paths = (const char *const *)p->operands;
+    p->testing.npaths = (size_t)p->noperands;
     p->testing.live = terminal && !p->json;
     p->testing.colour = terminal && wants_colour();
     p->format = DIAG_TEXT; /* messages are for people, whatever --json says of the results */

@@ -2,6 +2,7 @@
  * suite.c - `pbc test`: collects the tests, compiles each playbook with its own, has them run, and says how it went.
  */
 #include "stdlib/testing/coverage.h"
+#include "stdlib/testing/mutate.h"
 
 #include "lang/file.h"
 
@@ -56,24 +57,89 @@ static bool compile_units(suite *s) {
     return true;
 }
 
+/* ---- running ---- */
+
+/* The files of a test's store. */
+void stores_remove(const char *dir) {
+    static const char *const endings[] = {"", "-wal", "-shm"};
+    char path[512];
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        snprintf(path, sizeof path, "%s/0.db%s", dir, endings[i]);
+        unlink(path);
+    }
+}
+
+/* With a death on the way the account must end as it does without: `end` says how. */
+static void compare_end(trial *t, uint64_t crash_at, pb_buf *end) {
+    pb_str now = account_summary(&t->account, t->arena);
+    if (!crash_at) {
+        pb_buf_add(end, now.s, now.n);
+        return;
+    }
+    if (now.n == end->len && memcmp(now.s, end->data, now.n) == 0) return;
+    trial_broken(t, pb_printf(t->arena, "the account ends with other things: %.*s, without the crash %s", PB_ARG(now),
+                              end->data ? end->data : ""),
+                 t->test->string_span);
+}
+
+/* Once, with a death at that moment (0: without). *moments: how many there were, if the test asks for deaths. */
+static verdict run_trial(const suite_test *test, const char *dir, uint64_t crash_at, uint64_t *moments, job_result *r,
+                         pb_buf *end, pb_buf *report) {
+    trial t;
+    trial_run(&t, test->unit, test->decl, dir, crash_at);
+    if (t.crash_wanted && trial_passed(&t)) compare_end(&t, crash_at, end);
+    verdict v = trial_passed(&t) ? TEST_PASSED : t.broken.n ? TEST_BROKEN : TEST_FAILED;
+    if (v != TEST_PASSED && crash_at)
+        pb_buf_printf(report, "  with the process killed at moment %llu of %llu\n", (unsigned long long)crash_at,
+                      (unsigned long long)*moments);
+    if (v != TEST_PASSED) report_failure(&t, report);
+    r->expectations += t.expectations;
+    if (!crash_at) *moments = t.crash_wanted ? t.moments : 0;
+    trial_close(&t);
+    stores_remove(dir);
+    return v;
+}
+
+void suite_run_test(const unit *u, const ast_decl *test, const char *dir, bool crashes, job_result *r, pb_buf *report) {
+    suite_test t = {.unit = u, .decl = test};
+    pb_buf end = {0};
+    uint64_t moments = 0;
+    verdict v = run_trial(&t, dir, 0, &moments, r, &end, report);
+    for (uint64_t k = 1; crashes && k <= moments && v == TEST_PASSED; k++, r->crashes++)
+        v = run_trial(&t, dir, k, &moments, r, &end, report);
+    r->verdict = v;
+    pb_buf_free(&end);
+}
+
+static void run_job(void *ctx, uint32_t i, const char *dir, job_result *r, pb_buf *report) {
+    const suite *s = ctx;
+    suite_run_test(s->tests[i].unit, s->tests[i].decl, dir, true, r, report);
+}
+
 /* ---- saying how it went ---- */
 
-typedef struct teller {
-    uint32_t done, failed;
-} teller;
-
-static void tell(void *ctx, const suite *s, const suite_test *t) {
-    teller *k = ctx;
-    k->done++;
-    k->failed += t->verdict != TEST_PASSED;
+static void tell(const suite *s, const suite_test *t) {
     if (s->options->json) return;
     pb_buf out = {0};
     if (s->options->live) pb_buf_puts(&out, "\r\033[K");
     if (t->verdict != TEST_PASSED) results_failure(s, t, s->options->colour, &out);
-    if (s->options->live) pb_buf_printf(&out, "%u of %u tests, %u failed", k->done, s->ntests, k->failed);
+    if (s->options->live) pb_buf_printf(&out, "%u of %u tests, %u failed", s->done, s->ntests, s->failed);
     if (out.len) fwrite(out.data, 1, out.len, stdout);
     if (s->options->live) fflush(stdout);
     pb_buf_free(&out);
+}
+
+static void take(void *ctx, const job_result *r, const char *report) {
+    suite *s = ctx;
+    suite_test *t = &s->tests[r->job];
+    t->verdict = (verdict)r->verdict;
+    t->expectations = r->expectations;
+    t->crashes = r->crashes;
+    t->us = r->us;
+    t->report = r->size ? strndup(report, r->size) : NULL;
+    s->done++;
+    s->failed += t->verdict != TEST_PASSED;
+    tell(s, t);
 }
 
 static bool write_report(const char *path, const pb_buf *b) {
@@ -129,7 +195,6 @@ static void suite_free(suite *s) {
 
 int testing_run(ast_program *p, diag_list *diags, const testing_options *o) {
     suite s = {.program = p, .diags = diags, .options = o, .arena = p->arena};
-    teller k = {0};
     int status = INTERNAL;
     if (!collect(&s)) return status;
     if (!s.ntests) {
@@ -138,8 +203,9 @@ int testing_run(ast_program *p, diag_list *diags, const testing_options *o) {
         return NO_TESTS;
     }
     bool covered = o->coverage || o->coverage_dir || o->coverage_min;
-    if (compile_units(&s) && (!covered || coverage_begin(&s)) && workers_run(&s, worker_count(o), tell, &k))
+    if (compile_units(&s) && (!covered || coverage_begin(&s)) && workers_run(&(jobs){s.ntests, run_job, take, &s}, worker_count(o), &s.us))
         status = say_results(&s);
+    if (status == DONE && o->mutate) status = mutate_run(&s, worker_count(o));
     if (status <= FAILED && covered) {
         int more = say_coverage(&s);
         status = more > status ? more : status;

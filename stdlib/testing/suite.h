@@ -14,8 +14,7 @@
 
 enum {
     SUITE_WORKERS_MAX = 64,
-    SUITE_TESTS_MAX = 100000,
-    SUITE_REPORT_MAX = 1 << 20 /* bytes of one failure */
+    SUITE_TESTS_MAX = 100000
 };
 
 typedef enum verdict { TEST_NOT_RUN, TEST_PASSED, TEST_FAILED, TEST_BROKEN } verdict;
@@ -40,12 +39,31 @@ typedef struct suite {
     int64_t us; /* all of it */
     uint8_t *cover; /* of all units; NULL: not asked for */
     size_t cover_size;
-    char dir[256]; /* for stores, while tests run */
+    uint32_t done, failed; /* so far */
 } suite;
 
-typedef void suite_progress(void *ctx, const suite *s, const suite_test *t); /* a test has ended */
-/* Runs all tests that have not run. False: no memory, no processes. */
-bool workers_run(suite *s, uint32_t workers, suite_progress *progress, void *ctx);
+/* ---- workers.c ---- */
+
+enum { JOB_REPORT_MAX = 1 << 20 /* bytes of one */ };
+typedef struct job_result { /* what a worker says; `size` bytes of report follow */
+    uint32_t job, size, expectations, crashes;
+    int32_t verdict;
+    int64_t us;
+} job_result;
+typedef struct jobs {
+    uint32_t n;
+    /* In a worker; dir: for a store's files. */
+    void (*run)(void *ctx, uint32_t job, const char *dir, job_result *r, pb_buf *report);
+    /* In the process that asked, in no order. */
+    void (*done)(void *ctx, const job_result *r, const char *report);
+    void *ctx;
+} jobs;
+/* False: no memory, no processes. The time it took is added to *us. */
+bool workers_run(const jobs *j, uint32_t workers, int64_t *us);
+void stores_remove(const char *dir); /* of a test */
+
+/* ---- suite.c ---- */
+void suite_run_test(const unit *u, const ast_decl *test, const char *dir, bool crashes, job_result *r, pb_buf *report);
 
 void results_text(const suite *s, pb_buf *out); /* the summary */
 void results_failure(const suite *s, const suite_test *t, bool colour, pb_buf *out);

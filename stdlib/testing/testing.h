@@ -12,6 +12,8 @@ typedef struct testing_options {
     const char *coverage_dir; /* where the HTML pages go; NULL: none */
     uint32_t workers;         /* 0: one a processor */
     uint32_t coverage_min;    /* per cent; below it the status is 1 */
+    const char *const *paths; /* what the program was read from: mutants are read again */
+    size_t npaths;
     bool json, coverage, mutate, quiet, colour, live;
 } testing_options;
 

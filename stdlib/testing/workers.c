@@ -1,10 +1,10 @@
 /*
- * workers.c - tests in processes of their own, several at a time.
+ * workers.c - jobs in processes of their own, several at a time: a job is a test, or a mutant with its tests.
  *
  * Everything is compiled before the processes are made, so they share it. Each takes the next number of a counter in
- * shared memory, runs that test and writes one record to its pipe; so they are always busy and no test is run twice. A
- * process that dies (a bug of ours: tests cannot do that) costs the test that it was at; another one takes its place.
- * The order of the results is that of the tests, whoever ran them, and a test's world is new in every case: so a parallel run
+ * shared memory, does that job and writes one record to its pipe; so they are always busy and nothing is done twice. A
+ * process that dies (a bug of ours: tests cannot do that) costs the job that it was at; another one takes its place.
+ * Results are told as they come; whoever asks puts them in order. A test's world is new in every case, so a parallel run
  * gives what a serial one gives.
  */
 #include "stdlib/testing/suite.h"
@@ -19,21 +19,17 @@
 #include <time.h>
 #include <unistd.h>
 
-typedef struct record { /* what a worker says of a test; `size` bytes of report follow */
-    uint32_t test, size, expectations, crashes;
-    int32_t verdict;
-    int64_t us;
-} record;
-
 typedef struct worker {
     pid_t pid;
     int fd;
     pb_buf in;
 } worker;
 
+enum { DIR_MAX = 256 };
+
 typedef struct shared {
-    uint32_t next;                      /* test to take */
-    uint32_t at[SUITE_WORKERS_MAX];     /* test that a worker is at, + 1; 0: none */
+    uint32_t next;                      /* job to take */
+    uint32_t at[SUITE_WORKERS_MAX];     /* job that a worker is at, + 1; 0: none */
 } shared;
 
 static int64_t now_us(void) {
@@ -55,81 +51,33 @@ static bool write_all(int fd, const void *data, size_t n) {
     return true;
 }
 
-/* The files of a test's store. */
-static void stores_remove(const char *dir) {
-    static const char *const endings[] = {"", "-wal", "-shm"};
-    char path[512];
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        snprintf(path, sizeof path, "%s/0.db%s", dir, endings[i]);
-        unlink(path);
-    }
-}
-
-/* With a death on the way the account must end as it does without: `end` says how. */
-static void compare_end(trial *t, uint64_t crash_at, pb_buf *end) {
-    pb_str now = account_summary(&t->account, t->arena);
-    if (!crash_at) {
-        pb_buf_add(end, now.s, now.n);
-        return;
-    }
-    if (now.n == end->len && memcmp(now.s, end->data, now.n) == 0) return;
-    trial_broken(t, pb_printf(t->arena, "the account ends with other things: %.*s, without the crash %s", PB_ARG(now),
-                              end->data ? end->data : ""),
-                 t->test->string_span);
-}
-
-/* Once, with a death at that moment (0: without). *moments: how many there were, if the test asks for deaths. */
-static verdict run_trial(const suite_test *test, const char *dir, uint64_t crash_at, uint64_t *moments, record *r,
-                         pb_buf *end, pb_buf *report) {
-    trial t;
-    trial_run(&t, test->unit, test->decl, dir, crash_at);
-    if (t.crash_wanted && trial_passed(&t)) compare_end(&t, crash_at, end);
-    verdict v = trial_passed(&t) ? TEST_PASSED : t.broken.n ? TEST_BROKEN : TEST_FAILED;
-    if (v != TEST_PASSED && crash_at)
-        pb_buf_printf(report, "  with the process killed at moment %llu of %llu\n", (unsigned long long)crash_at,
-                      (unsigned long long)*moments);
-    if (v != TEST_PASSED) report_failure(&t, report);
-    r->expectations += t.expectations;
-    if (!crash_at) *moments = t.crash_wanted ? t.moments : 0;
-    trial_close(&t);
-    stores_remove(dir);
-    return v;
-}
-
-static bool run_one(const suite *s, uint32_t i, const char *dir, int fd) {
-    const suite_test *test = &s->tests[i];
-    pb_buf report = {0}, end = {0};
-    uint64_t moments = 0;
+static bool run_one(const jobs *j, uint32_t i, const char *dir, int fd) {
+    job_result r = {.job = i};
+    pb_buf report = {0};
     int64_t begun = now_us();
-    record r = {.test = i};
-    verdict v = run_trial(test, dir, 0, &moments, &r, &end, &report);
-    for (uint64_t k = 1; k <= moments && v == TEST_PASSED; k++, r.crashes++)
-        v = run_trial(test, dir, k, &moments, &r, &end, &report);
-    r.verdict = v;
+    j->run(j->ctx, i, dir, &r, &report);
     r.us = now_us() - begun;
-    r.size = report.oom ? 0 : (uint32_t)(report.len < SUITE_REPORT_MAX ? report.len : SUITE_REPORT_MAX);
+    r.size = report.oom ? 0 : (uint32_t)(report.len < JOB_REPORT_MAX ? report.len : JOB_REPORT_MAX);
     bool ok = write_all(fd, &r, sizeof r) && write_all(fd, report.data, r.size);
     pb_buf_free(&report);
-    pb_buf_free(&end);
     return ok;
 }
 
-static void work(const suite *s, shared *m, uint32_t me, int fd) {
-    char dir[sizeof s->dir + 16];
+static void work(const jobs *j, const char *base, shared *m, uint32_t me, int fd) {
+    char dir[DIR_MAX + 16];
     account_environment();
-    snprintf(dir, sizeof dir, "%s/%u", s->dir, me);
+    snprintf(dir, sizeof dir, "%s/%u", base, me);
     mkdir(dir, 0700);
     for (;;) {
         uint32_t i = __atomic_fetch_add(&m->next, 1, __ATOMIC_SEQ_CST);
-        if (i >= s->ntests) break;
-        if (s->tests[i].verdict != TEST_NOT_RUN) continue;
+        if (i >= j->n) break;
         m->at[me] = i + 1;
-        if (!run_one(s, i, dir, fd)) break;
+        if (!run_one(j, i, dir, fd)) break;
         m->at[me] = 0;
     }
 }
 
-static bool worker_start(worker *w, const suite *s, shared *m, uint32_t me) {
+static bool worker_start(worker *w, const jobs *j, const char *base, shared *m, uint32_t me) {
     int fds[2];
     if (pipe(fds) != 0) return false;
     fflush(stdout);
@@ -138,7 +86,7 @@ static bool worker_start(worker *w, const suite *s, shared *m, uint32_t me) {
     w->pid = fork();
     if (w->pid == 0) {
         close(fds[0]);
-        work(s, m, me, fds[1]);
+        work(j, base, m, me, fds[1]);
         _exit(0);
     }
     close(fds[1]);
@@ -150,39 +98,34 @@ static bool worker_start(worker *w, const suite *s, shared *m, uint32_t me) {
 /* ---- what workers say ---- */
 
 typedef struct crew {
-    suite *suite;
+    const jobs *jobs;
     shared *shared;
+    char dir[DIR_MAX];
     worker all[SUITE_WORKERS_MAX];
     uint32_t n;
-    suite_progress *progress;
-    void *ctx;
+    bool *done; /* by job */
 } crew;
 
-static void take_record(crew *c, const record *r, const char *report) {
-    if (r->test >= c->suite->ntests) return;
-    suite_test *t = &c->suite->tests[r->test];
-    t->verdict = (verdict)r->verdict;
-    t->expectations = r->expectations;
-    t->crashes = r->crashes;
-    t->us = r->us;
-    t->report = r->size ? strndup(report, r->size) : NULL;
-    if (c->progress) c->progress(c->ctx, c->suite, t);
+static void take_result(crew *c, const job_result *r, const char *report) {
+    if (r->job >= c->jobs->n || c->done[r->job]) return;
+    c->done[r->job] = true;
+    c->jobs->done(c->jobs->ctx, r, report);
 }
 
-static void take_records(crew *c, worker *w) {
+static void take_results(crew *c, worker *w) {
     size_t at = 0;
-    record r;
+    job_result r;
     while (w->in.len - at >= sizeof r) {
         memcpy(&r, w->in.data + at, sizeof r);
         if (w->in.len - at - sizeof r < r.size) break;
-        take_record(c, &r, w->in.data + at + sizeof r);
+        take_result(c, &r, w->in.data + at + sizeof r);
         at += sizeof r + r.size;
     }
-    memmove(w->in.data, w->in.data + at, w->in.len - at);
+    if (at) memmove(w->in.data, w->in.data + at, w->in.len - at);
     w->in.len -= at;
 }
 
-/* The worker has ended. A test that it was at has ended it. */
+/* The worker has ended. If a job was under way, that has ended it: another worker goes on with the next one. */
 static void bury(crew *c, uint32_t i) {
     worker *w = &c->all[i];
     int status = 0;
@@ -192,13 +135,13 @@ static void bury(crew *c, uint32_t i) {
     close(w->fd);
     w->fd = -1;
     w->in.len = 0;
-    if (!at || c->suite->tests[at - 1].verdict != TEST_NOT_RUN) return;
+    if (!at || c->done[at - 1]) return;
     char text[128];
     int n = snprintf(text, sizeof text, "  the process of the test ended with %s %d; please report this\n",
-                     WIFSIGNALED(status) ? "signal" : "status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    record r = {.test = at - 1, .size = (uint32_t)n, .verdict = TEST_BROKEN};
-    take_record(c, &r, text);
-    worker_start(w, c->suite, c->shared, i);
+                     WIFSIGNALED(status) ? "signal" : "status",
+                     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    take_result(c, &(job_result){.job = at - 1, .size = (uint32_t)n, .verdict = TEST_BROKEN}, text);
+    worker_start(w, c->jobs, c->dir, c->shared, i);
 }
 
 static void read_worker(crew *c, uint32_t i) {
@@ -211,7 +154,7 @@ static void read_worker(crew *c, uint32_t i) {
         return;
     }
     pb_buf_add(&w->in, room, (size_t)n);
-    take_records(c, w);
+    take_results(c, w);
 }
 
 static void listen_to(crew *c) {
@@ -222,51 +165,55 @@ static void listen_to(crew *c) {
             fds[i] = (struct pollfd){c->all[i].fd, POLLIN, 0};
             n += c->all[i].fd >= 0;
         }
-        if (!n) return;
-        if (poll(fds, c->n, -1) < 0 && errno != EINTR) return;
+        if (!n || (poll(fds, c->n, -1) < 0 && errno != EINTR)) return;
         for (uint32_t i = 0; i < c->n; i++)
             if (c->all[i].fd >= 0 && fds[i].revents) read_worker(c, i);
     }
 }
 
+/* ---- all of it ---- */
+
 /* In memory where the machine has such a place. */
-static bool make_dir(suite *s) {
+static bool make_dir(char dir[DIR_MAX]) {
     const char *tmp = getenv("TMPDIR");
     const char *const places[] = {"/dev/shm", tmp && *tmp ? tmp : "/tmp"};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        int n = snprintf(s->dir, sizeof s->dir, "%s/pbc-test-XXXXXX", places[i]);
-        if (n > 0 && (size_t)n < sizeof s->dir && mkdtemp(s->dir)) return true;
+        int n = snprintf(dir, DIR_MAX, "%s/pbc-test-XXXXXX", places[i]);
+        if (n > 0 && n < DIR_MAX && mkdtemp(dir)) return true;
     }
+    fputs("pbc test: no directory for the stores of tests can be made in /dev/shm or TMPDIR\n", stderr);
     return false;
 }
 
-bool workers_run(suite *s, uint32_t workers, suite_progress *progress, void *ctx) {
-    crew c = {.suite = s, .progress = progress, .ctx = ctx};
-    int64_t begun = now_us();
-    c.n = workers < 1 ? 1 : workers > SUITE_WORKERS_MAX ? SUITE_WORKERS_MAX : workers;
-    if (c.n > s->ntests) c.n = s->ntests ? s->ntests : 1;
-    c.shared = mmap(NULL, sizeof *c.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (c.shared == MAP_FAILED) return false;
-    if (!make_dir(s)) {
-        fputs("pbc test: no directory for the stores of tests can be made in /dev/shm or TMPDIR\n", stderr);
-        munmap(c.shared, sizeof *c.shared);
-        return false;
-    }
-    bool ok = false;
-    for (uint32_t i = 0; i < c.n; i++) {
-        c.all[i].fd = -1;
-        ok |= worker_start(&c.all[i], s, c.shared, i);
-    }
-    listen_to(&c);
-    for (uint32_t i = 0; i < c.n; i++) {
-        char dir[sizeof s->dir + 16];
-        snprintf(dir, sizeof dir, "%s/%u", s->dir, i);
+static void remove_dir(const crew *c) {
+    char dir[DIR_MAX + 16];
+    for (uint32_t i = 0; i < c->n; i++) {
+        snprintf(dir, sizeof dir, "%s/%u", c->dir, i);
         stores_remove(dir);
         rmdir(dir);
     }
-    rmdir(s->dir);
+    rmdir(c->dir);
+}
+
+bool workers_run(const jobs *j, uint32_t workers, int64_t *us) {
+    crew c = {.jobs = j};
+    int64_t begun = now_us();
+    bool ok = false;
+    c.n = workers < 1 ? 1 : workers > SUITE_WORKERS_MAX ? SUITE_WORKERS_MAX : workers;
+    if (c.n > j->n) c.n = j->n ? j->n : 1;
+    c.done = calloc(j->n + 1, sizeof *c.done);
+    c.shared = mmap(NULL, sizeof *c.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (c.shared == MAP_FAILED || !c.done || !make_dir(c.dir)) goto cleanup;
+    for (uint32_t i = 0; i < c.n; i++) {
+        c.all[i].fd = -1;
+        ok |= worker_start(&c.all[i], j, c.dir, c.shared, i);
+    }
+    listen_to(&c);
+    remove_dir(&c);
+    *us += now_us() - begun;
+cleanup:
     for (uint32_t i = 0; i < c.n; i++) pb_buf_free(&c.all[i].in);
-    munmap(c.shared, sizeof *c.shared);
-    s->us = now_us() - begun;
+    if (c.shared != MAP_FAILED) munmap(c.shared, sizeof *c.shared);
+    free(c.done);
     return ok;
 }
