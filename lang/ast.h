@@ -151,6 +151,7 @@ typedef struct ast_local {
     uint32_t id;    /* unique within its function, from 0; codegen maps it to a register */
     uint32_t uses;
     const struct ast_expr *bound; /* what a let, or the `as` of a do that only reads, was given; NULL: another kind of value */
+    const struct ast_expr *each;  /* the list that a `for` goes over; NULL: not its variable */
     const struct ast_expr *init; /* analyses: the pure expression that a let gave it; NULL: another kind of value */
     bool is_event;               /* analyses: a playbook's event */
 } ast_local;

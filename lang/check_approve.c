@@ -5,7 +5,8 @@
  * state that those values were read from. Which values these are is found here, from the names that question and block
  * use: a path of fields from a local (`i.id`, `f.arn`) is one value. A local that was bound by reading (`let i =
  * ec2.instance(id)`), or made out of such a one, has that read as its state: it is read when the question is asked and
- * again when it was answered, and when the two differ, the answer does not count.
+ * again when it was answered, and when the two differ, the answer does not count. Of the item of a loop that is the
+ * whole list.
  *
  * What says how long or how many is constant, so that the worst case is known when compiling (pbc check --bounds).
  */
@@ -80,10 +81,11 @@ static bool follow_state(void *ctx, const ast_expr *e) {
 /* The read behind a local, and those behind what it was made of. */
 static void add_state(checker *c, ast_stmt *s, const ast_local *l, unsigned depth) {
     enum { MADE_OF = 8 }; /* names out of names: what is further away is hardly what the block acts on */
-    if (!l->bound || depth > MADE_OF) return;
-    if (is_state(l->bound)) capture_add(c, &s->state, l->name.text, l->bound, NULL);
+    const ast_expr *from = l->bound ? l->bound : l->each;
+    if (!from || depth > MADE_OF) return;
+    if (is_state(from)) capture_add(c, &s->state, l->name.text, from, NULL);
     state_walk w = {c, s, depth};
-    ast_each_expr(l->bound, follow_state, &w);
+    ast_each_expr(from, follow_state, &w);
 }
 
 static void capture(capture_walk *w, const ast_expr *e, const ast_local *l, pb_str name) {

@@ -280,6 +280,7 @@ static void check_for(checker *c, ast_stmt *s) {
     scope_entry *scope = c->b->scope;
     pb_type *item = check_item_type(c, s->expr);
     s->local = scope_add(c, s->name, item, false);
+    s->local->each = s->expr;
     check_block(c, s->body);
     scope_close(c, scope);
 }

@@ -127,6 +127,18 @@ def _():
     good(TERMINATE, drift + '  after 1m\n  given approval by "U1"\n  expect do ec2.terminate')
 
 
+@case("the list that a loop goes over changes while people decide about an item")
+def _():
+    body = '''  for t in aws.ec2.DescribeTags(Filters: [{ Name: "resource-id", Values: [i.id] }]).Tags {
+    if t.Key == "Label" {
+      approve "Change ${t.Value ?? ""}?" by group "secops" within 30m { do team.label(i, "seen") } denied { } expired { }
+    }
+  }'''
+    change = '  given { do aws.ec2.CreateTags(Resources: [vm.id], Tags: [{ Key: "Owner", Value: "x" }]) }\n'
+    good(body, '  after 1m\n%s  given approval by "U1"\n  expect no do team.label' % change)
+    good(body, '  after 1m\n  given approval by "U1"\n  expect do team.label')
+
+
 @case("without denied and expired blocks the run stops")
 def _():
     body = '  approve "Go on?" by group "secops" within 30m { do team.label(i, "seen") }\n  do team.tell("behind")'

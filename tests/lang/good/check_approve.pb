@@ -56,6 +56,16 @@ playbook asks {
       }
     }
   }
+  for v in aws.ec2.DescribeVolumes().Volumes {
+    if v.VolumeId exists {
+      approve "Mark ${v.VolumeId}?"
+        by     group "g"
+        within 1h
+      {
+        do aws.ec2.CreateTags(Resources: [v.VolumeId], Tags: [{ Key: "Seen", Value: "yes" }])
+      } denied { } expired { }
+    }
+  }
   parallel {
     approve "In a branch?"
       by     group "g"

@@ -31,7 +31,6 @@ playbook p {
   for k in keys {
     if k.AccessKeyId exists {
       do team.look(k.AccessKeyId)
-      # pbc: allow PB0642 "read before"
       approve "Delete ${k.AccessKeyId}?"
         by     group "oncall"
         within 30m
