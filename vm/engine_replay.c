@@ -201,6 +201,7 @@ static void go_live(engine_run *r) {
     r->gate.ahead_ms = r->ahead_ms - r->dead_ms;
     if (r->until_ms && r->until_ms - r->dead_ms < r->gate.deadline_ms) r->gate.deadline_ms = r->until_ms - r->dead_ms;
     note_resumed(r);
+    /* One whose undoing died before it had begun (no such note) just ends again, as it had: nothing was undone. */
     if (p->want_undo && !note_undo(r, p)) {
         fail(r, "undo", PB_STR("the run has not ended, so it cannot be undone"));
         return;

@@ -74,7 +74,6 @@ static void set_facts(engine_run *r, const store_run *row, const wish *w) {
     r->incident = row->incident;
     r->item = row->item;
     r->kept = true;
-    r->undo = row->status == RUN_UNDOING;
     r->journal = (journal){.store = w->undo && w->dry ? NULL : r->engine->config.store, .run = r->id, .fence = row->fence};
     r->facts.dry = pb_str_is(row->mode, "dry");
     /* What was begun as observing stays so; what was begun live does not go on changing where changes are to be held back now. */

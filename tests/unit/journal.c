@@ -129,6 +129,14 @@ static const char library[] = "event test.finding { source \"test\" detail_type 
                               "action t.both(key: string): { changed: bool } contain on key {\n"
                               "  parallel {\n    do t.ensure(key + \"x\") as x\n    do t.ensure(key + \"y\") as y\n  }\n"
                               "  return { changed: x.changed or y.changed }\n"
+                              "}\n"
+                              "action t.flip(key: string): { changed: bool } contain on key {\n"
+                              "  let was = t.get(key)\n"
+                              "  do t.put(key, was + 10)\n"
+                              "  return { changed: true }\n"
+                              "} undo {\n"
+                              "  if t.get(key) == was { return { changed: false } }\n"
+                              "  do t.put(key, was)\n"
                               "}\n";
 
 #define HEAD "playbook one {\n  version \"1.0.0\"\n  owner \"t@example.com\"\n  summary \"s\"\n  when test.finding as f\n"
@@ -144,6 +152,7 @@ static const char other[] = HEAD "  do t.ensure(\"a\")\n  do t.put(\"zzz\", 1)\n
 static const char secretive[] = HEAD "  let s = t.secret()\n  do t.put(\"a\", 1)\n  do t.use(s)\n}\n";
 static const char parking[] = HEAD "  do t.put(\"a\", 1)\n  do t.park(7200000) as n timeout 30s\n  do t.put(\"b\", n)\n  record { n: n }\n}\n";
 static const char bare[] = HEAD "  do t.add(\"a\") else { record { code: error.code } }\n}\n";
+static const char flipping[] = HEAD "  do t.flip(\"a\")\n  do t.flip(\"b\")\n  do t.put(\"c\", 1)\n}\n";
 static const char endless[] = HEAD "  verify t.get(\"a\") > 0 within 30s\n  record { there: true }\n}\n";
 
 static bool compile(const char *source, pb_arena *a, pb_buf *image) {
@@ -194,6 +203,8 @@ typedef struct process {
     const char *source; /* NULL: resumes what is due */
     uint64_t crash_at;
     const char *resume; /* this run alone */
+    const char *undo;   /* this run */
+    bool dry;
     bool full;          /* the disk is full after the first commit */
 } process;
 
@@ -228,6 +239,9 @@ static int live(const process *p) {
             setrlimit(RLIMIT_FSIZE, &none);
         }
         engine_submit(e, 1, 1, v, (pb_str){0}, ev);
+    } else if (p->undo) {
+        engine_resumed r = engine_undo(e, pb_str_c(p->undo), (pb_str){"", 0}, p->dry, &err);
+        if (r != RESUMED) snprintf(w->left, sizeof w->left, "undo %d %.*s", (int)r, PB_ARG(err));
     } else if (p->resume) {
         engine_resumed r = engine_resume(e, pb_str_c(p->resume), &err);
         if (r != RESUMED) snprintf(w->left, sizeof w->left, "resume %d %.*s", (int)r, PB_ARG(err));
@@ -423,6 +437,44 @@ static void test_parking(void) {
     }
 }
 
+/* ---- undoing ---- */
+
+static int64_t value_of(const char *key) {
+    for (int i = 0; i < KEYS; i++)
+        if (strcmp(w->keys[i], key) == 0) return w->values[i];
+    return -1;
+}
+
+static void begin_flipping(void) {
+    fresh();
+    CHECK(in_process((process){.source = flipping}) == 0);
+    CHECK(value_of("a") == 10 && value_of("b") == 10 && strncmp(w->told, "done", 4) == 0);
+    w->now += HOUR;
+    w->told[0] = 0;
+}
+
+static void test_undo(void) {
+    CASE("a run that has ended is undone, dry or for good") {
+        begin_flipping();
+        CHECK(in_process((process){.undo = w->id, .dry = true}) == 0);
+        CHECK(value_of("a") == 10 && value_of("b") == 10 && strncmp(w->told, "done", 4) == 0);
+        CHECK(in_process((process){.undo = w->id}) == 0);
+        CHECK(value_of("a") == 0 && value_of("b") == 0 && value_of("c") == 1 && strncmp(w->told, "done", 4) == 0);
+    }
+    CASE("undoing survives too") {
+        for (uint64_t at = 1;; at++) {
+            begin_flipping();
+            if (in_process((process){.undo = w->id, .crash_at = at}) != -1) break;
+            CHECK(in_process((process){0}) == 0);
+            bool undone = value_of("a") == 0 && value_of("b") == 0;
+            if (undone) continue;
+            CHECK(at <= 5 && value_of("a") == 10 && value_of("b") == 10); /* it had not begun: it is to be asked for again */
+            CHECK(in_process((process){.undo = w->id}) == 0);
+            CHECK(value_of("a") == 0 && value_of("b") == 0);
+        }
+    }
+}
+
 /* ---- the store ---- */
 
 static void test_full(void) {
@@ -463,6 +515,7 @@ int main(void) {
     test_secrets();
     test_time();
     test_parking();
+    test_undo();
     test_full();
     test_two();
     fresh();
