@@ -17,14 +17,14 @@
 #include <stdlib.h>
 
 enum {
-    TARGET_AGAIN_MS = 1000, /* between two looks at a target that another run has */
+    TARGET_AGAIN_MS = 1000,   /* between two looks at a target that another run has */
     TARGET_WAIT_MS = 3600000, /* the call's own time is shorter */
-    TARGET_MARGIN_MS = 200, /* we give up before the call's own deadline: our error says who has the target */
+    TARGET_MARGIN_MS = 200,   /* we give up before the call's own deadline: our error says who has the target */
     IDENTITY_MS = 20000,
     ALERT_MS = 10000,
-    SWITCH_MS = 5500,  /* the sources have 5 seconds each, at the same time */
-    TELL_MS = 1500,    /* kept of a call's time for telling of its denial */
-    LEAST_MS = 100,    /* with less time it is not begun */
+    SWITCH_MS = 5500,       /* the sources have 5 seconds each, at the same time */
+    TELL_MS = 1500,         /* kept of a call's time for telling of its denial */
+    LEAST_MS = 100,         /* with less time it is not begun */
     ALERT_QUIET_MS = 60000, /* the same reason is not told twice within it: a hundred runs stopped by one switch */
     SCRATCH = 1 << 20
 };
@@ -73,8 +73,7 @@ brakes *brakes_new(const brakes_config *c) {
     if (!b) return NULL;
     b->config = *c;
     b->arena = pb_arena_new(0);
-    b->killswitch =
-        killswitch_new(&(killswitch_config){c->loop, c->site, c->store, c->providers, c->nproviders});
+    b->killswitch = killswitch_new(&(killswitch_config){c->loop, c->site, c->store, c->providers, c->nproviders});
     if (b->arena && b->killswitch) return b;
     brakes_free(b);
     return NULL;
@@ -99,8 +98,7 @@ static void unlink_wait(brakes_wait *w) {
 static brakes_wait *wait_new(brakes *b, const brakes_act *act, brakes_fn *fn, void *ctx) {
     brakes_wait *w = calloc(1, sizeof *w);
     if (!w) return NULL;
-    *w = (brakes_wait){
-        .brakes = b, .act = *act, .fn = fn, .ctx = ctx, .deadline_ms = act->deadline_ms, .inside = true};
+    *w = (brakes_wait){.brakes = b, .act = *act, .fn = fn, .ctx = ctx, .deadline_ms = act->deadline_ms, .inside = true};
     w->scratch = pb_arena_new(SCRATCH);
     if (!w->scratch) {
         free(w);
@@ -231,8 +229,8 @@ static void tell_over(void *ctx, const pb_answer *a) {
     if (a->ok)
         w->answer.denial.told = or_memory(pb_printf(w->act.arena, "told %.*s", PB_ARG(channel)));
     else
-        w->answer.denial.told = or_memory(pb_printf(w->act.arena, "%.*s could not be told: %.*s", PB_ARG(channel),
-                                                    PB_ARG(a->message)));
+        w->answer.denial.told =
+            or_memory(pb_printf(w->act.arena, "%.*s could not be told: %.*s", PB_ARG(channel), PB_ARG(a->message)));
     if (!a->ok) w->brakes->told_ms = 0; /* the next one tries again */
     end(w, &w->answer);
 }
@@ -264,7 +262,8 @@ static int64_t time_for(const brakes_wait *w, int64_t most, int64_t spare) {
 
 static pb_str alert_text(const brakes_wait *w) {
     const vm_denial *d = &w->answer.denial;
-    pb_str playbook = context_text(w, "playbook"), incident = context_text(w, "incident_id"), run = context_text(w, "id");
+    pb_str playbook = context_text(w, "playbook"), incident = context_text(w, "incident_id"),
+           run = context_text(w, "id");
     return pb_printf(w->scratch, "pbrun denied %.*s%s%.*s: %.*s\nplaybook %.*s, incident %.*s, run %.*s",
                      PB_ARG(d->action), d->target.n ? " on " : "", PB_ARG(d->target), PB_ARG(d->why), PB_ARG(playbook),
                      PB_ARG(incident), PB_ARG(run));
@@ -300,23 +299,19 @@ static void tell(brakes_wait *w) {
     }
     remember_told(b, w->answer.denial.why);
     ask(w, FOR_ALERT, p,
-        &(pb_question){.host = PB_STR("slack.post"),
-                       .args = args,
-                       .deadline_ms = pb_loop_mono_ms() + ms,
-                       .arena = w->act.arena},
+        &(pb_question){
+            .host = PB_STR("slack.post"), .args = args, .deadline_ms = pb_loop_mono_ms() + ms, .arena = w->act.arena},
         tell_over);
 }
 
 static void deny(brakes_wait *w, const char *code, pb_str by, pb_str target, pb_str why) {
     const vm_step *where = NULL;
     pb_str on = target.n ? target : target_of(&w->act, &where);
-    w->answer = (brakes_answer){.verdict = BRAKES_DENY,
-                                .code = pb_str_c(code),
-                                .message = or_memory(why),
-                                .denial = {.by = by,
-                                           .action = outermost(w->act.call)->name,
-                                           .target = kept(w, on),
-                                           .why = or_memory(why)}};
+    w->answer = (brakes_answer){
+        .verdict = BRAKES_DENY,
+        .code = pb_str_c(code),
+        .message = or_memory(why),
+        .denial = {.by = by, .action = outermost(w->act.call)->name, .target = kept(w, on), .why = or_memory(why)}};
     tell(w);
 }
 
@@ -350,9 +345,8 @@ static void ask_switch(brakes_wait *w) {
     pb_str account = w->act.call->step->account;
     w->state = FOR_SWITCH;
     w->on.kill = NULL;
-    killswitch_wait *k =
-        killswitch_ask(w->brakes->killswitch, account.n ? account : context_text(w, "account"),
-                       context_text(w, "playbook"), w->act.arena, switch_read, w);
+    killswitch_wait *k = killswitch_ask(w->brakes->killswitch, account.n ? account : context_text(w, "account"),
+                                        context_text(w, "playbook"), w->act.arena, switch_read, w);
     if (!k) return; /* answered, and w may be gone */
     int64_t ms = time_for(w, SWITCH_MS, TELL_MS);
     w->on.kill = k;
@@ -402,7 +396,8 @@ static void target_busy(brakes_wait *w, pb_str holder) {
     }
     if (now + TARGET_AGAIN_MS > w->target_until_ms) {
         fail(w, PB_STR("target_busy"),
-             pb_printf(w->act.arena, "%.*s was not done: run %.*s is at work on %.*s, and one run at a time changes a target",
+             pb_printf(w->act.arena,
+                       "%.*s was not done: run %.*s is at work on %.*s, and one run at a time changes a target",
                        PB_ARG(w->act.call->host), PB_ARG(holder), PB_ARG(w->target)));
         return;
     }
@@ -415,9 +410,9 @@ static void take_target(brakes_wait *w) {
     store *s = w->brakes->config.store;
     pb_arena *a = pb_arena_new(SCRATCH);
     pb_str holder = {0};
-    store_result r = a ? store_target_take(s, w->target, context_text(w, "id"), w->act.fence, pb_loop_wall_ms(), a,
-                                           &holder)
-                       : STORE_ERROR;
+    store_result r =
+        a ? store_target_take(s, w->target, context_text(w, "id"), w->act.fence, pb_loop_wall_ms(), a, &holder)
+          : STORE_ERROR;
     w->state = FOR_NOTHING;
     switch (r) {
     case STORE_OK: ask_switch(w); break;
@@ -425,7 +420,8 @@ static void take_target(brakes_wait *w) {
     case STORE_LOST: fail(w, PB_STR("lost"), PB_STR("another process has taken this run")); break;
     case STORE_ERROR:
         fail(w, PB_STR("store"),
-             pb_printf(w->act.arena, "the target could not be taken in the store: %s", a ? store_error(s) : "out of memory"));
+             pb_printf(w->act.arena, "the target could not be taken in the store: %s",
+                       a ? store_error(s) : "out of memory"));
         break;
     }
     pb_arena_free(a);
@@ -472,7 +468,8 @@ static void identity_came(void *ctx, const pb_answer *a) {
     }
     pb_str why = a->ok ? PB_STR("STS did not say") : a->message;
     fail(w, a->ok ? PB_STR("InvalidResponse") : kept(w, a->code),
-         pb_printf(w->act.arena, "the call was not made: it is not known whether it would change pbrun's own role: %.*s",
+         pb_printf(w->act.arena,
+                   "the call was not made: it is not known whether it would change pbrun's own role: %.*s",
                    PB_ARG(why)));
 }
 

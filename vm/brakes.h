@@ -41,8 +41,8 @@ typedef struct brakes_admission {
     bool anyway;         /* likewise: `limit ... else approve` */
 } brakes_admission;
 
-/* Evaluates the dedupe key. The context is that of a match (match_context_fn). False with a sentence in *err: the key could not be made
- * out; the run is to fail with code "could_not_decide". */
+/* Evaluates the dedupe key. The context is that of a match (match_context_fn). False with a sentence in *err: the key
+ * could not be made out; the run is to fail with code "could_not_decide". */
 bool brakes_admission_of(const vm_program *p, uint32_t playbook, pb_value bound, const pb_value *params,
                          pb_value context, pb_arena *a, brakes_admission *out, pb_str *err);
 

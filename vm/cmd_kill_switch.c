@@ -4,9 +4,9 @@
  *     pbrun kill-switch on --reason "..." [--scope account:123456789012] --store URL
  *     pbrun kill-switch status [--json] --store URL
  *
- * It writes to the store, which every pbrun with that store reads right before each changing call. The remote sources (SSM,
- * DynamoDB) are not pbrun's to write: whoever stops pbrun there should not need pbrun. A change needs a reason, and who
- * made it is the login name of the user id: both are shown to whoever meets the switch, and kept.
+ * It writes to the store, which every pbrun with that store reads right before each changing call. The remote sources
+ * (SSM, DynamoDB) are not pbrun's to write: whoever stops pbrun there should not need pbrun. A change needs a reason,
+ * and who made it is the login name of the user id: both are shown to whoever meets the switch, and kept.
  *
  * `status` ends with 4 when something is on or at observe, so that a script can ask.
  */
@@ -74,10 +74,12 @@ static int set(const command *c, pb_str state) {
     pb_buf out = {0};
     w.reason = pb_str_c(a->reason);
     if (!killswitch_scope_ok(w.scope))
-        return cmd_fail(pb_printf(c->arena, "`%.*s` is no scope; there are global, account: and 12 digits, playbook: and a name",
+        return cmd_fail(pb_printf(c->arena,
+                                  "`%.*s` is no scope; there are global, account: and 12 digits, playbook: and a name",
                                   PB_ARG(w.scope)),
                         STATUS_USAGE);
-    if (!w.reason.n) return cmd_fail(PB_STR("say why with --reason: whoever meets the switch will want to know"), STATUS_USAGE);
+    if (!w.reason.n)
+        return cmd_fail(PB_STR("say why with --reason: whoever meets the switch will want to know"), STATUS_USAGE);
     if (w.reason.n > REASON_MAX || !pb_utf8_valid(w.reason.s, w.reason.n))
         return cmd_fail(PB_STR("--reason must be a text of at most 1000 bytes"), STATUS_USAGE);
     w.who = who_am_i(c->arena);

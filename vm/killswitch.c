@@ -2,9 +2,9 @@
  * killswitch.c - reading the kill switch.
  *
  * The store is read at once, SSM and DynamoDB with one request each, through the providers of hosts: no step of any
- * program, and with pbrun's own credentials. Nothing is remembered from one question to the next. But questions that are asked in the same
- * turn of the loop share one pair of requests, which is sent behind the last of them (so it is a read after each of
- * them asked): a hundred runs that go on at once do not mean a hundred requests.
+ * program, and with pbrun's own credentials. Nothing is remembered from one question to the next. But questions that
+ * are asked in the same turn of the loop share one pair of requests, which is sent behind the last of them (so it is a
+ * read after each of them asked): a hundred runs that go on at once do not mean a hundred requests.
  *
  *     questions of one turn ── batch ── timer of 0 ms ── SSM, DynamoDB ── both answered: store read, each answered
  *
@@ -226,8 +226,9 @@ static bool read_scope(killswitch *k, const killswitch_wait *w, pb_str scope, ki
     found.who = s.who;
     found.at = s.at;
     if (!killswitch_state_of(s.state, &found.state)) {
-        refuse(out, pb_printf(w->arena, "the kill switch cannot be read, so nothing is changed: its state in the store is "
-                                        "`%.*s`; set it again with `pbrun kill-switch`",
+        refuse(out, pb_printf(w->arena,
+                              "the kill switch cannot be read, so nothing is changed: its state in the store is "
+                              "`%.*s`; set it again with `pbrun kill-switch`",
                               PB_ARG(s.state)));
         return false;
     }
@@ -257,16 +258,19 @@ static bool configured(const killswitch *k, remote s) {
 static pb_str source_name(const killswitch *k, remote s, pb_arena *a) {
     const pb_site *site = k->config.site;
     if (s == FROM_SSM) return pb_printf(a, "SSM parameter %.*s", PB_ARG(site->kill_switch.ssm));
-    return pb_printf(a, "item %.*s of DynamoDB table %.*s", PB_ARG(site->kill_switch.key), PB_ARG(site->kill_switch.table));
+    return pb_printf(a, "item %.*s of DynamoDB table %.*s", PB_ARG(site->kill_switch.key),
+                     PB_ARG(site->kill_switch.table));
 }
 
 /* What to do about what AWS says. */
 static const char *cure_of(remote s, pb_str code) {
     if (pb_str_is(code, "ParameterNotFound"))
-        return "; there is no such parameter: create it with `aws ssm put-parameter --type String --value off --name ...`";
+        return "; there is no such parameter: create it with `aws ssm put-parameter --type String --value off --name "
+               "...`";
     if (pb_str_is(code, "ResourceNotFoundException"))
         return "; there is no such table: create it with a partition key `id` of type string";
-    if (s == FROM_DYNAMODB && pb_str_is(code, "ValidationException")) return "; the table's only key must be a string `id`";
+    if (s == FROM_DYNAMODB && pb_str_is(code, "ValidationException"))
+        return "; the table's only key must be a string `id`";
     if (pb_str_is(code, "AccessDeniedException"))
         return s == FROM_SSM ? "; allow pbrun's own role ssm:GetParameter on it"
                              : "; allow pbrun's own role dynamodb:GetItem on it";
@@ -330,7 +334,8 @@ static pb_question question_of(const batch *b, remote s) {
 
 static const pb_host_provider *provider_of(const killswitch *k) {
     for (size_t i = 0; i < k->config.nproviders; i++)
-        if (k->config.providers[i].ask && strcmp(k->config.providers[i].prefix, "aws.") == 0) return &k->config.providers[i];
+        if (k->config.providers[i].ask && strcmp(k->config.providers[i].prefix, "aws.") == 0)
+            return &k->config.providers[i];
     return NULL;
 }
 
@@ -437,8 +442,8 @@ void killswitch_free(killswitch *k) {
     free(k);
 }
 
-killswitch_wait *killswitch_ask(killswitch *k, pb_str account, pb_str playbook, pb_arena *a,
-                                killswitch_fn *fn, void *ctx) {
+killswitch_wait *killswitch_ask(killswitch *k, pb_str account, pb_str playbook, pb_arena *a, killswitch_fn *fn,
+                                void *ctx) {
     const killswitch_wait here = {.account = account, .playbook = playbook, .arena = a, .fn = fn, .ctx = ctx};
     if (!configured(k, FROM_SSM) && !configured(k, FROM_DYNAMODB)) {
         answer(k, NULL, &here);

@@ -2,8 +2,8 @@
  * killswitch.h - is anything to be changed at all? Asked right before every changing call.
  *
  * A switch has a scope ("global", "account:123456789012", "playbook:name") and a state. Sources are the store, an SSM
- * parameter and a DynamoDB item, as the site says; the strictest answer counts. A source that cannot be read is an answer:
- * no.
+ * parameter and a DynamoDB item, as the site says; the strictest answer counts. A source that cannot be read is an
+ * answer: no.
  */
 #ifndef PB_KILLSWITCH_H
 #define PB_KILLSWITCH_H
@@ -43,8 +43,9 @@ void killswitch_unask(killswitch_wait *w);
 bool killswitch_scope_ok(pb_str scope);
 bool killswitch_state_of(pb_str word, killswitch_state *out); /* "on" "observe" "off", in any case */
 
-/* One source's text: a word ("on", "observe", "off"), or JSON: {"global": "off", "account:1234...": "on", "playbook:x": {"state": "observe",
- * "reason": "...", "who": "..."}, "reason": "...", "who": "..."}. False with a sentence in *err: neither. `source`: for `why`. */
+/* One source's text: a word ("on", "observe", "off"), or JSON: {"global": "off", "account:1234...": "on", "playbook:x":
+ * {"state": "observe", "reason": "...", "who": "..."}, "reason": "...", "who": "..."}. False with a sentence in *err:
+ * neither. `source`: for `why`. */
 bool killswitch_read(pb_str text, pb_str source, pb_str account, pb_str playbook, pb_arena *a, killswitch_answer *out,
                      pb_str *err);
 

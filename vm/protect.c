@@ -39,11 +39,11 @@ typedef struct thing {
     bool is_arn, secret; /* secret: matched like the rest, never shown */
 } thing;
 
-static const char *const KINDS[] = {[THING_NONE] = "",           [THING_USER] = "user",
-                                    [THING_ROLE] = "role",       [THING_BUCKET] = "bucket",
-                                    [THING_TABLE] = "table",     [THING_TOPIC] = "topic",
-                                    [THING_KEY] = "key",         [THING_INSTANCE] = "instance",
-                                    [THING_PARAMETER] = "parameter", [THING_OTHER] = "resource"};
+static const char *const KINDS[] = {
+    [THING_NONE] = "",         [THING_USER] = "user",         [THING_ROLE] = "role",
+    [THING_BUCKET] = "bucket", [THING_TABLE] = "table",       [THING_TOPIC] = "topic",
+    [THING_KEY] = "key",       [THING_INSTANCE] = "instance", [THING_PARAMETER] = "parameter",
+    [THING_OTHER] = "resource"};
 
 static bool begins(pb_str s, const char *z) {
     size_t n = strlen(z);
@@ -260,12 +260,14 @@ static bool is_principal(const check *c, const thing *t, const thing *who) {
 
 static bool check_self(check *c, const thing *t) {
     if (is_principal(c, t, &c->self_thing))
-        return deny(c, t->text, pb_printf(c->arena, "%s %.*s is pbrun's own (%.*s): it does not change what it works with",
-                                          KINDS[t->kind], PB_ARG(t->name), PB_ARG(c->self->arn)));
+        return deny(c, t->text,
+                    pb_printf(c->arena, "%s %.*s is pbrun's own (%.*s): it does not change what it works with",
+                              KINDS[t->kind], PB_ARG(t->name), PB_ARG(c->self->arn)));
     if (t->kind != THING_ROLE || !c->site || !c->site->role.n || !pb_str_eq(t->name, last_segment(c->site->role)))
         return true;
-    return deny(c, t->text, pb_printf(c->arena, "role %.*s is the one that pbrun assumes in other accounts (the site's `accounts`)",
-                                      PB_ARG(t->name)));
+    return deny(c, t->text,
+                pb_printf(c->arena, "role %.*s is the one that pbrun assumes in other accounts (the site's `accounts`)",
+                          PB_ARG(t->name)));
 }
 
 static bool check_people(check *c, const thing *t) {
@@ -274,8 +276,9 @@ static bool check_people(check *c, const thing *t) {
         for (uint32_t k = 0; k < p->arns.n; k++) {
             thing who = thing_of_arn(p->arns.items[k]);
             if (!is_principal(c, t, &who)) continue;
-            return deny(c, t->text, pb_printf(c->arena, "%s %.*s belongs to %.*s, who may approve", KINDS[t->kind],
-                                              PB_ARG(t->name), PB_ARG(p->name)));
+            return deny(c, t->text,
+                        pb_printf(c->arena, "%s %.*s belongs to %.*s, who may approve", KINDS[t->kind], PB_ARG(t->name),
+                                  PB_ARG(p->name)));
         }
     }
     return true;
@@ -333,8 +336,9 @@ static bool check_lists(check *c, const thing *t) {
         for (uint32_t i = 0; (lists[l].kinds >> t->kind & 1) && i < lists[l].list->n; i++) {
             pb_str pattern = lists[l].list->items[i];
             if (!pattern_fits(c, pattern, t)) continue;
-            return deny(c, t->text, pb_printf(c->arena, "%s %.*s is protected by the site (`%s` of `protect`: %.*s)",
-                                              KINDS[t->kind], PB_ARG(t->name), lists[l].name, PB_ARG(pattern)));
+            return deny(c, t->text,
+                        pb_printf(c->arena, "%s %.*s is protected by the site (`%s` of `protect`: %.*s)",
+                                  KINDS[t->kind], PB_ARG(t->name), lists[l].name, PB_ARG(pattern)));
         }
     }
     return true;
@@ -357,10 +361,11 @@ bool protect_check(const pb_site *site, const protect_self *self, pb_str host, p
     if (self->arn.n) c.self_thing = thing_of_arn(self->arn);
     c.account = self->account.n ? self->account : c.self_thing.account;
     if (means_caller(host, args))
-        return deny(&c, self->arn, pb_printf(a, "%.*s without a UserName means the caller, and that is pbrun itself",
-                                             PB_ARG(host)));
+        return deny(&c, self->arn,
+                    pb_printf(a, "%.*s without a UserName means the caller, and that is pbrun itself", PB_ARG(host)));
     if (walk_value(&w, (pb_str){0}, args, 0)) return true;
     if (w.too_large)
-        deny(&c, (pb_str){0}, PB_STR("the arguments are too many or too deep to be looked through for what is protected"));
+        deny(&c, (pb_str){0},
+             PB_STR("the arguments are too many or too deep to be looked through for what is protected"));
     return false;
 }

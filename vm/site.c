@@ -22,8 +22,8 @@ enum {
     CHANNEL_MAX = 80,     /* Slack's own limit of names */
     PARAMETER_MAX = 2048, /* SSM: 1011 and an ARN's front */
     TABLE_MAX = 255,
-    KEY_MAX = 1024, /* of a partition key 2,048; in words */
-    QUORUM_MAX = 10, /* who has to ask more people asks nobody */
+    KEY_MAX = 1024,                         /* of a partition key 2,048; in words */
+    QUORUM_MAX = 10,                        /* who has to ask more people asks nobody */
     WITHIN_MAX_MS = 30 * 24 * 3600 * 1000LL /* an approval that waits longer than a month is forgotten */
 };
 
@@ -87,7 +87,8 @@ typedef struct setting_rule {
     const char *form;
 } setting_rule;
 
-#define SITE(section, key, type, member, is, form) {section, key, type, offsetof(pb_site, member), is, form}
+#define SITE(section, key, type, member, is, form) \
+    { section, key, type, offsetof(pb_site, member), is, form }
 #define NAMES "names or ARNs, with * and ? for what varies"
 #define A_SECRET "a secret of at least 8 characters"
 static const setting_rule RULES[] = {
@@ -354,8 +355,9 @@ static bool ids_differ(reader *r) {
                      (p->mail.n && site_person_by(r->out, SITE_MAIL, p->mail) != p);
         for (uint32_t k = 0; k < p->arns.n; k++) other |= site_person_by(r->out, SITE_ARN, p->arns.items[k]) != p;
         if (other)
-            return fail(r, pb_printf(r->arena, "site: person \"%.*s\" shares a Slack id, login, mail address or ARN with "
-                                               "somebody before: each belongs to one person",
+            return fail(r, pb_printf(r->arena,
+                                     "site: person \"%.*s\" shares a Slack id, login, mail address or ARN with "
+                                     "somebody before: each belongs to one person",
                                      PB_ARG(p->name)));
     }
     return true;

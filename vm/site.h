@@ -42,17 +42,17 @@ typedef struct pb_site {
     bool observe;  /* observe true: everything but changes happens */
 
     struct {
-        pb_str via; /* channel */
-        pb_str by;  /* name of a group */
-        uint32_t quorum;    /* 0: not said */
-        int64_t within_ms;  /* 0: not said */
+        pb_str via;        /* channel */
+        pb_str by;         /* name of a group */
+        uint32_t quorum;   /* 0: not said */
+        int64_t within_ms; /* 0: not said */
     } approvals;
     struct {
         pb_value signing_secret, bot_token; /* SECRET or NONE */
     } slack;
     struct {
-        pb_str ssm;      /* a parameter's name */
-        pb_str dynamodb; /* "table/key" */
+        pb_str ssm;        /* a parameter's name */
+        pb_str dynamodb;   /* "table/key" */
         pb_str table, key; /* the same in its parts */
     } kill_switch;
     struct {
@@ -61,7 +61,7 @@ typedef struct pb_site {
     struct {
         pb_str url; /* as people reach it, without a slash at the end */
         pb_value events_secret, events_token, ui_token, link_secret; /* SECRET or NONE */
-        site_list topics; /* ARNs of SNS topics whose messages are events */
+        site_list topics;                                            /* ARNs of SNS topics whose messages are events */
     } serve;
 
     site_person *people;
@@ -70,14 +70,15 @@ typedef struct pb_site {
 } pb_site;
 
 bool vm_has_site(const vm_program *p);
-/* The settings of a program's site; parameters are taken from `params`. False with a sentence in *err: one is not known, or
- * does not have the form it must have. */
+/* The settings of a program's site; parameters are taken from `params`. False with a sentence in *err: one is not
+ * known, or does not have the form it must have. */
 bool vm_site_of(const vm_program *p, const pb_value *params, pb_arena *a, pb_site *out, pb_str *err);
 /* Overwrites the secrets. The rest stays as it is. */
 void site_wipe(pb_site *s);
 
 typedef enum site_id { SITE_NAME, SITE_SLACK, SITE_ARN, SITE_LOGIN, SITE_MAIL } site_id;
-/* Who has this id (mail: whatever the case); NULL: nobody. An assumed role's session is its role's person. s may be NULL. */
+/* Who has this id (mail: whatever the case); NULL: nobody. An assumed role's session is its role's person. s may be
+ * NULL. */
 const site_person *site_person_by(const pb_site *s, site_id kind, pb_str id);
 const site_group *site_group_by(const pb_site *s, pb_str name); /* NULL: none */
 bool site_in_group(const site_group *g, const site_person *p);  /* by its list of people; g and p may be NULL */

@@ -345,14 +345,15 @@ static void remote_switch(void) {
             fake_answer says;
             brakes_verdict verdict;
             const char *has;
-        } rows[] = {{{.json = "{\"Parameter\": {\"Value\": \"off\"}}"}, BRAKES_GO, ""},
-                    {{.json = "{\"Parameter\": {\"Value\": \"off\"}}", .delay_ms = 30}, BRAKES_GO, ""},
-                    {{.json = "{\"Parameter\": {\"Value\": \"on\"}}"}, BRAKES_DENY, "on for everything (SSM parameter /k)"},
-                    {{.json = "{\"Parameter\": {\"Value\": \"observe\"}}"}, BRAKES_HOLD, "at observe"},
-                    {{.json = "{\"Parameter\": {\"Value\": \"maybe\"}}"}, BRAKES_DENY, "cannot be read"},
-                    {{.json = "{}"}, BRAKES_DENY, "it has no value"},
-                    {{.code = "ParameterNotFound"}, BRAKES_DENY, "put-parameter"},
-                    {{.code = "AccessDeniedException", .delay_ms = 10}, BRAKES_DENY, "ssm:GetParameter"}};
+        } rows[] = {
+            {{.json = "{\"Parameter\": {\"Value\": \"off\"}}"}, BRAKES_GO, ""},
+            {{.json = "{\"Parameter\": {\"Value\": \"off\"}}", .delay_ms = 30}, BRAKES_GO, ""},
+            {{.json = "{\"Parameter\": {\"Value\": \"on\"}}"}, BRAKES_DENY, "on for everything (SSM parameter /k)"},
+            {{.json = "{\"Parameter\": {\"Value\": \"observe\"}}"}, BRAKES_HOLD, "at observe"},
+            {{.json = "{\"Parameter\": {\"Value\": \"maybe\"}}"}, BRAKES_DENY, "cannot be read"},
+            {{.json = "{}"}, BRAKES_DENY, "it has no value"},
+            {{.code = "ParameterNotFound"}, BRAKES_DENY, "put-parameter"},
+            {{.code = "AccessDeniedException", .delay_ms = 10}, BRAKES_DENY, "ssm:GetParameter"}};
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
             bench_open(&b, false);
             b.site.kill_switch.ssm = PB_STR("/k");
@@ -369,13 +370,14 @@ static void remote_switch(void) {
             fake_answer says;
             brakes_verdict verdict;
             const char *has;
-        } rows[] = {
-            {{.json = "{\"Item\": {\"state\": {\"S\": \"off\"}}}"}, BRAKES_GO, ""},
-            {{.json = "{\"Item\": {\"state\": {\"S\": \"on\"}, \"reason\": {\"S\": \"drill\"}, \"who\": {\"S\": \"bob\"}}}"},
-             BRAKES_DENY, "by bob): drill"},
-            {{.json = "{}"}, BRAKES_DENY, "there is no such item"},
-            {{.json = "{\"Item\": {\"state\": {\"N\": \"1\"}}}"}, BRAKES_DENY, "no string `state`"},
-            {{.code = "ResourceNotFoundException"}, BRAKES_DENY, "no such table"}};
+        } rows[] = {{{.json = "{\"Item\": {\"state\": {\"S\": \"off\"}}}"}, BRAKES_GO, ""},
+                    {{.json = "{\"Item\": {\"state\": {\"S\": \"on\"}, \"reason\": {\"S\": \"drill\"}, \"who\": "
+                              "{\"S\": \"bob\"}}}"},
+                     BRAKES_DENY,
+                     "by bob): drill"},
+                    {{.json = "{}"}, BRAKES_DENY, "there is no such item"},
+                    {{.json = "{\"Item\": {\"state\": {\"N\": \"1\"}}}"}, BRAKES_DENY, "no string `state`"},
+                    {{.code = "ResourceNotFoundException"}, BRAKES_DENY, "no such table"}};
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
             bench_open(&b, false);
             b.site.kill_switch.dynamodb = b.site.kill_switch.table = b.site.kill_switch.key = PB_STR("t");
@@ -420,7 +422,8 @@ static void remote_switch(void) {
         b.fakes.ssm.delay_ms = 50;
         bench_start(&b);
         act_init(&k[0], &b, "run-a", STOP, NULL), go(&k[0]);
-        for (int64_t end = pb_loop_mono_ms() + 1000; !b.fakes.asked_ssm && pb_loop_mono_ms() < end;) pb_loop_turn(b.loop);
+        for (int64_t end = pb_loop_mono_ms() + 1000; !b.fakes.asked_ssm && pb_loop_mono_ms() < end;)
+            pb_loop_turn(b.loop);
         b.fakes.ssm.json = "{\"Parameter\": {\"Value\": \"on\"}}";
         act_init(&k[1], &b, "run-b", STOP, NULL), go(&k[1]);
         until(&k[1], 1000);
@@ -450,7 +453,8 @@ static void remote_switch(void) {
         bench_start(&b);
         act_init(&k[0], &b, "run-a", STOP, NULL), go(&k[0]);
         act_init(&k[1], &b, "run-a", STOP, NULL), go(&k[1]);
-        for (int64_t end = pb_loop_mono_ms() + 1000; !b.fakes.asked_ssm && pb_loop_mono_ms() < end;) pb_loop_turn(b.loop);
+        for (int64_t end = pb_loop_mono_ms() + 1000; !b.fakes.asked_ssm && pb_loop_mono_ms() < end;)
+            pb_loop_turn(b.loop);
         brakes_unask(k[0].wait);
         bench_close(&b);
         CHECK(!k[0].answered && !k[1].answered && b.fakes.unasked == 1);
@@ -467,16 +471,18 @@ static void protection(void) {
         {"aws.iam.PutRolePolicy", "{\"RoleName\": \"other\", \"PolicyName\": \"pbrun\"}", NULL},
         {"aws.iam.PutUserPolicy", "{\"UserName\": \"pbrun\"}", NULL}, /* a user of the role's name */
         {"aws.iam.DeleteRole", "{\"RoleName\": \"Responder\"}", "assumes in other accounts"},
-        {"aws.lambda.UpdateFunctionConfiguration", "{\"Role\": \"arn:aws:iam::123456789012:role/x/pbrun\"}", "pbrun's own"},
+        {"aws.lambda.UpdateFunctionConfiguration", "{\"Role\": \"arn:aws:iam::123456789012:role/x/pbrun\"}",
+         "pbrun's own"},
         {"aws.lambda.UpdateFunctionConfiguration", "{\"Role\": \"arn:aws:iam::210987654321:role/pbrun\"}", NULL},
         {"aws.iam.DeleteUser", "{\"UserName\": \"alice\"}", "belongs to alice, who may approve"},
         {"aws.iam.DeleteUser", "{\"UserName\": \"alice2\"}", NULL},
-        {"aws.iam.DeactivateMFADevice", "{\"UserName\": \"x\", \"SerialNumber\": \"arn:aws:iam::123456789012:user/alice\"}",
-         "who may approve"},
+        {"aws.iam.DeactivateMFADevice",
+         "{\"UserName\": \"x\", \"SerialNumber\": \"arn:aws:iam::123456789012:user/alice\"}", "who may approve"},
         {"aws.iam.DeleteAccessKey", "{\"AccessKeyId\": \"AKIA0\"}", "means the caller"},
         {"aws.iam.DeleteAccessKey", "{\"AccessKeyId\": \"AKIA0\", \"UserName\": \"mallory\"}", NULL},
         {"aws.ssm.PutParameter", "{\"Name\": \"/k\", \"Value\": \"off\"}", "holds the kill switch"},
-        {"aws.ssm.PutParameter", "{\"Name\": \"arn:aws:ssm:eu-west-1:123456789012:parameter/k\"}", "holds the kill switch"},
+        {"aws.ssm.PutParameter", "{\"Name\": \"arn:aws:ssm:eu-west-1:123456789012:parameter/k\"}",
+         "holds the kill switch"},
         {"aws.ssm.PutParameter", "{\"Name\": \"/k2\", \"Value\": \"/k\"}", NULL},
         {"aws.dynamodb.DeleteTable", "{\"TableName\": \"switches\"}", "holds the kill switch"},
         {"aws.dynamodb.UpdateItem", "{\"TableName\": \"arn:aws:dynamodb:eu-west-1:123456789012:table/switches\"}",
@@ -486,14 +492,16 @@ static void protection(void) {
         {"aws.s3.PutPublicAccessBlock", "{\"Bucket\": \"my-evidence-eu\"}", NULL},
         {"aws.iam.AttachRolePolicy", "{\"RoleName\": \"break-glass-1\"}", "arn:aws:iam::*:role/break-glass-*"},
         {"aws.iam.AttachUserPolicy", "{\"UserName\": \"break-glass-1\"}", NULL},
-        {"aws.ec2.StopInstances", "{\"InstanceIds\": [\"i-0000000000000000a\", \"i-0123456789abcdef0\"]}", "`instances`"},
+        {"aws.ec2.StopInstances", "{\"InstanceIds\": [\"i-0000000000000000a\", \"i-0123456789abcdef0\"]}",
+         "`instances`"},
         {"aws.ec2.CreateTags", "{\"Resources\": [\"vol-1\", \"i-0123456789abcdef0\"], \"Tags\": []}", "`instances`"},
         {"aws.ec2.CreateTags",
          "{\"Resources\": [\"vol-1\"], \"Tags\": [{\"Key\": \"of\", \"Value\": \"i-0123456789abcdef0\"}]}", NULL},
         {"aws.ec2.CreateSecurityGroup", "{\"GroupName\": \"q\", \"Description\": \"i-0123456789abcdef0\"}", NULL},
-        {"aws.ec2.CreateSnapshot", "{\"VolumeId\": \"v\", \"TagSpecifications\": [{\"Tags\": [{\"Value\": \"i-0123456789abcdef0\"}]}]}",
-         NULL},
-        {"aws.sns.DeleteTopic", "{\"TopicArn\": \"arn:aws:sns:eu-west-1:123456789012:alarms\"}", "topic alarms is protected"},
+        {"aws.ec2.CreateSnapshot",
+         "{\"VolumeId\": \"v\", \"TagSpecifications\": [{\"Tags\": [{\"Value\": \"i-0123456789abcdef0\"}]}]}", NULL},
+        {"aws.sns.DeleteTopic", "{\"TopicArn\": \"arn:aws:sns:eu-west-1:123456789012:alarms\"}",
+         "topic alarms is protected"},
         {"aws.kms.DisableKey", "{\"KeyId\": \"alias/evidence\"}", "`keys`"},
         {"aws.kms.DisableKey", "{\"KeyId\": \"other\"}", NULL},
         {"aws.sns.Publish", "{\"TopicArn\": \"arn:aws:sns:eu-west-1:123456789012:x\", \"Message\": \"alarms\"}", NULL},
@@ -593,7 +601,8 @@ static void alerts(void) {
         b.site.alerts = PB_STR("#alerts");
         bench_start(&b);
         act_init(&k, &b, "run-a", STOP, NULL);
-        vm_denial d = {.by = PB_STR("critical_instances"), .action = PB_STR("ec2.isolate"), .why = PB_STR("it is critical")};
+        vm_denial d = {
+            .by = PB_STR("critical_instances"), .action = PB_STR("ec2.isolate"), .why = PB_STR("it is critical")};
         brakes_tell(b.brakes, &d, k.act.context, arena, on_answer, &k);
         until(&k, 1000);
         CHECK(k.answer.verdict == BRAKES_DENY && pb_str_is(k.answer.denial.told, "told #alerts"));
@@ -629,7 +638,8 @@ static void targets(void) {
         CHECK(k[0].answer.verdict == BRAKES_GO);
         go(&k[1]);
         CHECK(!k[1].answered);
-        store_run done = {.id = PB_STR("run-a"), .status = RUN_ENDED, .fence = k[0].act.fence, .outcome = PB_STR("done")};
+        store_run done = {
+            .id = PB_STR("run-a"), .status = RUN_ENDED, .fence = k[0].act.fence, .outcome = PB_STR("done")};
         CHECK(store_run_leave(b.store, &done, pb_loop_wall_ms()) == STORE_OK);
         until(&k[1], 3000);
         CHECK(k[1].answered == 1 && k[1].answer.verdict == BRAKES_GO);
@@ -708,6 +718,35 @@ static void admission(void) {
     bench_close(&b);
 }
 
+/* With no memory left there may be an error or a denial, never a go. */
+static void no_memory(void) {
+    bench b;
+    act k;
+    CASE("memory that runs out never lets an act pass that is to be held back") {
+        bench_open(&b, true);
+        set(&b, "account:123456789012", "on");
+        pb_str roles = PB_STR("break-glass-*");
+        b.site.protect.roles = (site_list){&roles, 1};
+        bench_start(&b);
+        for (size_t n = 1; n < 40; n++) {
+            for (int i = 0; i < 2; i++) {
+                pb_arena *own = pb_arena_new(0);
+                act_init(&k, &b, "run-a", i ? "aws.iam.DeleteRole" : "aws.ec2.StopInstances",
+                         i ? "{\"RoleName\": \"break-glass-1\"}" : "{\"InstanceIds\": [\"i-0123456789abcdef0\"]}",
+                         NULL);
+                k.act.arena = own;
+                pb_arena_fail_after(own, n);
+                go(&k);
+                until(&k, 1000);
+                CHECK(k.answered == 1 && (k.answer.verdict == BRAKES_DENY || k.answer.verdict == BRAKES_ERROR));
+                CHECK(k.answer.message.n > 0);
+                pb_arena_free(own);
+            }
+        }
+        bench_close(&b);
+    }
+}
+
 int main(void) {
     arena = pb_arena_new(0);
     snprintf(dir, sizeof dir, "/tmp/brakes.XXXXXX");
@@ -720,6 +759,7 @@ int main(void) {
     alerts();
     targets();
     admission();
+    no_memory();
     pb_arena_free(arena);
     char command[128];
     snprintf(command, sizeof command, "rm -rf %s", dir);

@@ -28,8 +28,8 @@ static site read_rows(const row *rows, size_t n, const pb_value *params, uint32_
     iw *w = iw_new(arena);
     iw_source(w, PB_STR("site.pb"), PB_STR("00"));
     for (uint32_t i = 0; i < nparams; i++)
-        iw_param(w, pb_printf(arena, "p%u", i),
-                 iw_type(w, IMAGE_TYPE_STRING, false, IMAGE_NIL, IMAGE_NIL, (pb_str){0}), false, IMAGE_NIL);
+        iw_param(w, pb_printf(arena, "p%u", i), iw_type(w, IMAGE_TYPE_STRING, false, IMAGE_NIL, IMAGE_NIL, (pb_str){0}),
+                 false, IMAGE_NIL);
     for (size_t i = 0; i < n; i++)
         iw_site_setting(w, pb_str_c(rows[i].section), pb_str_c(rows[i].name), pb_str_c(rows[i].key),
                         pb_str_c(rows[i].text), rows[i].param ? (uint32_t)rows[i].param - 1 : IMAGE_NIL);
@@ -86,7 +86,8 @@ static void forms(void) {
         close_site(&s);
     }
     CASE("a table named by its ARN keeps its slash") {
-        const row rows[] = {{"kill_switch", NULL, "dynamodb", "arn:aws:dynamodb:eu-west-1:123456789012:table/ops/k/1", 0}};
+        const row rows[] = {
+            {"kill_switch", NULL, "dynamodb", "arn:aws:dynamodb:eu-west-1:123456789012:table/ops/k/1", 0}};
         site s = READ(rows);
         CHECK(s.ok && pb_str_is(s.site.kill_switch.table, "arn:aws:dynamodb:eu-west-1:123456789012:table/ops"));
         CHECK(pb_str_is(s.site.kill_switch.key, "k/1"));
@@ -134,7 +135,8 @@ static void people(void) {
                   "site: `by` of `approvals` names the group \"oncall\", which there is not");
     }
     CASE("nobody shares an id with somebody else") {
-        const row rows[] = {{"person", "alice", "mail", "Sec@example.com", 0}, {"person", "bob", "mail", "sec@example.com", 0}};
+        const row rows[] = {{"person", "alice", "mail", "Sec@example.com", 0},
+                            {"person", "bob", "mail", "sec@example.com", 0}};
         site s = READ(rows);
         CHECK(!s.ok && strstr(s.err.s, "person \"bob\" shares"));
         close_site(&s);
