@@ -56,6 +56,54 @@ static void look(checker *c, const ast_stmt *s) {
     }
 }
 
+/* ---- channels ---- */
+
+typedef struct channels {
+    checker *c;
+    const ast_arg *known; /* of the site */
+} channels;
+
+static const ast_arg *site_channels(checker *c) {
+    for (decl_info *d = analyse_next(c, NULL, DECL_SITE); d; d = analyse_next(c, d, DECL_SITE)) {
+        const ast_clause *cl = analyse_clause(d->decl, "slack");
+        for (const ast_arg *a = cl && cl->value && cl->value->kind == EXPR_MAP ? cl->value->u.map : NULL; a; a = a->next)
+            if (pb_str_is(a->name.text, "channels") && a->value->kind == EXPR_LIST) return a->value->u.list;
+    }
+    return NULL;
+}
+
+static void check_channel(channels *k, const ast_expr *e) {
+    const ast_expr *text = e->kind == EXPR_NAME && e->name_kind == NAME_PARAM ? e->param->expr : analyse_resolve(e);
+    if (!text || text->kind != EXPR_STRING) return;
+    nearest n = nearest_to(text->u.string);
+    for (const ast_arg *a = k->known; a; a = a->next) {
+        if (a->value->kind != EXPR_STRING || pb_str_eq(a->value->u.string, text->u.string)) return;
+        nearest_offer(&n, a->value->u.string);
+    }
+    diag *d = diag_add(k->c->diags, DIAG_UNKNOWN_CHANNEL, e->span, "the site has no channel `%.*s`", PB_ARG(text->u.string));
+    nearest_hint(k->c, d, &n);
+    if (k->known) check_also(d, k->known->value->span, "its channels are listed here");
+}
+
+/* Parameters that are called `channel`, of actions that notify. */
+static bool visit_channels(void *ctx, const ast_expr *e) {
+    channels *k = ctx;
+    const ast_decl *d = e->kind == EXPR_CALL ? e->u.call.decl : NULL;
+    uint32_t i = 0;
+    if (!d || d->effect != PB_NOTIFY) return true;
+    for (const ast_field *p = d->params; p && i < e->u.call.nresolved; p = p->next, i++)
+        if (pb_str_is(p->name.text, "channel") && e->u.call.resolved[i]) check_channel(k, e->u.call.resolved[i]);
+    return true;
+}
+
+static void lint_channels(checker *c) {
+    static const ast_decl_kind kinds[] = {DECL_ACTION, DECL_PLAYBOOK};
+    channels k = {c, site_channels(c)};
+    for (size_t i = 0; k.known && i < sizeof kinds / sizeof *kinds; i++)
+        for (decl_info *d = analyse_next(c, NULL, kinds[i]); d; d = analyse_next(c, d, kinds[i]))
+            for (const ast_stmt *s = d->decl->body; s; s = s->next) ast_each_in_stmt(s, true, visit_channels, &k);
+}
+
 void lint_places(checker *c) {
     static const ast_decl_kind kinds[] = {DECL_FN, DECL_ACTION, DECL_PLAYBOOK, DECL_GUARD};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -64,4 +112,5 @@ void lint_places(checker *c) {
             look(c, d->decl->body);
             look(c, d->decl->undo);
         }
+    lint_channels(c);
 }

@@ -104,6 +104,7 @@ static const setting_rule RULES[] = {
     SITE("approvals", "within", SPAN, approvals.within_ms, NULL, "a duration of at most 30 days, such as 30m"),
     SITE("slack", "signing_secret", SECRET, slack.signing_secret, is_secret, A_SECRET),
     SITE("slack", "bot_token", SECRET, slack.bot_token, is_secret, A_SECRET),
+    SITE("slack", "channels", LIST, slack.channels, is_channel, "channels such as \"#security-alerts\""),
     SITE("kill_switch", "ssm", TEXT, kill_switch.ssm, is_parameter, "the name of an SSM parameter"),
     SITE("kill_switch", "dynamodb", TEXT, kill_switch.dynamodb, is_item, "\"table/key\""),
     SITE("protect", "principals", LIST, protect.principals, is_pattern, NAMES),

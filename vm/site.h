@@ -49,6 +49,7 @@ typedef struct pb_site {
     } approvals;
     struct {
         pb_value signing_secret, bot_token; /* SECRET or NONE */
+        site_list channels;                 /* the compiler's: messages elsewhere are warned of */
     } slack;
     struct {
         pb_str ssm;        /* a parameter's name */

@@ -351,7 +351,7 @@ def _():
         lab.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
     lab.s3.create_bucket(Bucket="evidence-eu")
     where = 'protect { roles: ["break-glass-*"] buckets: ["evidence-*"] }'
-    roles, buckets = book("roles", body="where f.role exists\n do t.tag_role(f.role)"), book("buckets", body="where f.bucket exists\n do t.tag_bucket(f.bucket)")
+    roles, buckets = book("roles", body='where f.role matches "^[a-z0-9-]+$"\n do t.tag_role(f.role)'), book("buckets", body='where f.bucket matches "^[a-z0-9-]+$"\n do t.tag_bucket(f.bucket)')
     got = protected(roles, alarm(user(), "a", role="break-glass-1"), where)
     eq(got[:4], (4, ("denied", "self_protection"), "self_protection", "break-glass-1"), got[5].stderr)
     has(got[4], "protected by the site")
