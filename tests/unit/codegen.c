@@ -199,7 +199,8 @@ static const char core[] =
     "type Event { id: string  n: int?  names: list[string]?  tags: map[string]?  data: json? }\n"
     "extern action t.read(what: string, limit: int = 10): { value: int, names: list[string] } read\n"
     "extern action t.x(): int read\n"
-    "extern action t.write(what: string, value: int): { changed: bool } contain\n";
+    "extern action t.write(what: string, value: int): { changed: bool } contain\n"
+    "extern action t.kill(what: string) destroy\n";
 
 static const char program[] =
     "param channel: string = \"#security\"\n"
@@ -212,7 +213,8 @@ static const char program[] =
     "  do t.write(name, count) timeout 10s retry 2\n"
     "  verify t.read(name).value == count within 5s else \"${name} has not become ${count}\"\n"
     "  return { changed: true }\n"
-    "}\n"
+    "} undo { do t.write(name, before.value) }\n"
+    "action t.end(name: string) destroy on name { do t.kill(name) } undo none \"it is gone\"\n"
     "action t.never(name: string) contain on name { do t.write(name, 1) }\n"
     "playbook p {\n"
     "  version \"1.0.0\" summary \"a test\" owner \"me\" tier auto controls [\"A\", \"B\"]\n"
@@ -230,6 +232,27 @@ static const char program[] =
     "  do t.set(\"risky\") as third else { record { failed: error.message } }\n"
     "  for n in long { if n == \"stop\" { stop \"told to\" } else if n == \"x\" { do t.set(n) } else { fail \"no ${n}\" code \"No\" } }\n"
     "  record { id: e.id  size: size  first: first.changed  waited: pause  run: run.id  where: channel  tag: e.tags[\"a\"] ?? \"none\"  n: -5  f: 1.5 }\n"
+    "}\n"
+    "playbook decides {\n"
+    "  version \"1.0.0\" summary \"s\" owner \"o\" tier approve controls [\"c\"]\n"
+    "  dedupe by e.id within 1h  limit 5 per 1h else approve  concurrency 2  timeout 1d\n"
+    "  when t.event as e\n"
+    "  on failure undo\n"
+    "  let seen = t.read(e.id)\n"
+    "  wait 5m\n"
+    "  approve \"End ${e.id}?\" via slack channel by group \"g\" by person \"alice\" quorum 2 within 30m\n"
+    "    escalate to group \"h\" after 10m {\n"
+    "    do t.end(e.id)\n    record { seen: seen.value }\n  } denied { }\n"
+    "  authorize \"change\" because \"CHG-${e.id}\"\n"
+    "  record { b: e.id }\n"
+    "}\n"
+    "guard g {\n"
+    "  on t.end as act\n  where act.args.name == \"x\" and t.read(act.args.name).value > 3\n"
+    "  deny \"${act.action}: no\" unless authorized \"change\"\n"
+    "}\n"
+    "site {\n"
+    "  store \"sqlite:///x\"  alerts channel  person \"alice\" { login: \"a\" }  group \"g\" { people: [\"alice\", \"bob\"] }\n"
+    "  person \"bob\" { slack: \"U1\" }  group \"h\" { slack_group: \"S1\" }  approvals { by: \"g\" within: 1h quorum: 2 }\n"
     "}\n";
 
 typedef struct compiled {
@@ -292,6 +315,22 @@ static void test_compile(void) {
         CHECK(one.ok && codegen_program(one.tree, one.diags, &again));
         CHECK(again.len == one.image.len && again.data && memcmp(again.data, one.image.data, again.len) == 0);
         pb_buf_free(&again);
+    }
+    CASE("the image has what holds for runs, acts and the deployment") {
+        pb_str err;
+        vm_program *v = vm_program_load(one.image.data, one.image.len, one.arena, &err);
+        CHECK(v && vm_count(v, SECTION_PLAYBOOKS) == 2 && vm_count(v, SECTION_GUARDS) == 1);
+        uint32_t dedupe = v ? vm_field(v, SECTION_PLAYBOOKS, 1, PLAYBOOKS_dedupe) : IMAGE_NIL;
+        CHECK(dedupe != IMAGE_NIL && vm_field(v, SECTION_PLAYBOOKS, 0, PLAYBOOKS_dedupe) == IMAGE_NIL);
+        CHECK(v && vm_field(v, SECTION_PLAYBOOKS, 1, PLAYBOOKS_dedupe_ms) == 3600000 &&
+              vm_field(v, SECTION_PLAYBOOKS, 1, PLAYBOOKS_limit) == 5 &&
+              vm_field(v, SECTION_PLAYBOOKS, 1, PLAYBOOKS_limit_else) == LIMIT_APPROVE &&
+              vm_field(v, SECTION_PLAYBOOKS, 1, PLAYBOOKS_concurrency) == 2 &&
+              vm_field(v, SECTION_PLAYBOOKS, 1, PLAYBOOKS_timeout) == 86400000 &&
+              vm_field(v, SECTION_PLAYBOOKS, 1, PLAYBOOKS_effect) == PB_DESTROY);
+        CHECK(v && pb_str_is(vm_string(v, vm_field(v, SECTION_GUARDS, 0, GUARDS_authorized)), "change"));
+        CHECK(v && vm_count(v, SECTION_SETTINGS) == 10);
+        vm_program_close(v);
     }
     CASE("what no playbook reaches is not in the image") {
         pb_buf text = {0};
