@@ -131,7 +131,7 @@ static pb_str sentence(pb_arena *a, const setting *w) {
     if (w->who.n) pb_buf_printf(&b, ", by %.*s", PB_ARG(w->who));
     pb_buf_puts(&b, ")");
     if (w->reason.n) pb_buf_printf(&b, ": %.*s", PB_ARG(w->reason));
-    pb_str s = b.oom ? (pb_str){0} : pb_strdup(a, b.data, b.len);
+    pb_str s = b.oom ? (pb_str){NULL, 0} : pb_strdup(a, b.data, b.len);
     pb_buf_free(&b);
     return or_memory(s);
 }

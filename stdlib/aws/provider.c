@@ -135,7 +135,7 @@ static pb_str token_seed(pb_arena *a, pb_str run, pb_str step) {
         else
             pb_buf_putc(&b, step.s[i]);
     }
-    pb_str seed = b.oom ? (pb_str){0} : pb_strdup(a, b.data, b.len);
+    pb_str seed = b.oom ? (pb_str){NULL, 0} : pb_strdup(a, b.data, b.len);
     pb_buf_free(&b);
     return seed;
 }
