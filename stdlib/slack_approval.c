@@ -139,7 +139,7 @@ static void headline(page *p) {
     else if (is(p, "expired"))
         pb_buf_puts(&b, "*Expired: nobody decided in time*");
     else
-        pb_buf_puts(&b, "*Void: what was asked about has changed; a new approval is asked for*");
+        pb_buf_puts(&b, "*Void: what was asked about has changed, so it is asked anew*");
     if (is(p, "open") && q->doubt) pb_buf_puts(&b, " (asked once more: pbrun was interrupted while asking)");
     for (uint32_t i = 0; is(p, "open") && q->message.kind != PB_MAP && i < count_of(q->who); i++)
         add_mentions(&b, q->who.u.items[i], &left);

@@ -571,8 +571,7 @@ static pb_str is_closed(const approval_answer *q, store_approval *apr) {
         if (!apr->decided) apr->decided = apr->expires;
         return pb_printf(a, "the approval expired at %.*s", PB_ARG(pb_time_text(a, apr->expires)));
     }
-    if (pb_str_is(apr->state, "void"))
-        return PB_STR("what was asked about has changed since; the approval is void, answer the new one");
+    if (pb_str_is(apr->state, "void")) return pb_printf(a, "the approval is void: %.*s", PB_ARG(apr->reason));
     return pb_printf(a, "the approval is decided already: %.*s", PB_ARG(apr->state));
 }
 

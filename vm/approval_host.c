@@ -392,16 +392,19 @@ static void escalate(ask *k, int64_t now) {
     while (known < level) add_messages(k, ++known);
 }
 
+static void arrive(ask *k, const tick *t);
+
+/* After the messages. Somebody may have been quicker than they were. */
 static void end(ask *k) {
-    store_result r = store_approval_get(k->store, k->apr.id, k->arena, &k->apr);
-    if (r != STORE_OK) {
+    tick t = {.now = pb_loop_wall_ms()};
+    store_result r = store_approval_change(k->store, k->apr.id, on_time, &t, k->arena, &k->apr);
+    if (r != STORE_OK && r != STORE_NO) {
         k->call->host_data = NULL;
         store_failed(k);
-    } else if (is_open(&k->apr) && pb_loop_wall_ms() < k->apr.expires) {
+    } else if (is_open(&k->apr) && !t.escalated) {
         park(k);
-    } else { /* somebody was quicker than the message */
-        if (is_open(&k->apr)) k->apr.state = PB_STR("expired");
-        answer(k);
+    } else {
+        arrive(k, &t);
     }
 }
 
@@ -422,22 +425,28 @@ static void proceed(ask *k) {
         end(k);
 }
 
-static void visit(ask *k) {
-    tick t = {.now = pb_loop_wall_ms()};
-    store_result r = store_approval_change(k->store, k->apr.id, on_time, &t, k->arena, &k->apr);
-    if (r != STORE_OK && r != STORE_NO) {
-        k->call->host_data = NULL;
-        store_failed(k);
-        return;
-    }
+/* With the approval as it is by now: the messages that are to be sent, or to be changed. */
+static void arrive(ask *k, const tick *t) {
     load_messages(k);
+    k->at = 0;
     k->finished = !is_open(&k->apr);
     if (!k->finished) {
         if (!k->nmessages) add_messages(k, 0);
-        escalate(k, t.now);
+        escalate(k, t->now);
     }
-    if (t.escalated) note(k, "approval_escalated", NULL, PB_NONE_VALUE);
+    if (t->escalated) note(k, "approval_escalated", NULL, PB_NONE_VALUE);
     proceed(k);
+}
+
+static void visit(ask *k) {
+    tick t = {.now = pb_loop_wall_ms()};
+    store_result r = store_approval_change(k->store, k->apr.id, on_time, &t, k->arena, &k->apr);
+    if (r == STORE_OK || r == STORE_NO) {
+        arrive(k, &t);
+        return;
+    }
+    k->call->host_data = NULL;
+    store_failed(k);
 }
 
 /* ---- the first visit ---- */
@@ -471,14 +480,6 @@ static bool find_former(ask *k, const approval_question *q) {
     return false;
 }
 
-static bool make_void(store_approval *apr, void *ctx) {
-    (void)ctx;
-    if (pb_str_is(apr->state, "void")) return false;
-    apr->state = PB_STR("void");
-    apr->reason = PB_STR("what was asked about has changed");
-    return true;
-}
-
 static void on_former_updated(void *ctx) {
     ask *k = ctx;
     k->posting = NULL;
@@ -488,11 +489,10 @@ static void on_former_updated(void *ctx) {
 
 static void stop_update(void *handle) { approval_update_stop(handle); }
 
-/* The former approval's messages are made to say that it is void; then the new one is asked. */
+/* The former approval's messages say now that it is void; then the new one is asked. */
 static void tell_former(ask *k) {
     static const approval_channel updates = {"", NULL, stop_update};
-    store_result r = store_approval_change(k->store, k->former.id, make_void, NULL, k->arena, &k->former);
-    if (r == STORE_OK) note(k, "approval_void", "former", pb_string(k->former.id));
+    note(k, "approval_void", "former", pb_string(k->former.id));
     k->channel = &updates;
     k->inside = true;
     k->posted = false;
@@ -504,11 +504,24 @@ static void tell_former(ask *k) {
         k->posting = handle;
 }
 
+static bool make_void(store_approval *apr, void *ctx) {
+    (void)ctx;
+    if (pb_str_is(apr->state, "void")) return false;
+    apr->state = PB_STR("void");
+    apr->reason = PB_STR("what was asked about has changed since; it is asked anew");
+    return true;
+}
+
 static bool make(ask *k, pb_value args, const store_run *r) {
     approval_question q;
     pb_str err = {0};
     if (!question_of(k, args, r, &q)) return false;
     k->has_former = q.drift && q.round > 1 && find_former(k, &q);
+    /* First, so that it cannot be left standing when the process dies in between. */
+    if (k->has_former && store_approval_change(k->store, k->former.id, make_void, NULL, k->arena, &k->former) == STORE_ERROR) {
+        store_failed(k);
+        return false;
+    }
     if (!approval_make(&q, k->has_former ? &k->former : NULL, pb_loop_wall_ms(), k->arena, &k->apr, &err)) {
         fail(k->call, "approval_setup", err);
         return false;

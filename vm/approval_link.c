@@ -31,7 +31,7 @@ enum {
 const char *const approval_page_headers[] = {
     "Content-Type", "text/html; charset=utf-8",
     "Cache-Control", "no-store",
-    "Referrer-Policy", "no-referrer",
+    "Referrer-Policy", "same-origin", /* no other site sees the token; with no-referrer a form's Origin would be "null" */
     "X-Content-Type-Options", "nosniff",
     "X-Frame-Options", "DENY",
     "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -325,6 +325,11 @@ static approval_answer answer_of(const visit *v) {
                              .now = v->q->now};
 }
 
+/* Is this the origin ("https://host:port") of the site's url? */
+static bool is_own_origin(pb_str origin, pb_str url) {
+    return url.n >= origin.n && memcmp(url.s, origin.s, origin.n) == 0 && (url.n == origin.n || url.s[origin.n] == '/');
+}
+
 /* Refused whoever it was, recorded with its reason. */
 static bool refused(visit *v, int status, const char *why) {
     approval_answer a = answer_of(v);
@@ -350,7 +355,7 @@ static bool post(visit *v) {
     form f;
     char digest[DIGEST_HEX + 1];
     secret_of(v->site, &secret);
-    if (v->q->origin.n && !pb_str_eq(v->q->origin, v->site->serve.url)) return refused(v, 403, "the answer came from another site's page");
+    if (v->q->origin.n && !is_own_origin(v->q->origin, v->site->serve.url)) return refused(v, 403, "the answer came from another site's page");
     if (!read_form(v->arena, v->q->body, &f)) return say(v->arena, 400, "Not understood", PB_STR("The form is incomplete. Follow the link again."), v->out);
     if (!nonce_ok(v->arena, secret, v->token.text, f.nonce, v->q->now))
         return refused(v, 403, "the answer did not come from the link's own page, or the page was too old: follow the link again");

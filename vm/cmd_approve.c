@@ -85,7 +85,7 @@ static void list_line(command *c, pb_buf *b, const store_approval *apr) {
     if (store_decisions(c->store, apr->id, c->arena, &d, &n) != STORE_OK) n = 0;
     pb_buf_printf(b, "%.*s  ", PB_ARG(apr->run));
     pb_str in = from_now(c, apr->expires);
-    pb_buf_printf(b, "%u of %u  expires %.*s  ", count_grants(d, n), apr->quorum, PB_ARG(in));
+    pb_buf_printf(b, "%u of %u  %s %.*s  ", count_grants(d, n), apr->quorum, apr->expires > c->now ? "expires" : "expired", PB_ARG(in));
     plain_add(b, apr->question, 120);
     pb_buf_putc(b, '\n');
 }

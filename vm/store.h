@@ -106,7 +106,7 @@ store_result store_run_take(store *s, pb_str id, bool undo, pb_str owner, int64_
 store_result store_run_renew(store *s, pb_str id, int64_t fence, int64_t now);
 /* Gives the lease back: RUN_WAITING (waits_for, wake_at), RUN_ENDED or RUN_UNDONE with outcome, code, reason, resource, evidence;
  * RUN_ACTIVE or RUN_UNDOING: somebody else is to go on at once (a graceful stop). A run poked since it was taken is due at once.
- * Commits the journal's buffer in the same transaction. Ending a run frees its target leases. */
+ * Commits the journal's buffer in the same transaction. Ending a run frees its target leases and voids its open approvals. */
 store_result store_run_leave(store *s, const store_run *r, int64_t now);
 /* Ids of runs that can go on now: unfinished ones whose lease is free or over and that are RUN_ACTIVE/RUN_UNDOING (their process died), or RUN_WAITING with
  * wake_at <= now (0 < wake_at) or poked. At most max. */

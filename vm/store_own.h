@@ -132,6 +132,8 @@ typedef struct column {
     X(S_TARGET_HOLDER, "SELECT t.run FROM targets t JOIN runs r ON r.id=t.run WHERE t.target=?1 AND t.run<>?2 " \
                        "AND r.status NOT IN (2,4)") \
     X(S_TARGET_PUT, "INSERT OR REPLACE INTO targets(target,run) VALUES(?1,?2)") \
+    X(S_APPROVALS_END, "UPDATE approvals SET state='void', reason='its run has ended', decided=?2 " \
+                       "WHERE run=?1 AND state='open'") \
     X(S_TARGET_FREE, "DELETE FROM targets WHERE run=?1") \
     X(S_EVENT_PUT, "INSERT INTO events(source,body,received,attempts,lease_until,owner,why) " \
                    "VALUES(?1,?2,?3,0,0,'','')") \

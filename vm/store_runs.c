@@ -198,6 +198,11 @@ static store_result end(store *s, const store_run *r, int64_t now) {
     sqlite3_bind_int64(st, 10, r->ended ? r->ended : now);
     store_result rc = fenced(s, st, r->id, r->fence);
     if (rc != STORE_OK) return rc;
+    st = store_statement_of(s, S_APPROVALS_END); /* what it still asked for would be asked for ever */
+    if (!st) return STORE_ERROR;
+    store_bind_text(st, 1, r->id);
+    sqlite3_bind_int64(st, 2, now);
+    if ((rc = store_step(s, st, NULL)) != STORE_OK) return rc;
     st = store_statement_of(s, S_TARGET_FREE);
     if (!st) return STORE_ERROR;
     store_bind_text(st, 1, r->id);

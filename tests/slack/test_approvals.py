@@ -16,7 +16,7 @@ import urllib.request
 import npm
 from fakeslack import TOKEN, FakeSlack, buttons, words
 from lab import Lab
-from pbtest import BUILD, ROOT, case, eq, has, main, tempdir
+from pbtest import BUILD, ROOT, Skip, case, eq, free_port, has, main, tempdir
 
 PBRUN = os.path.join(BUILD, "pbrun")
 LOGIN = pwd.getpwuid(os.getuid()).pw_name
@@ -29,7 +29,7 @@ SITE = """
 param signing: secret
 param links: secret
 site {
-  serve { url: "https://pb.example.com"  link_secret: links }
+  serve { url: "URL"  link_secret: links }
   slack { signing_secret: signing }
   person "me"    { slack: "U0ME"     login: "%s"  mail: "me@example.com" }
   person "alice" { slack: "U0ALICE"  login: "alice-login"  arn: "arn:aws:iam::123456789012:user/alice" }
@@ -72,12 +72,12 @@ playbook ask_first {
 class Case:
     """One store, one playbook, one Slack."""
 
-    def __init__(self, quorum=1, by="oncall", escalate="", read="", act='do slack.notify("#security-alerts", "granted ${key.userName}")'):
+    def __init__(self, quorum=1, by="oncall", escalate="", read="", url="https://pb.example.com", site="", act='do slack.notify("#security-alerts", "granted ${key.userName}")'):
         self.dir, self.slack, self.server = tempdir(), FakeSlack(), None
         self.store = os.path.join(self.dir, "s.db")
         self.source = os.path.join(self.dir, "p.pb")
         with open(self.source, "w", encoding="utf-8") as f:
-            f.write(PLAYBOOK % {"quorum": quorum, "by": by, "escalate": escalate, "read": read, "act": act} + SITE)
+            f.write(PLAYBOOK % {"quorum": quorum, "by": by, "escalate": escalate, "read": read, "act": act} + SITE.replace("URL", url).replace("  group \"oncall\"", site + "  group \"oncall\""))
 
     def pbrun(self, *args, status=0, stdin=None, **env):
         full = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SLACK_"))}
@@ -132,11 +132,11 @@ class Case:
 
     # ---- the server ----
 
-    def serve(self):
+    def serve(self, listen="127.0.0.1:0"):
         full = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SLACK_"))}
         full.update(self.slack.env(), PB_PARAM_SIGNING=SECRET, PB_PARAM_LINKS=LINK_SECRET)
         log = open(os.path.join(self.dir, "serve.log"), "w", encoding="utf-8")
-        self.server = subprocess.Popen([PBRUN, "serve", "-p", self.source, "--store", self.store, "--listen", "127.0.0.1:0", "--evidence", self.dir],
+        self.server = subprocess.Popen([PBRUN, "serve", "-p", self.source, "--store", self.store, "--listen", listen, "--evidence", self.dir],
                                        env=full, stdout=log, stderr=log)
         log.close()
         for _ in range(200):
@@ -634,7 +634,7 @@ def _():
     eq(c.state(), "open")
     has(page, "Tell about ci-deploy?")
     eq(headers["Cache-Control"], "no-store")
-    eq(headers["Referrer-Policy"], "no-referrer")
+    eq(headers["Referrer-Policy"], "same-origin")
     has(headers["Content-Security-Policy"], "default-src 'none'")
     has(headers["Content-Security-Policy"], "frame-ancestors 'none'")
     eq(c.http(path, "verdict=grant")[0], 403)
@@ -652,6 +652,81 @@ def _():
         eq(len([r for r in reasons if part in r]), 1, reasons)
     has(c.pbrun("approve", run, "--link", "--for", "mallory", status=4).stderr, "not among the people")
     has(c.pbrun("approve", run, "--link", status=2).stderr, "--for")
+
+@case("a link in a real browser: nothing but the page is loaded, the form's answer is taken")
+def _():
+    npm.install()
+    if not os.path.exists(os.environ.get("CHROMIUM", "/usr/bin/chromium")):
+        raise Skip("there is no chromium here")
+    port = free_port()
+    c = Case(url="http://127.0.0.1:%d" % port)
+    run = c.begin()
+    c.serve("127.0.0.1:%d" % port)
+    link = c.pbrun("approve", run, "--link", "--for", "alice").stdout.strip()
+    p = subprocess.run(["node", os.path.join(npm.NODE, "link.mjs"), link, "deny"], capture_output=True, text=True, timeout=60, check=False)
+    eq(p.returncode, 0, p.stderr)
+    seen = json.loads(p.stdout)
+    has(seen["asked"], "Tell about ci-deploy?")
+    has(seen["answer"], "The approval is denied")
+    eq([r for r in seen["requests"] if "favicon" not in r], ["GET approve", "POST approve"])
+    eq([m for m in seen["problems"] if "favicon" not in m], [])
+    c.wait(lambda: c.told() == ["denied"])
+    c.close()
+    eq([(d["person"], d["verdict"], d["reason"]) for d in c.decisions()], [("alice", "deny", "seen in a browser")])
+
+
+# ---- what is shown, limits, dry runs ----
+
+
+@case("an attacker's text stays text in Slack: no link, no mention, no markup, within Slack's limits")
+def _():
+    event = json.loads(json.dumps(EVENT))
+    evil = "<!channel> <https://evil.example|console> *b* & `x` \u202e @here " + "x" * 9000
+    event["detail"]["resource"]["accessKeyDetails"]["userName"] = evil
+    c = Case()
+    c.begin(event)
+    eq(len(c.asked()), 1, c.slack.calls)
+    text = words(c.asked()[0])
+    has(text, "&lt;!channel&gt; &lt;https://evil.example|console&gt; *b* &amp; `x`")
+    eq("<!channel>" in text or "<https://evil" in text or "\u202e" in text, False)
+    for b in c.asked()[0]["blocks"]:
+        for t in [b.get("text")] + b.get("elements", []):
+            if isinstance(t, dict) and t.get("type") == "mrkdwn":
+                eq("evil" in t["text"], False, "event text in markup")
+    c.close()
+
+
+@case("a dry run asks nobody, and shows what would be asked and done")
+def _():
+    c = Case()
+    p = c.pbrun("run", "-q", "--dry-run", "--json", "-p", c.source, "-e", "-", stdin=json.dumps(EVENT))
+    doc = json.loads(p.stdout.splitlines()[0])
+    actions = doc["automated_actions"] if "automated_actions" in doc else doc["evidence"]["automated_actions"]
+    eq([(a["action"], a["status"]) for a in actions][:2], [("approval.ask", "planned"), ("slack.notify", "planned")])
+    asked = actions[0]["calls"][0]["arguments"]
+    eq((asked["question"], asked["quorum"], asked["by"]), ("Tell about ci-deploy?", 1, [{"kind": "group", "name": "oncall"}]))
+    eq(c.slack.calls, [])
+    c.close()
+
+
+@case("limit ... else approve: above the limit the site's approvers are asked whether the run may go on")
+def _():
+    c = Case(site='  approvals { via: "#leads"  by: "oncall"  quorum: 1  within: 20m }\n')
+    with open(c.source, encoding="utf-8") as f:
+        text = f.read()
+    with open(c.source, "w", encoding="utf-8") as f:
+        f.write(text.replace("  when guardduty.finding", "  limit 1 per 1h else approve\n  when guardduty.finding"))
+    first = c.begin()
+    eq(len(c.asked()), 1)
+    c.begin()
+    second = [r for (r,) in c.sql("SELECT id FROM runs") if r != first][0]
+    leads = [m for (ch, _), m in c.slack.messages.items() if ch == "C0LEADS00"]
+    eq((len(leads), len(c.asked())), (1, 1))
+    has(words(leads[0]), "has run as often as its limit allows")
+    c.pbrun("approve", second, "--yes")
+    c.resume(status=3)
+    eq(len(c.asked()), 2, "now the block's own question")
+    c.close()
 
 
 main()

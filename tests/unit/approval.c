@@ -254,8 +254,18 @@ static void test_abuse(void) {
     CASE("an answer after drift") {
         store_approval apr = ask_oncall(1);
         apr.state = PB_STR("void");
+        apr.reason = PB_STR("what was asked about has changed");
         CHECK(store_approval_put(st, &apr) == STORE_OK);
         CHECK_REFUSED(says(&apr, "U0ALICE", true), "has changed");
+    }
+    CASE("what a run asked for when it ended otherwise is void") {
+        store_approval apr = ask_oncall(1);
+        store_run r = {0};
+        CHECK(store_run_get(st, apr.run, arena, &r) == STORE_OK);
+        r.status = RUN_ENDED;
+        CHECK(store_run_leave(st, &r, NOW + 1) == STORE_OK);
+        CHECK(pb_str_is(now_of(&apr).state, "void"));
+        CHECK_REFUSED(says(&apr, "U0ALICE", true), "void: its run has ended");
     }
     CASE("an answer to an approval that is not there") {
         store_approval apr = {.id = PB_STR("apr-00000000000000000000000000"), .binding = PB_STR("00")};
