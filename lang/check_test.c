@@ -189,6 +189,21 @@ static ast_expr *changes_of(test_maker *m, const ast_clause *k) {
     return map;
 }
 
+/* The paths whose value is none: a map has no place for them. */
+static ast_expr *removals_of(test_maker *m, const ast_clause *k) {
+    checker *c = m->c;
+    ast_expr *list = new_expr(c, EXPR_LIST, type_list(c->types, check_simple(c, TYPE_STRING)), k->span);
+    ast_arg **end = list ? &list->u.list : NULL;
+    for (const ast_arg *a = k->entries; a && end; a = a->next) {
+        ast_arg *item = a->value->kind == EXPR_NONE ? pb_alloc(c->arena, sizeof *item) : NULL;
+        if (!item) continue;
+        item->value = new_text(c, a->name.text, a->name.span);
+        *end = item;
+        end = &item->next;
+    }
+    return list;
+}
+
 static void given_event(test_maker *m, const ast_clause *k) {
     checker *c = m->c;
     ast_expr *path = NULL, *event = NULL;
@@ -199,8 +214,9 @@ static void given_event(test_maker *m, const ast_clause *k) {
         check_value(c, k->value, check_simple(c, TYPE_JSON), PB_STR("the event"));
         event = k->value;
     }
-    ast_expr *args[] = {new_int(c, m->number, k->span), path, event, k->entries ? changes_of(m, k) : NULL};
-    append_do(m, "test.event", args, 4, k->span);
+    ast_expr *args[] = {new_int(c, m->number, k->span), path, event, k->entries ? changes_of(m, k) : NULL,
+                        k->entries ? removals_of(m, k) : NULL};
+    append_do(m, "test.event", args, 5, k->span);
 }
 
 /* a.b.c as text; .s NULL when it is something else. */
@@ -264,8 +280,14 @@ static void given_word(test_maker *m, const ast_clause *k) {
         append_do(m, "test.kill_switch", args, 2, k->span);
         return;
     }
+    if (is(k, "chat") && (pb_str_is(state, "down") || pb_str_is(state, "up"))) {
+        ast_expr *args[] = {new_int(c, m->number, k->span), new_bool(c, pb_str_is(state, "up"), k->span)};
+        append_do(m, "test.chat", args, 2, k->span);
+        return;
+    }
     diag *d = diag_add(c->diags, DIAG_TEST_CLAUSE, k->word.span, "nothing of this kind can be given");
-    check_hint(c, d, "given event, { }, fault, param, kill_switch on, approval by, denial by, crash at each step");
+    check_hint(c, d,
+               "given event, { }, fault, param, kill_switch on, chat down, approval by, denial by, crash at each step");
     if (k->value && k->value->kind != EXPR_NAME) check_expr(c, k->value, NULL);
 }
 
@@ -360,16 +382,31 @@ static void expect_part(test_maker *m, ast_expr *e) {
     append_do(m, "test.expect", args, 5, e->span);
 }
 
+/* The names that an expectation has besides the test's own: what they stand for is read when one is used. */
+typedef struct run_names {
+    scope_entry *scope;
+    ast_local *document, *last;
+} run_names;
+
+static run_names names_open(checker *c, pb_span span) {
+    scope_entry *scope = c->b->scope;
+    ast_name evidence = {PB_STR("evidence"), span}, run = {PB_STR("run"), span};
+    return (run_names){scope, scope_bind(c, evidence, check_simple(c, TYPE_JSON)), scope_bind(c, run, c->run)};
+}
+
+static void names_close(test_maker *m, const run_names *n, pb_span span) {
+    checker *c = m->c;
+    c->b->scope = n->scope;
+    if (n->document->uses) append_let(m, n->document, new_call(c, "test.evidence", NULL, 0, span));
+    if (n->last->uses) append_let(m, n->last, new_call(c, "test.run", NULL, 0, span));
+}
+
 static void expect_true(test_maker *m, ast_clause *k) {
     checker *c = m->c;
-    scope_entry *scope = c->b->scope;
-    ast_name evidence = {PB_STR("evidence"), k->span}, run = {PB_STR("run"), k->span};
-    ast_local *document = scope_bind(c, evidence, check_simple(c, TYPE_JSON)), *last = scope_bind(c, run, c->run);
+    run_names names = names_open(c, k->span);
     bool ok = check_condition(c, k->value, "`expect`");
-    c->b->scope = scope;
+    names_close(m, &names, k->span);
     if (!ok) return;
-    if (document->uses) append_let(m, document, new_call(c, "test.evidence", NULL, 0, k->span));
-    if (last->uses) append_let(m, last, new_call(c, "test.run", NULL, 0, k->span));
     expect_part(m, k->value);
     c->b->facts = narrow_when(c, c->b->facts, k->value, true);
 }
@@ -438,7 +475,10 @@ static void expect_do(test_maker *m, ast_clause *k) {
     checker *c = m->c;
     pb_str name;
     ast_expr *map;
-    if (!act_of(c, k->value, &name, &map)) return;
+    run_names names = names_open(c, k->span);
+    bool ok = act_of(c, k->value, &name, &map);
+    names_close(m, &names, k->span);
+    if (!ok) return;
     ast_expr *args[] = {new_int(c, m->number, k->span), new_bool(c, !is(k, "no"), k->span),
                         new_text(c, name, k->value->span), map};
     append_do(m, "test.expect_do", args, 4, k->span);

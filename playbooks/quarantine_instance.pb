@@ -19,6 +19,7 @@ playbook quarantine_instance {
   where id exists
 
   let i = ec2.instance(id)
+  # pbc: survives "in the simulated account an instance is terminated at once, so none is ever shutting down"
   where i.state != "terminated" and i.state != "shutting-down"
 
   do ebs.snapshot_volumes(i, tags: { IncidentID: run.incident_id }) as snapshots timeout 2m

@@ -88,8 +88,12 @@ static bool ends(pb_str s, const char *with) {
     return s.n >= n && memcmp(s.s + s.n - n, with, n) == 0;
 }
 
-static void chat(pb_arena *a, pb_local_answer *out) {
+static void chat(const account *k, pb_arena *a, pb_local_answer *out) {
     static const pb_header json[] = {{{"content-type", 12}, {"application/json", 16}}};
+    if (k->chat_down) {
+        *out = (pb_local_answer){.error = HTTP_CONNECT, .message = "no connection to slack.com: the test says so"};
+        return;
+    }
     out->status = 200;
     out->headers = json;
     out->nheaders = 1;
@@ -142,7 +146,7 @@ static void answer(void *ctx, const pb_http_request *q, pb_arena *a, pb_local_an
     if (ends(at.host, ".amazonaws.com") || ends(at.host, ".amazonaws.com.cn"))
         aws(k, q, &at, a, out);
     else if (pb_str_is(at.host, "slack.com"))
-        chat(a, out);
+        chat(k, a, out);
     else
         *out = (pb_local_answer){.error = HTTP_RESOLVE,
                                  .message = "a test has no network: only AWS and Slack are simulated"};

@@ -105,6 +105,7 @@ static void on_step_begin(void *ctx, const engine_run *r, const vm_step *s) {
     k->effect = s->effect;
     k->host = s->host;
     k->is_do = s->is_do;
+    k->round = a->round;
     k->status = STEP_RUNNING;
     if (s->site != IMAGE_NIL)
         k->source_line = vm_field(r->facts.program, SECTION_SITES, s->site, SITES_source) << 20 |
@@ -119,6 +120,7 @@ static void on_step_end(void *ctx, const engine_run *r, const vm_step *s) {
     k->name = copy(a, s->name);
     k->status = s->status;
     k->effect = s->effect;
+    k->round = a->round;
     k->error_code = copy(a, s->error_code);
     k->error_message = copy(a, s->error_message);
     k->detail = copy(a, evidence_detail(s));
@@ -165,7 +167,7 @@ static bool fits(const acts *a, const act *k, pb_value args) {
 }
 
 static bool is_asked(const acts *a, const act *k, pb_str name, pb_value args) {
-    return pb_str_eq(k->name, name) && fits(a, k, args);
+    return k->round == a->round && pb_str_eq(k->name, name) && fits(a, k, args);
 }
 
 const act *acts_done(const acts *a, pb_str name, pb_value args) {

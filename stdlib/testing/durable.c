@@ -98,7 +98,7 @@ static bool submit(trial *t, pb_str json) {
 
 bool trial_event(trial *t, pb_str json) {
     if (!trial_engine(t)) return false;
-    t->events++;
+    t->acts.round = ++t->events;
     uint64_t before = runs_in(t);
     for (int i = 0; i < LIVES_MAX; i++) {
         if (!submit(t, json) || !rest(t)) return false;

@@ -46,7 +46,7 @@ static void test_expect(trial *t, vm_call *c) {
 static pb_str why_not(trial *t, pb_str name, pb_value args) {
     const act *seen = NULL;
     for (const act *k = t->acts.first; k; k = k->next)
-        if (pb_str_eq(k->name, name)) seen = k;
+        if (pb_str_eq(k->name, name) && k->round == t->acts.round) seen = k;
     if (!seen) return PB_STR("it was not done");
     if (seen->status == STEP_OK && args.kind == PB_MAP && args.n)
         return pb_printf(t->arena, "it was done with other arguments: %.*s", PB_ARG(seen->args));

@@ -96,10 +96,13 @@ static bool plain_copy(pb_arena *a, pb_value v, pb_value *out) {
     return text.s && pb_json_parse(a, text.s, text.n, out, &err);
 }
 
-static bool apply_changes(pb_arena *a, pb_value changes, pb_value *event) {
+static bool apply_changes(pb_arena *a, pb_value changes, pb_value removed, pb_value *event) {
+    for (uint32_t i = 0; removed.kind == PB_LIST && i < removed.n; i++)
+        *event = change(a, *event, pb_text(removed.u.items[i]), PB_NONE_VALUE, 0);
     for (uint32_t i = 0; changes.kind == PB_MAP && i < changes.n; i++) {
-        pb_value to = PB_NONE_VALUE;
-        if (changes.u.entries[i].value.kind != PB_NONE && !plain_copy(a, changes.u.entries[i].value, &to)) return false;
+        pb_value to;
+        if (changes.u.entries[i].value.kind == PB_NONE) continue; /* among the removed */
+        if (!plain_copy(a, changes.u.entries[i].value, &to)) return false;
         *event = change(a, *event, changes.u.entries[i].key, to, 0);
     }
     return event->kind == PB_MAP;
@@ -116,7 +119,7 @@ static void test_event(trial *t, vm_call *c) {
     pb_arena *a = pb_arena_new(EVENTS_ARENA);
     pb_value event = PB_NONE_VALUE;
     pb_str err = PB_STR("out of memory");
-    bool ok = a && event_value(t, c, a, &event, &err) && apply_changes(a, arg(c, "changes"), &event);
+    bool ok = a && event_value(t, c, a, &event, &err) && apply_changes(a, arg(c, "changes"), arg(c, "removed"), &event);
     if (!ok) {
         refuse(c, "event", err.n ? pb_strdup(t->arena, err.s, err.n) : PB_STR("out of memory"));
         pb_arena_free(a);
@@ -203,6 +206,11 @@ static void test_kill_switch(trial *t, vm_call *c) {
         vm_return(c, PB_NONE_VALUE);
 }
 
+static void test_chat(trial *t, vm_call *c) {
+    t->account.chat_down = !arg(c, "up").u.b;
+    vm_return(c, PB_NONE_VALUE);
+}
+
 static void test_crash(trial *t, vm_call *c) {
     t->crash_wanted = true;
     if (t->engine)
@@ -221,6 +229,7 @@ test_host *given_find(pb_str name) {
                {"test.after", test_after},
                {"test.kill_switch", test_kill_switch},
                {"test.decision", test_decision},
+               {"test.chat", test_chat},
                {"test.crash", test_crash}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (pb_str_is(name, all[i].name)) return all[i].fn;

@@ -102,7 +102,8 @@ static void act_line(const act *k, pb_buf *out) {
 }
 
 /* Steps of the author's, and below them what changes something or went wrong. */
-static bool is_shown(const act *k) {
+static bool is_shown(const trial *t, const act *k) {
+    if (k->round != t->acts.round) return false;
     return k->is_do || depth_of(k->id) == 0 || k->effect > PB_READ || k->status != STEP_OK;
 }
 
@@ -120,7 +121,7 @@ static void decisions(const trial *t, pb_buf *out) {
 
 static void timeline(const trial *t, pb_buf *out) {
     uint32_t n = 0, i = 0;
-    for (const act *k = t->acts.first; k; k = k->next) n += is_shown(k);
+    for (const act *k = t->acts.first; k; k = k->next) n += is_shown(t, k);
     if (t->acts.nothing.n) {
         pb_buf_puts(out, "  nothing ran: ");
         plain_add(out, t->acts.nothing, LINE_COLUMNS);
@@ -131,7 +132,7 @@ static void timeline(const trial *t, pb_buf *out) {
     pb_buf_puts(out, "  what the run did:\n");
     if (n > TIMELINE_MAX) pb_buf_printf(out, "    (%u steps before these)\n", n - TIMELINE_MAX);
     for (const act *k = t->acts.first; k; k = k->next)
-        if (is_shown(k) && i++ + TIMELINE_MAX >= n) act_line(k, out);
+        if (is_shown(t, k) && i++ + TIMELINE_MAX >= n) act_line(k, out);
 }
 
 void report_failure(const trial *t, pb_buf *out) {

@@ -37,6 +37,7 @@ enum {
 typedef struct account {
     sim sim;
     sim_trouble trouble; /* the playbook's: the test's own calls meet none */
+    bool chat_down;
     bool own;            /* a call of the test itself is being made */
     bool dead;           /* the playbook's process is: its requests do nothing and are never answered */
     pb_arena *arena;
@@ -56,6 +57,7 @@ typedef struct act {
     pb_str run, id, name, args /* JSON */, error_code, error_message, detail;
     pb_effect effect;
     vm_step_status status;
+    uint32_t round; /* of the event when it was last told */
     bool host, is_do;
     uint32_t source_line; /* source << 20 | line; 0: none */
 } act;
@@ -72,6 +74,7 @@ typedef struct acts {
     pb_arena *arena;
     act *first, **end;
     played *runs, **runs_end, *last;
+    uint32_t round; /* of the last event: what runs did before does not count any more */
     bool deaf;      /* the process is taken for dead: what it says does not count */
     pb_str nothing; /* why the last event began no run; empty: it began one */
     bool known;     /* ... although the playbook listens to such events */
@@ -79,7 +82,7 @@ typedef struct acts {
 
 void acts_init(acts *a, pb_arena *arena);
 engine_watch acts_watch(acts *a); /* for the engine's configuration */
-/* The first act of the last run by that name that has been done; args (a map, or none): whose arguments are these. */
+/* The first act by that name that has been done by a run which began, or went on, since the last event; args (a map, or none): whose arguments are these. */
 const act *acts_done(const acts *a, pb_str name, pb_value args);
 /* An act of that name that has changed or told anything, or is done. */
 const act *acts_touched(const acts *a, pb_str name, pb_value args);
