@@ -28,7 +28,8 @@ typedef struct world {
     char keys[KEYS][16];
     int64_t values[KEYS];
     int adds[KEYS]; /* effects, each to happen once */
-    int flaky, secrets, used, parks, doubts, dead_seconds;
+    int flaky, secrets, used, parks, doubts, resumed;
+    int calls, stop_at; /* the process stops itself before it carries out the call with that number */
     int64_t now;
     uint64_t moments;
     char told[TEXT_MAX]; /* outcome and record of the run that ended last */
@@ -58,6 +59,7 @@ static void on_later(void *ctx) {
 
 static void call(const pb_host *h, vm_call *c, pb_loop *loop) {
     (void)h;
+    if (++w->calls == w->stop_at) raise(SIGSTOP);
     if (pb_str_is(c->host, "t.get")) {
         c->host_data = pb_timer_start(loop, 20 * (slot(c->args) + 1), on_later, c);
     } else if (pb_str_is(c->host, "t.put")) {
@@ -185,7 +187,7 @@ static void on_run_end(void *ctx, const engine_run *r) {
     int n = snprintf(w->told, sizeof w->told, "%s %.*s %s", evidence_outcome(r->facts.outcome), PB_ARG(r->facts.code),
                      r->facts.record.kind == PB_MAP ? pb_json_text(a, r->facts.record).s : "");
     if (r->facts.outcome == VM_DONE) put_step(r->facts.steps, w->told, n);
-    w->dead_seconds = (int)(r->facts.resumed);
+    w->resumed = (int)r->facts.resumed;
     pb_arena_free(a);
 }
 
@@ -205,6 +207,7 @@ typedef struct process {
     const char *resume; /* this run alone */
     const char *undo;   /* this run */
     bool dry;
+    bool suspend;       /* is told to stop as soon as it has begun */
     bool full;          /* the disk is full after the first commit */
 } process;
 
@@ -248,6 +251,7 @@ static int live(const process *p) {
     } else {
         while (engine_due(e, NULL, NULL)) continue;
     }
+    if (p->suspend) engine_suspend(e);
     while (engine_busy(e)) engine_turn(e);
     engine_free(e);
     store_close(c.store);
@@ -429,7 +433,7 @@ static void test_parking(void) {
         CHECK(w->parks == 2 && w->doubts == 1);
         w->now += 2 * HOUR;
         CHECK(in_process((process){0}) == 0);
-        CHECK(strncmp(w->told, "done  {\"n\":3}", 13) == 0 && w->parks == 3 && w->dead_seconds == 2);
+        CHECK(strncmp(w->told, "done  {\"n\":3}", 13) == 0 && w->parks == 3 && w->resumed == 2);
     }
     CASE("what has ended is not resumed") {
         CHECK(in_process((process){.resume = w->id}) == 0);
@@ -503,6 +507,34 @@ static void test_two(void) {
     }
 }
 
+static void test_lost(void) {
+    CASE("a process that was stopped for too long says no further word about a run that another one has taken") {
+        for (int at = 2; at < 12; at += 3) {
+            int status = 0;
+            fresh();
+            w->stop_at = at;
+            fflush(stdout);
+            pid_t pid = fork();
+            if (pid == 0) exit(live(&(process){.source = big}));
+            CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+            w->now += HOUR;
+            CHECK(in_process((process){0}) == 0);
+            CHECK(strncmp(w->told, "done", 4) == 0);
+            w->told[0] = w->left[0] = 0;
+            kill(pid, SIGCONT);
+            CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+            CHECK(w->told[0] == 0 && strncmp(w->left, "2 another process", 17) == 0);
+        }
+    }
+    CASE("told to stop, a run is left where it is and goes on elsewhere") {
+        fresh();
+        CHECK(in_process((process){.source = big, .suspend = true}) == 0);
+        CHECK(w->told[0] == 0 && strncmp(w->left, "4 ", 2) == 0);
+        CHECK(in_process((process){0}) == 0);
+        CHECK(strncmp(w->told, "done", 4) == 0 && w->resumed == 1);
+    }
+}
+
 int main(void) {
     const char *tmp = getenv("TMPDIR");
     snprintf(dir, sizeof dir, "%s/journal.XXXXXX", tmp ? tmp : "/tmp");
@@ -518,6 +550,7 @@ int main(void) {
     test_undo();
     test_full();
     test_two();
+    test_lost();
     fresh();
     rmdir(dir);
     return check_done();
