@@ -145,7 +145,8 @@ void *hosts_ask(void *state, pb_loop *l, const pb_question *q, pb_answer_fn *fn,
     slack_message m = {.channel = text_arg(q->args, "channel"),
                        .text = text_arg(q->args, "text"),
                        .deadline_ms = q->deadline_ms,
-                       .arena = q->arena};
+                       .arena = q->arena,
+                       .site = q->site};
     n->call = slack_start(l, &m, notice_posted, n);
     n->inside = false;
     if (!n->ended) return n;

@@ -300,7 +300,8 @@ static void tell(brakes_wait *w) {
     remember_told(b, w->answer.denial.why);
     ask(w, FOR_ALERT, p,
         &(pb_question){
-            .host = PB_STR("slack.post"), .args = args, .deadline_ms = pb_loop_mono_ms() + ms, .arena = w->act.arena},
+            .host = PB_STR("slack.post"),
+                       .site = b->config.site, .args = args, .deadline_ms = pb_loop_mono_ms() + ms, .arena = w->act.arena},
         tell_over);
 }
 

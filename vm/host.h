@@ -41,6 +41,7 @@ typedef struct pb_question {
     pb_str host;         /* "aws.ssm.GetParameter" */
     pb_value args;
     pb_str region;       /* empty: the settings' */
+    const pb_site *site; /* NULL: none */
     int64_t deadline_ms; /* monotonic */
     pb_arena *arena;     /* the answer lives here */
 } pb_question;

@@ -394,6 +394,11 @@ def _():
         eq((d["by"], d["action"], d["target"], d["why"], d.get("told")), ("vips", "t.tag", vip, "people like vip-1 are left alone", said))
         eq(len(lab.slack.messages), told + 1)
     has(lab.slack.messages[-1][1], "people like vip-1 are left alone")
+    token = site('alerts "#alerts"\n slack { bot_token: bot }')  # the site's own token, and none in the environment
+    with open(token, "a", encoding="utf-8") as f:
+        f.write("param bot: secret\n")
+    status, docs, p = respond(path, alarm(vip, "a"), "--site", token, SLACK_BOT_TOKEN="", PB_PARAM_BOT=lab.slack.TOKEN)
+    eq((status, docs[0]["denied"].get("told")), (4, "told #alerts"), p.stderr)
     lab.slack.error = "channel_not_found"
     status, docs, p = respond(path, alarm(vip, "a"), "--site", site('alerts "#alerts"'))
     lab.slack.error = None
