@@ -19,7 +19,7 @@ enum {
 typedef struct act { /* a step that changes something */
     struct act *next;
     const ast_expr *call, *target;
-    const act_op *ops;
+    uint64_t ones, others; /* the rows of `opposites` of which it does the one, the other */
 } act;
 
 typedef struct fleet_playbook {
@@ -61,7 +61,17 @@ static const struct {
     {"lambda.PutFunctionConcurrency", "lambda.DeleteFunctionConcurrency"},
 };
 
+_Static_assert(sizeof opposites / sizeof *opposites <= 64, "a bit each");
+
 /* ---- what a playbook does ---- */
+
+static void note_opposites(act *a, const act_op *ops) {
+    for (; ops; ops = ops->next)
+        for (size_t i = 0; i < sizeof opposites / sizeof *opposites; i++) {
+            if (pb_str_is(ops->name, opposites[i].one)) a->ones |= (uint64_t)1 << i;
+            if (pb_str_is(ops->name, opposites[i].other)) a->others |= (uint64_t)1 << i;
+        }
+}
 
 static void collect_acts(fleet *k, fleet_playbook *p, const ast_stmt *s) {
     for (; s; s = s->next) {
@@ -69,7 +79,8 @@ static void collect_acts(fleet *k, fleet_playbook *p, const ast_stmt *s) {
         bool changes = s->kind == STMT_DO && e && e->kind == EXPR_CALL && e->u.call.effect >= PB_CONTAIN;
         act *a = changes ? pb_alloc(k->c->arena, sizeof *a) : NULL;
         if (a) {
-            *a = (act){p->acts, e, analyse_act_target(e), analyse_act_ops(k->c, k->memo, e)};
+            *a = (act){.next = p->acts, .call = e, .target = analyse_act_target(e)};
+            note_opposites(a, analyse_act_ops(k->c, k->memo, e));
             p->acts = a;
         }
         collect_acts(k, p, s->body);
@@ -125,19 +136,7 @@ static bool same_target(const ast_expr *a, const ast_expr *b) {
 
 static bool meet(const act *a, const act *b) { return a->target && b->target && same_target(a->target, b->target); }
 
-static bool does(const act *a, const char *op) {
-    for (const act_op *o = a->ops; o; o = o->next)
-        if (pb_str_is(o->name, op)) return true;
-    return false;
-}
-
-static bool oppose(const act *a, const act *b) {
-    for (size_t i = 0; i < sizeof opposites / sizeof *opposites; i++)
-        if ((does(a, opposites[i].one) && does(b, opposites[i].other)) ||
-            (does(a, opposites[i].other) && does(b, opposites[i].one)))
-            return true;
-    return false;
-}
+static bool oppose(const act *a, const act *b) { return (a->ones & b->others) || (a->others & b->ones); }
 
 static bool same_act(const act *a, const act *b) {
     return meet(a, b) && a->call->u.call.decl == b->call->u.call.decl && pb_str_eq(a->call->u.call.aws, b->call->u.call.aws);
