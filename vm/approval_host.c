@@ -6,7 +6,7 @@
  * where it must be by now, sends what has not been sent, and then answers or parks. What was done is in the store before the next
  * thing begins, so it may die anywhere:
  *
- *     approval put (open) ─ message "sending" ─ sent ─ message "sent" ─ park ... ─ decided ─ messages updated ─ answer
+ *     approval put (open, messages "sending") ─ sent ─ message "sent" ─ park ... ─ decided ─ messages updated ─ answer
  *
  * A message found as "sending" may have reached people; the channel looks for it before it sends another one. People
  * asked twice are better than people not asked, so in doubt it is sent again. A channel that is out of order does not
@@ -38,6 +38,7 @@ typedef struct ask {
     int64_t end_ms; /* monotonic: no further message is begun */
     store_approval apr, former;
     bool has_former, failed; /* failed: a message is not sent */
+    bool fresh;              /* the approval was made by this visit: its first messages have certainly not been sent */
     pb_value messages[MESSAGES_MAX];
     uint32_t nmessages, at; /* at: the message under way */
     const approval_channel *channel;
@@ -220,10 +221,10 @@ static void load_messages(ask *k) {
 }
 
 /* A message to every channel, for the groups of this level. */
-static void add_messages(ask *k, uint32_t level) {
+static void add_messages(ask *k, uint32_t level, const char *state) {
     for (uint32_t i = 0; i < count_of(k->apr.via) && k->nmessages < MESSAGES_MAX; i++) {
         pb_value v = k->apr.via.u.items[i];
-        k->messages[k->nmessages++] = message_of(k, text_of(v, "kind"), text_of(v, "to"), level, "new", NULL);
+        k->messages[k->nmessages++] = message_of(k, text_of(v, "kind"), text_of(v, "to"), level, state, NULL);
     }
 }
 
@@ -287,7 +288,7 @@ static void on_posted(void *ctx, const approval_posted *r) {
 static bool post(ask *k, bool update) {
     pb_value m = k->messages[k->at];
     int64_t now = pb_loop_mono_ms(), left = k->end_ms - now;
-    bool sent = pb_str_is(text_of(m, "state"), "sent");
+    bool sent = pb_str_is(text_of(m, "state"), "sent"), sending = pb_str_is(text_of(m, "state"), "sending");
     const approval_channel *ch = channel_of(k->host, text_of(m, "kind"));
     if (sent != update || left <= 0 || !ch) {
         k->failed |= !sent && !update;
@@ -299,12 +300,12 @@ static bool post(ask *k, bool update) {
                        .who = who_of(k, level_of(m)),
                        .level = level_of(m),
                        .message = update ? m : PB_NONE_VALUE,
-                       .doubt = pb_str_is(text_of(m, "state"), "sending"),
+                       .doubt = sending && !(k->fresh && level_of(m) == 0),
                        .deadline_ms = now + (left < POST_MS ? left : POST_MS),
                        .arena = k->arena};
     store_decision *d = NULL;
     if (store_decisions(k->store, k->apr.id, k->arena, &d, &p.ndecisions) == STORE_OK) p.decisions = d;
-    if (!update && !p.doubt) {
+    if (!update && !sending) {
         k->messages[k->at] = message_of(k, text_of(m, "kind"), text_of(m, "to"), level_of(m), "sending", NULL);
         if (!keep_messages(k)) { /* not to be found again after a crash: rather not sent now */
             k->messages[k->at] = m;
@@ -389,7 +390,7 @@ static void escalate(ask *k, int64_t now) {
     for (int64_t at = k->apr.asked; (at = approval_next_escalation(&k->apr, at)) != 0 && at <= now;) level++;
     for (uint32_t i = 0; i < k->nmessages; i++)
         if (level_of(k->messages[i]) > known) known = level_of(k->messages[i]);
-    while (known < level) add_messages(k, ++known);
+    while (known < level) add_messages(k, ++known, "new");
 }
 
 static void arrive(ask *k, const tick *t);
@@ -431,7 +432,7 @@ static void arrive(ask *k, const tick *t) {
     k->at = 0;
     k->finished = !is_open(&k->apr);
     if (!k->finished) {
-        if (!k->nmessages) add_messages(k, 0);
+        if (!k->nmessages) add_messages(k, 0, "new");
         escalate(k, t->now);
     }
     if (t->escalated) note(k, "approval_escalated", NULL, PB_NONE_VALUE);
@@ -539,6 +540,9 @@ static bool ensure(ask *k, pb_value args) {
     if (got == STORE_OK) return true;
     if (got == STORE_NO && (got = store_run_get(k->store, run, k->arena, &r)) == STORE_OK) {
         if (!make(k, args, &r)) return false;
+        add_messages(k, 0, "sending");
+        k->apr.message = list_of(k->arena, k->messages, k->nmessages);
+        k->fresh = true;
         got = store_approval_put(k->store, &k->apr);
         if (got == STORE_OK) note(k, "approval_asked", "expires", pb_time(k->apr.expires));
     }
