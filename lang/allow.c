@@ -81,8 +81,13 @@ static bool read_comment(checker *c, const source_file *f, const ast_comment *m,
     pb_str s = m->text;
     if (!skip_word(&s, "#") || !skip_word(&s, "pbc:")) return false;
     *a = (allowance){.span = m->span, .file = m->span.file};
+    if (skip_word(&s, "survives")) { /* a mutant that no test is to notice: stdlib/testing/mutate.c */
+        diag *d = take_reason(c, a, s) ? NULL : c->diags->items[c->diags->count - 1];
+        if (d) check_hint(c, d, "write `# pbc: survives \"why no test can tell\"`");
+        return false;
+    }
     if (!skip_word(&s, "allow")) {
-        say_bad(c, m->span, "`# pbc:` is followed by `allow`");
+        say_bad(c, m->span, "`# pbc:` is followed by `allow` or `survives`");
         return false;
     }
     a->line = line_at(f, m->span.start) + (m->own_line ? 1 : 0);
