@@ -180,7 +180,7 @@ static void on_run_parked(void *ctx, const engine_run *r) {
     if (r->left != LEFT_STORE || s->store_failed) return;
     s->store_failed = true;
     progress_hide(s->progress);
-    cmd_complain(r->facts.reason);
+    cmd_complain(r->left_why);
     progress_show(s->progress);
 }
 

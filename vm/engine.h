@@ -54,6 +54,7 @@ typedef struct engine_run {
     const struct engine_program *from;
     uint32_t item;
     engine_left left;
+    pb_str left_why;
     struct engine_replay *replay; /* NULL: live */
     journal journal;
     int64_t clock_ms;  /* the run's wall clock: when the last thing was delivered */
@@ -99,7 +100,7 @@ typedef struct engine_watch {
     void (*step_end)(void *ctx, const engine_run *r, const vm_step *s);
     void (*run_end)(void *ctx, const engine_run *r);     /* at once; the evidence is to be written here */
     void (*event_end)(void *ctx, const engine_event *e); /* in the order of the events */
-    void (*run_parked)(void *ctx, const engine_run *r);  /* instead of run_end: it goes on later or elsewhere (r->left) */
+    void (*run_parked)(void *ctx, const engine_run *r);  /* instead of run_end: it goes on later or elsewhere (r->left). After it, with LEFT_STORE: the end could not be kept */
 } engine_watch;
 
 typedef struct engine_config {

@@ -24,7 +24,8 @@ engine *engine_new(const engine_config *c) {
     engine *e = calloc(1, sizeof *e);
     if (!e) return NULL;
     e->config = *c;
-    if (e->config.run_ms <= 0) e->config.run_ms = ENGINE_RUN_MS;
+    e->default_limit = e->config.run_ms <= 0;
+    if (e->default_limit) e->config.run_ms = ENGINE_RUN_MS;
     if (!e->config.runs_max) e->config.runs_max = ENGINE_RUNS_MAX;
     if (!e->config.events_max) e->config.events_max = ENGINE_EVENTS_MAX;
     e->crash = crash_begin();

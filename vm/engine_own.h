@@ -54,6 +54,7 @@ struct engine {
     brakes *brakes;
     crash crash;
     bool suspending;
+    bool default_limit; /* nobody has said how long a run may take */
     pb_str store_error; /* the last, with its cure */
 };
 

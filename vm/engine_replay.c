@@ -79,6 +79,7 @@ static bool deliver_answer(engine_run *r, const journal_entry *e) {
     c->step->meta = a.meta;
     c->step->detail = a.detail;
     if (a.planned) c->step->status = STEP_PLANNED;
+    if (a.planned && !r->facts.dry) r->gate.live = PB_NOTIFY; /* once changes were held back, they stay so */
     if (a.planned && r->gate.live > PB_NOTIFY) r->gate.live = PB_NOTIFY; /* the kill switch said observe then */
     if (a.ok)
         vm_return(c, a.value);

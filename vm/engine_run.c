@@ -117,7 +117,9 @@ bool engine_run_prepare(engine_run *r, const pb_value *params) {
     engine *e = r->engine;
     const engine_program *p = r->from;
     uint32_t timeout = playbook_field(r, PLAYBOOKS_timeout), body = playbook_field(r, PLAYBOOKS_body);
-    int64_t deadline = r->clock_ms + (r->limit_ms ? r->limit_ms : e->config.run_ms);
+    if (!r->limit_ms) r->limit_ms = e->config.run_ms;
+    if (e->default_limit && timeout > r->limit_ms) r->limit_ms = timeout; /* its author wants more than the default */
+    int64_t deadline = r->clock_ms + r->limit_ms;
     r->until_ms = timeout ? r->facts.started_ms + timeout : 0;
     r->journal.arena = r->arena;
     r->gate = (gate_run){.program = p->hosts,
@@ -214,6 +216,16 @@ static void gone(engine_run *r) {
     r->event->open_runs--;
 }
 
+/* It has ended, but its row does not say so: whoever resumes it will come to the same end. */
+static void end_not_kept(engine_run *r) {
+    const engine_watch *w = &r->engine->config.watch;
+    engine_store_failed(r->engine);
+    store_drop(r->journal.store, r->id);
+    r->left = LEFT_STORE;
+    r->left_why = r->engine->store_error;
+    if (w->run_parked) w->run_parked(w->ctx, r);
+}
+
 void engine_run_over(engine_run *r, vm_outcome outcome, pb_str code, pb_str reason) {
     const engine_watch *w = &r->engine->config.watch;
     if (r->ended) return;
@@ -225,7 +237,7 @@ void engine_run_over(engine_run *r, vm_outcome outcome, pb_str code, pb_str reas
     if (r->kept && r->journal.store) r->facts.approvals = approval_evidence(r->journal.store, r->id, r->arena);
     gone(r);
     if (w->run_end) w->run_end(w->ctx, r);
-    if (r->kept && !engine_row_end(r)) engine_store_failed(r->engine);
+    if (r->kept && !engine_row_end(r)) end_not_kept(r);
     let_go(r);
     engine_event_over(r->event);
 }
@@ -237,7 +249,7 @@ void engine_run_leave(engine_run *r, engine_left why, pb_str reason) {
     static const char *const codes[] = {
         [LEFT_PARKED] = "waiting", [LEFT_LOST] = "taken_over", [LEFT_STORE] = "store", [LEFT_STOPPED] = "stopped"};
     r->left = why;
-    r->facts.reason = reason;
+    r->facts.reason = r->left_why = reason;
     r->facts.code = pb_str_c(codes[why]);
     take_result(r);
     if (why == LEFT_PARKED || why == LEFT_STOPPED) failed = !engine_row_leave(r);
