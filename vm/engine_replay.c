@@ -73,6 +73,11 @@ static bool deliver_answer(engine_run *r, const journal_entry *e) {
     if (!pb_str_eq(a.digest, journal_digest(c, r->arena)))
         return diverged(r, e, "answers a call with other arguments than the program's"), false;
     if (a.partial && gate_host(&r->gate, c->step)->effect <= PB_READ) return again(r, q, e->at), false;
+    if (a.lost) {
+        fail(r, "result_lost", pb_printf(r->arena, "what %.*s answered in step %.*s was too large to be kept; look at what the run has done "
+                                                   "and finish it by hand", PB_ARG(c->host), PB_ARG(c->step->id)));
+        return false;
+    }
     r->gate.secrets_lost |= a.partial;
     p->deliver_at = e->at;
     forget(p, q);

@@ -47,7 +47,8 @@ static bool read_journal(engine_run *r, const wish *w, pb_str *err) {
     p->want_undo = w->undo;
     p->dry_undo = w->dry;
     p->only = pb_strdup(r->arena, w->only.s, w->only.n);
-    if (store_journal(e->config.store, r->id, r->arena, &p->entries, &p->n) != STORE_OK) {
+    /* Not in the run's arena, whose size is for what the run makes. */
+    if (store_journal(e->config.store, r->id, r->event->arena, &p->entries, &p->n) != STORE_OK) {
         *err = pb_printf(e->arena, "its journal cannot be read: %s", store_error(e->config.store));
         return false;
     }

@@ -13,7 +13,7 @@
 enum { DIGEST_SHOWN = 8 /* bytes of the SHA-256 that are kept: it finds mistakes, not attacks */ };
 
 /* flags */
-enum { PLANNED = 1, AGAIN = 2, PARTIAL = 4, CONFLICT = 8, THROTTLED = 16, DENIED = 32 };
+enum { PLANNED = 1, AGAIN = 2, PARTIAL = 4, CONFLICT = 8, THROTTLED = 16, DENIED = 32, LOST = 64 };
 
 /* ---- making ---- */
 
@@ -60,7 +60,7 @@ static pb_value kept(pb_value v, int64_t *flags) {
     pb_buf b = {0};
     bool secret = false, ok = freeze_value(&b, v, &secret);
     pb_buf_free(&b);
-    if (!ok || secret) *flags |= PARTIAL;
+    *flags |= !ok ? PARTIAL | LOST : secret ? PARTIAL : 0;
     return ok ? v : PB_NONE_VALUE;
 }
 
@@ -142,6 +142,7 @@ bool journal_answer_of(const journal_entry *e, pb_arena *a, journal_answer *out,
                             .planned = (flags & PLANNED) != 0,
                             .again = (flags & AGAIN) != 0,
                             .partial = (flags & PARTIAL) != 0,
+                            .lost = (flags & LOST) != 0,
                             .meta = v.u.items[v.n - 2],
                             .detail = text_at(v, v.n - 1)};
     if (ok) {

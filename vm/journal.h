@@ -34,7 +34,8 @@ void journal_note(journal *j, pb_str step, pb_str kind, pb_value what, int64_t a
 /* ---- reading ---- */
 
 typedef struct journal_answer {
-    bool ok, planned, again, partial; /* partial: secrets were left out of the value, or it was too large */
+    bool ok, planned, again;
+    bool partial, lost; /* secrets were left out of the value; it was too large, so that nothing of it is there (partial, too) */
     pb_str digest;
     pb_value value, meta;
     pb_str code, message, detail;
