@@ -84,7 +84,7 @@ typedef struct store_run {
 
 /* Admission: what is asked before a run begins, all in one transaction. Empty/0 members are not asked. */
 typedef struct store_admission {
-    pb_str dedupe_key; int64_t dedupe_ms;  /* no run of this playbook with this key within that time */
+    pb_str dedupe_key; int64_t dedupe_ms;  /* no run of this playbook, key and mode within that time that has not failed or been denied */
     uint32_t limit; int64_t limit_ms;      /* at most so many begun runs of this playbook within that time */
     uint32_t concurrency;                  /* at most so many unfinished runs of this playbook */
 } store_admission;

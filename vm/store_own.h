@@ -74,7 +74,8 @@ typedef struct column {
     X(S_RUN_GET, "SELECT " RUN_COLUMNS(COL_NAME) "n FROM runs WHERE id=?1") \
     X(S_RUN_ORIGIN, "SELECT id FROM runs WHERE origin=?1 AND origin<>''") \
     X(S_RUN_DUPLICATE, "SELECT id FROM runs WHERE playbook=?1 AND dedupe_key=?2 AND dedupe_key<>'' " \
-                       "AND started>?3 AND mode<>'dry' ORDER BY started DESC LIMIT 1") \
+                       "AND started>?3 AND mode=?4 AND NOT (status>=2 AND outcome IN ('failed','denied')) " \
+                       "ORDER BY started DESC LIMIT 1") \
     X(S_RUN_BEGUN, "SELECT count(*) FROM (SELECT 1 FROM runs WHERE playbook=?1 AND started>?2 AND mode<>'dry' " \
                    "LIMIT ?3)") \
     X(S_RUN_UNFINISHED, "SELECT count(*) FROM (SELECT 1 FROM runs WHERE playbook=?1 AND status<2 AND mode<>'dry' " \

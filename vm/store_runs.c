@@ -39,6 +39,8 @@ static store_result origin_known(store *s, const store_run *r, pb_arena *a, pb_s
     return id_of(s, st, a, other);
 }
 
+/* A run that failed or was denied has not seen to anything, nor has one that only observed when this one will act: what comes again
+ * is then another chance, not a repeat. */
 static store_result duplicate(store *s, const store_run *r, const store_admission *q, int64_t now, pb_arena *a,
                               pb_str *other) {
     if (!q->dedupe_key.n) return STORE_NO;
@@ -47,6 +49,7 @@ static store_result duplicate(store *s, const store_run *r, const store_admissio
     store_bind_text(st, 1, r->playbook);
     store_bind_text(st, 2, q->dedupe_key);
     sqlite3_bind_int64(st, 3, now - q->dedupe_ms);
+    store_bind_text(st, 4, r->mode);
     return id_of(s, st, a, other);
 }
 
