@@ -46,7 +46,7 @@ static void resume_one(session *s, pb_str id) {
     case RESUMED: run_all(s); return;
     case RESUME_NO:
         err = store_run_get(s->store, id, s->arena, &row) == STORE_OK ? pb_str_c(status_word(&row))
-                                                                       : PB_STR("there is no such run in the store");
+                                                                      : PB_STR("there is no such run in the store");
         break;
     case RESUME_BUSY: err = PB_STR("another process is executing it"); break;
     case RESUME_FULL: err = PB_STR("too many runs are under way"); break;

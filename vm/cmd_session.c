@@ -21,7 +21,8 @@
 
 /* Of several runs the worst counts. */
 void session_worst(session *s, int status) {
-    static const int order[] = {STATUS_OK, STATUS_WAITING, STATUS_STOPPED, STATUS_FAILED, STATUS_USAGE, STATUS_INTERNAL};
+    static const int order[] = {STATUS_OK,     STATUS_WAITING, STATUS_STOPPED,
+                                STATUS_FAILED, STATUS_USAGE,   STATUS_INTERNAL};
     int was = 0, is = 0;
     for (int i = 0; i < (int)(sizeof order / sizeof *order); i++) {
         if (order[i] == s->status) was = i;
@@ -186,7 +187,8 @@ static void on_run_parked(void *ctx, const engine_run *r) {
 
 static void complain_of_event(session *s, uint32_t number, uint32_t line, pb_str what) {
     if (!s->events) return; /* of a resumed run: it was said when it came in */
-    cmd_complain(pb_printf(s->arena, "%s: event %u (line %u): %.*s", events_name(s->events), number, line, PB_ARG(what)));
+    cmd_complain(
+        pb_printf(s->arena, "%s: event %u (line %u): %.*s", events_name(s->events), number, line, PB_ARG(what)));
 }
 
 static void on_event_end(void *ctx, const engine_event *e) {
@@ -204,7 +206,8 @@ static void on_event_end(void *ctx, const engine_event *e) {
         report_plain(e, &out);
     if (out.oom || (out.len && fwrite(out.data, 1, out.len, stdout) != out.len) || fflush(stdout) != 0) {
         if (!s->output_failed)
-            cmd_complain(pb_printf(s->arena, "results cannot be written: %s", out.oom ? "out of memory" : strerror(errno)));
+            cmd_complain(
+                pb_printf(s->arena, "results cannot be written: %s", out.oom ? "out of memory" : strerror(errno)));
         s->output_failed = true;
         worst(s, STATUS_FAILED);
     }
@@ -251,8 +254,7 @@ static engine *new_engine(session *s) {
     if (s->config) return engine_new(s->config);
     engine_config c = {.dry = s->args.dry, .observe = s->args.observe, .run_ms = s->args.timeout_ms};
     c.providers = stdlib_providers(&c.nproviders);
-    c.watch =
-        (engine_watch){s, on_run_begin, on_step_begin, on_step_end, on_run_end, on_event_end, on_run_parked};
+    c.watch = (engine_watch){s, on_run_begin, on_step_begin, on_step_end, on_run_end, on_event_end, on_run_parked};
     return engine_new(&c);
 }
 

@@ -23,7 +23,8 @@ void crash_watch(crash_fn *fn, void *ctx) {
 void crash_point(crash *c) {
     if (watched.fn)
         watched.fn(watched.ctx);
-    else if (++c->n == c->at) raise(SIGKILL);
+    else if (++c->n == c->at)
+        raise(SIGKILL);
 }
 
 void crash_end(const crash *c) {

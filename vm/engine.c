@@ -1,6 +1,6 @@
 /*
- * engine.c - events, and the runs that they begin. What a run is: engine_run.c, engine_context.c; programs and parameters:
- * engine_load.c; runs in the store: engine_store.c, engine_resume.c, engine_replay.c.
+ * engine.c - events, and the runs that they begin. What a run is: engine_run.c, engine_context.c; programs and
+ * parameters: engine_load.c; runs in the store: engine_store.c, engine_resume.c, engine_replay.c.
  *
  * Everything happens on one thread. A run goes on (vm_run_go) until all its fibers wait. Hosts only
  * leave their answers with it; after each turn of the loop every run under way (they are few) is asked to go on. So a

@@ -9,8 +9,8 @@
  * Results come through the callbacks of engine_config: event by event in the order of submission, whatever finished
  * first (or as they come: engine_config.unordered).
  *
- * With a store every run is journaled: it survives the death of the process (engine_resume), and while all that it waits
- * for is parked it takes no memory here. DURABLE.md tells how.
+ * With a store every run is journaled: it survives the death of the process (engine_resume), and while all that it
+ * waits for is parked it takes no memory here. DURABLE.md tells how.
  */
 #ifndef PB_ENGINE_H
 #define PB_ENGINE_H
@@ -33,10 +33,10 @@ typedef struct engine_event engine_event;
 /* Why a run is no longer here although it has not ended; facts.reason says it in words. */
 typedef enum engine_left {
     LEFT_NOT,
-    LEFT_PARKED,  /* all that it waits for is in the store: an approval, a time */
-    LEFT_LOST,    /* another process has taken it over */
-    LEFT_STORE,   /* the store cannot be written: nothing more was sent, and the run can be resumed */
-    LEFT_STOPPED  /* engine_suspend */
+    LEFT_PARKED, /* all that it waits for is in the store: an approval, a time */
+    LEFT_LOST,   /* another process has taken it over */
+    LEFT_STORE,  /* the store cannot be written: nothing more was sent, and the run can be resumed */
+    LEFT_STOPPED /* engine_suspend */
 } engine_left;
 
 /* One playbook's run on one event. Readable by callbacks; facts.outcome is VM_RUNNING until it ends. */
@@ -57,14 +57,14 @@ typedef struct engine_run {
     pb_str left_why;
     struct engine_replay *replay; /* NULL: live */
     journal journal;
-    int64_t clock_ms;  /* the run's wall clock: when the last thing was delivered */
-    int64_t ahead_ms;  /* the wall clock before the machine's monotonic one */
-    int64_t dead_ms;   /* how long the run was not executed by anybody: its monotonic clock is behind by that */
-    int64_t until_ms;  /* wall clock; the playbook's timeout; 0: none */
-    int64_t limit_ms;  /* the time limit that it was begun with */
+    int64_t clock_ms; /* the run's wall clock: when the last thing was delivered */
+    int64_t ahead_ms; /* the wall clock before the machine's monotonic one */
+    int64_t dead_ms;  /* how long the run was not executed by anybody: its monotonic clock is behind by that */
+    int64_t until_ms; /* wall clock; the playbook's timeout; 0: none */
+    int64_t limit_ms; /* the time limit that it was begun with */
     bool over_limit;
-    bool kept;         /* it has a row in the store */
-    bool undo;         /* an ended run is being undone */
+    bool kept;                   /* it has a row in the store */
+    bool undo;                   /* an ended run is being undone */
     struct brakes_wait *telling; /* the alerts channel is told of a guard's denial */
     bool told;                   /* ... has been, or there is none */
     pb_str match_error;
@@ -81,11 +81,11 @@ struct engine_event {
     uint32_t number, line;
     pb_value value;
     pb_arena *arena;
-    pb_str error; /* not an event that can be handled, and why */
-    pb_str note;  /* what is odd about it */
-    pb_str text;  /* the envelope as JSON, once it was needed */
+    pb_str error;  /* not an event that can be handled, and why */
+    pb_str note;   /* what is odd about it */
+    pb_str text;   /* the envelope as JSON, once it was needed */
     pb_str origin; /* engine_submit_from */
-    bool resumed; /* made by engine_resume for its one run; number is 0 */
+    bool resumed;  /* made by engine_resume for its one run; number is 0 */
     match_tally tally;
     engine_run *runs, *last_run;
     uint32_t open_runs;
@@ -100,19 +100,20 @@ typedef struct engine_watch {
     void (*step_end)(void *ctx, const engine_run *r, const vm_step *s);
     void (*run_end)(void *ctx, const engine_run *r);     /* at once; the evidence is to be written here */
     void (*event_end)(void *ctx, const engine_event *e); /* in the order of the events */
-    void (*run_parked)(void *ctx, const engine_run *r);  /* instead of run_end: it goes on later or elsewhere (r->left). After it, with LEFT_STORE: the end could not be kept */
+    void (*run_parked)(void *ctx, const engine_run *r);  /* instead of run_end: it goes on later or elsewhere (r->left).
+                                                            After it, with LEFT_STORE: the end could not be kept */
 } engine_watch;
 
 typedef struct engine_config {
     const pb_host_provider *providers;
     size_t nproviders;
     bool dry;
-    bool observe;   /* reads and tells people, changes nothing, and says what it would have changed */
-    int64_t run_ms; /* time limit of a run, not counting what it is parked; 0: ENGINE_RUN_MS */
+    bool observe;                  /* reads and tells people, changes nothing, and says what it would have changed */
+    int64_t run_ms;                /* time limit of a run, not counting what it is parked; 0: ENGINE_RUN_MS */
     uint32_t runs_max, events_max; /* 0: ENGINE_RUNS_MAX, ENGINE_EVENTS_MAX */
-    bool unordered;      /* events are reported, and their memory is freed, as soon as their runs are over */
-    struct store *store; /* NULL: none. Not the engine's; it outlives the engine */
-    uint8_t *cover;      /* for tests: what is executed of the one program is noted here (vm_program_cover); NULL: no */
+    bool unordered;                /* events are reported, and their memory is freed, as soon as their runs are over */
+    struct store *store;           /* NULL: none. Not the engine's; it outlives the engine */
+    uint8_t *cover; /* for tests: what is executed of the one program is noted here (vm_program_cover); NULL: no */
     engine_watch watch;
 } engine_config;
 
@@ -143,8 +144,8 @@ bool engine_busy(const engine *e);
 void engine_turn(engine *e);
 /* Ends all runs as failed ("interrupted"); what waits is not begun. */
 void engine_interrupt(engine *e);
-/* With a store: nothing more is begun or sent. Runs are left in the store, to be resumed, as soon as what is under way has been
- * answered; turn the engine until it is not busy. */
+/* With a store: nothing more is begun or sent. Runs are left in the store, to be resumed, as soon as what is under way
+ * has been answered; turn the engine until it is not busy. */
 void engine_suspend(engine *e);
 
 /* ---- runs in the store ---- */
@@ -156,17 +157,18 @@ typedef enum engine_resumed {
     RESUME_FAILED, /* why is in *err; it is tried again later */
     RESUME_FULL    /* no room for another run just now */
 } engine_resumed;
-/* Takes a run over, goes through its journal and on from there. After engine_ready. *err lives as long as the engine. */
+/* Takes a run over, goes through its journal and on from there. After engine_ready. *err lives as long as the engine.
+ */
 engine_resumed engine_resume(engine *e, pb_str id, pb_str *err);
 /* Sets a run that has ended going again to undo its steps; only: that one and what is inside it (empty: all). A dry one
  * writes nothing into the store. */
 engine_resumed engine_undo(engine *e, pb_str id, pb_str only, bool dry, pb_str *err);
-/* Takes over what is due: parked runs whose time or answer has come, and those whose process has died. How many. What could not be
- * resumed is told to `failed` (may be NULL). */
+/* Takes over what is due: parked runs whose time or answer has come, and those whose process has died. How many. What
+ * could not be resumed is told to `failed` (may be NULL). */
 uint32_t engine_due(engine *e, void (*failed)(void *ctx, pb_str run, pb_str why), void *ctx);
 uint32_t engine_running(const engine *e);
-/* Runs are kept in this store from now on; before the first event. engine_config.store is the same, earlier. False: out of
- * memory. */
+/* Runs are kept in this store from now on; before the first event. engine_config.store is the same, earlier. False: out
+ * of memory. */
 bool engine_use_store(engine *e, struct store *s);
 /* Does some playbook need a store? *what: what for ("dedupe", "approve", "wait"); *name: the playbook. */
 bool engine_needs_store(engine *e, pb_str *name, const char **what);

@@ -264,7 +264,8 @@ static bool param_again(engine *e, const engine_program *p, uint32_t i, pb_arena
     uint32_t constant = vm_field(p->program, SECTION_PARAMS, i, PARAMS_default_const);
     if (setting_of(e, name, &text)) {
         pb_str copy = pb_strdup(a, text.s, text.n);
-        if (copy.s && vm_parse_param(p->program, vm_field(p->program, SECTION_PARAMS, i, PARAMS_type), copy, a, out, &why))
+        if (copy.s &&
+            vm_parse_param(p->program, vm_field(p->program, SECTION_PARAMS, i, PARAMS_type), copy, a, out, &why))
             return true;
         *err = pb_printf(e->arena, "parameter `%.*s`: %.*s", PB_ARG(name), PB_ARG(why));
         return false;
@@ -273,10 +274,11 @@ static bool param_again(engine *e, const engine_program *p, uint32_t i, pb_arena
         *out = constant == IMAGE_NIL ? PB_NONE_VALUE : vm_const(p->program, constant);
         return true;
     }
-    *err = pb_printf(e->arena,
-                     "parameter `%.*s` is secret, so it was not kept with the run: give --set %.*s=... again, or set the "
-                     "environment variable %s",
-                     PB_ARG(name), PB_ARG(name), variable_of(name, variable) ? variable : "PB_PARAM_...");
+    *err =
+        pb_printf(e->arena,
+                  "parameter `%.*s` is secret, so it was not kept with the run: give --set %.*s=... again, or set the "
+                  "environment variable %s",
+                  PB_ARG(name), PB_ARG(name), variable_of(name, variable) ? variable : "PB_PARAM_...");
     return false;
 }
 

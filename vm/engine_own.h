@@ -49,7 +49,7 @@ struct engine {
     engine_event *done;   /* resumed runs' and, when unordered, others: to be reported and freed */
     engine_program *from_store;
     engine_setting *settings; /* newest first */
-    pb_str owner; /* of leases: this process */
+    pb_str owner;             /* of leases: this process */
     pb_timer *renew;
     brakes *brakes;
     crash crash;
@@ -68,7 +68,7 @@ typedef struct engine_matching {
 typedef struct engine_sleep {
     engine_run *run;
     void *token;
-    pb_timer *timer; /* NULL in a replay */
+    pb_timer *timer;  /* NULL in a replay */
     int64_t until_ms; /* by the run's wall clock */
     struct engine_sleep *next, **link;
 } engine_sleep;
@@ -91,7 +91,10 @@ typedef struct engine_replay {
     pb_str only;
 } engine_replay;
 
-enum { RUN_MEMORY = 64 << 20, /* of a run's own values */ RUN_ARENA = RUN_MEMORY + (8 << 20) /* and what the engine keeps beside them */ };
+enum {
+    RUN_MEMORY = 64 << 20,
+    /* of a run's own values */ RUN_ARENA = RUN_MEMORY + (8 << 20) /* and what the engine keeps beside them */
+};
 
 void engine_unload(engine *e);
 
@@ -112,7 +115,7 @@ brakes *engine_brakes(engine *e, const pb_site *site);
 pb_value engine_params_kept(const engine_program *p, pb_arena *a); /* what is not secret, as a map */
 
 /* ---- engine_context.c: what a run is told of itself ---- */
-bool engine_context(engine_run *r); /* of a new run: ids, incident, facts.context */
+bool engine_context(engine_run *r);       /* of a new run: ids, incident, facts.context */
 bool engine_context_again(engine_run *r); /* of a resumed one: what is not kept in its row */
 void engine_note_oddities(engine_event *ev);
 pb_value engine_match_context(void *ctx, const match_hit *hit);

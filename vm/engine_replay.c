@@ -1,13 +1,14 @@
 /*
  * engine_replay.c - runs that go on where another process left them.
  *
- * The run is executed again from its beginning, with the same image, event, parameters and context, and what its journal says was
- * delivered to it is delivered again, in the same order and at the same times. Nothing leaves for the world meanwhile: calls
- * are only noted. When the journal is used up, the calls that have no answer yet are made: for the first time if
- * their intent was never written; else they are in doubt, and their host says what that means (pb_host.again).
+ * The run is executed again from its beginning, with the same image, event, parameters and context, and what its
+ * journal says was delivered to it is delivered again, in the same order and at the same times. Nothing leaves for the
+ * world meanwhile: calls are only noted. When the journal is used up, the calls that have no answer yet are made: for
+ * the first time if their intent was never written; else they are in doubt, and their host says what that means
+ * (pb_host.again).
  *
- * A run that asks for something else than the journal has an answer of has diverged: an image that is not the one it began with, or a
- * damaged journal. It fails, and nothing is sent.
+ * A run that asks for something else than the journal has an answer of has diverged: an image that is not the one it
+ * began with, or a damaged journal. It fails, and nothing is sent.
  */
 #include "vm/engine_own.h"
 
@@ -49,8 +50,9 @@ static void fail(engine_run *r, const char *code, pb_str why) {
 
 static void diverged(engine_run *r, const journal_entry *e, const char *what) {
     fail(r, "diverged",
-         pb_printf(r->arena, "the journal does not fit the program: entry %lld (%.*s%sstep %.*s) %s; nothing was sent, "
-                             "look at what the run has done and finish it by hand",
+         pb_printf(r->arena,
+                   "the journal does not fit the program: entry %lld (%.*s%sstep %.*s) %s; nothing was sent, "
+                   "look at what the run has done and finish it by hand",
                    (long long)e->seq, PB_ARG(e->name), e->name.n ? ", " : "", PB_ARG(e->step), what));
 }
 
@@ -74,8 +76,11 @@ static bool deliver_answer(engine_run *r, const journal_entry *e) {
         return diverged(r, e, "answers a call with other arguments than the program's"), false;
     if (a.partial && gate_host(&r->gate, c->step)->effect <= PB_READ) return again(r, q, e->at), false;
     if (a.lost) {
-        fail(r, "result_lost", pb_printf(r->arena, "what %.*s answered in step %.*s was too large to be kept; look at what the run has done "
-                                                   "and finish it by hand", PB_ARG(c->host), PB_ARG(c->step->id)));
+        fail(r, "result_lost",
+             pb_printf(r->arena,
+                       "what %.*s answered in step %.*s was too large to be kept; look at what the run has done "
+                       "and finish it by hand",
+                       PB_ARG(c->host), PB_ARG(c->step->id)));
         return false;
     }
     r->gate.secrets_lost |= a.partial;
@@ -84,7 +89,7 @@ static bool deliver_answer(engine_run *r, const journal_entry *e) {
     c->step->meta = a.meta;
     c->step->detail = a.detail;
     if (a.planned) c->step->status = STEP_PLANNED;
-    if (a.planned && !r->facts.dry) r->gate.live = PB_NOTIFY; /* once changes were held back, they stay so */
+    if (a.planned && !r->facts.dry) r->gate.live = PB_NOTIFY;            /* once changes were held back, they stay so */
     if (a.planned && r->gate.live > PB_NOTIFY) r->gate.live = PB_NOTIFY; /* the kill switch said observe then */
     if (a.ok)
         vm_return(c, a.value);
@@ -238,7 +243,8 @@ void engine_replay_go(engine_run *r) {
         }
         if (!caught_up(r)) return;
         bool more = p->at < p->n;
-        if (o != VM_RUNNING && more && p->entries[p->at].kind != JOURNAL_NOTE && p->entries[p->at].kind != JOURNAL_INTENT) {
+        if (o != VM_RUNNING && more && p->entries[p->at].kind != JOURNAL_NOTE &&
+            p->entries[p->at].kind != JOURNAL_INTENT) {
             diverged(r, &p->entries[p->at], "comes after the program's end");
             return;
         }

@@ -1,9 +1,10 @@
 /*
- * engine_resume.c - takes runs out of the store: those whose process has died, those that wait no longer, and ended ones
- * that are to be undone.
+ * engine_resume.c - takes runs out of the store: those whose process has died, those that wait no longer, and ended
+ * ones that are to be undone.
  *
  * A run is taken (its lease) before anything is read, so that what is read is the last word. What cannot be resumed
- * here and now (its image is gone, a secret parameter is not set) is given back with the reason, to be looked at again later.
+ * here and now (its image is gone, a secret parameter is not set) is given back with the reason, to be looked at again
+ * later.
  */
 #include "vm/engine_own.h"
 
@@ -21,7 +22,8 @@ typedef struct wish {
 static bool find_playbook(engine_run *r, pb_str name) {
     for (uint32_t i = 0; i < vm_count(r->facts.program, SECTION_PLAYBOOKS); i++) {
         r->facts.playbook = i;
-        if (pb_str_eq(vm_string(r->facts.program, vm_field(r->facts.program, SECTION_PLAYBOOKS, i, PLAYBOOKS_name)), name))
+        if (pb_str_eq(vm_string(r->facts.program, vm_field(r->facts.program, SECTION_PLAYBOOKS, i, PLAYBOOKS_name)),
+                      name))
             return true;
     }
     return false;
@@ -75,9 +77,11 @@ static void set_facts(engine_run *r, const store_run *row, const wish *w) {
     r->incident = row->incident;
     r->item = row->item;
     r->kept = true;
-    r->journal = (journal){.store = w->undo && w->dry ? NULL : r->engine->config.store, .run = r->id, .fence = row->fence};
+    r->journal =
+        (journal){.store = w->undo && w->dry ? NULL : r->engine->config.store, .run = r->id, .fence = row->fence};
     r->facts.dry = pb_str_is(row->mode, "dry");
-    /* What was begun as observing stays so; what was begun live does not go on changing where changes are to be held back now. */
+    /* What was begun as observing stays so; what was begun live does not go on changing where changes are to be held
+     * back now. */
     bool own = !r->engine->has_site && r->from->has_site && r->from->site.observe;
     r->facts.observe = pb_str_is(row->mode, "observe") || (!r->facts.dry && (own || engine_observes(r->engine)));
     r->facts.started_ms = r->clock_ms = row->started;
@@ -198,8 +202,8 @@ uint32_t engine_due(engine *e, void (*failed)(void *ctx, pb_str run, pb_str why)
     pb_arena *a = e->config.store && room && !e->suspending ? pb_arena_new(0) : NULL;
     if (!a) return 0;
     free_leases(e, a);
-    if (store_runs_due(e->config.store, pb_loop_wall_ms(), room < ENGINE_DUE_MAX ? room : ENGINE_DUE_MAX, a, &ids, &n) !=
-        STORE_OK) {
+    if (store_runs_due(e->config.store, pb_loop_wall_ms(), room < ENGINE_DUE_MAX ? room : ENGINE_DUE_MAX, a, &ids,
+                       &n) != STORE_OK) {
         if (failed) failed(ctx, (pb_str){"", 0}, pb_str_c(store_error(e->config.store)));
         n = 0;
     }

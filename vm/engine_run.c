@@ -3,8 +3,8 @@
  *
  * A run has a clock of its own. It stands still while the run executes and jumps to the moment of what is delivered
  * next, so that going through the journal again shows it the same times (engine_replay.c). Time limits are kept by its
- * monotonic clock, which is the wall clock less the time in which nobody executed the run: a process that was dead for an hour has not
- * used up anybody's 30 seconds. Only a playbook's own `timeout` is by the wall.
+ * monotonic clock, which is the wall clock less the time in which nobody executed the run: a process that was dead for
+ * an hour has not used up anybody's 30 seconds. Only a playbook's own `timeout` is by the wall.
  */
 #include "vm/engine_own.h"
 
@@ -128,9 +128,13 @@ bool engine_run_prepare(engine_run *r, const pb_value *params) {
                          .context = r->facts.context,
                          .image = p->program,
                          .body = body,
-                         .site = e->has_site ? &e->site : p->has_site ? &p->site : NULL,
+                         .site = e->has_site   ? &e->site
+                                 : p->has_site ? &p->site
+                                               : NULL,
                          .most = (pb_effect)playbook_field(r, PLAYBOOKS_effect),
-                         .live = r->facts.dry ? PB_READ : r->facts.observe ? PB_NOTIFY : PB_DESTROY,
+                         .live = r->facts.dry       ? PB_READ
+                                 : r->facts.observe ? PB_NOTIFY
+                                                    : PB_DESTROY,
                          .deadline_ms = deadline,
                          .ahead_ms = r->ahead_ms - r->dead_ms,
                          .journal = &r->journal,
@@ -138,10 +142,8 @@ bool engine_run_prepare(engine_run *r, const pb_value *params) {
                          .crash = &e->crash};
     gate_init(&r->gate);
     if (r->until_ms && r->until_ms < deadline) r->gate.deadline_ms = r->until_ms;
-    r->limits = (vm_limits){.memory = RUN_MEMORY,
-                            .instructions = RUN_INSTRUCTIONS,
-                            .deadline_ms = deadline,
-                            .until_ms = r->until_ms};
+    r->limits = (vm_limits){
+        .memory = RUN_MEMORY, .instructions = RUN_INSTRUCTIONS, .deadline_ms = deadline, .until_ms = r->until_ms};
     if (r->match_error.n) return true;
     r->vm = vm_run_new(p->program, body, r->facts.bound, params, r->facts.context, &r->limits, hooks_of(r), r->arena);
     return r->vm != NULL;
@@ -273,7 +275,8 @@ static void run_ended(engine_run *r, vm_outcome o) {
     if (r->facts.interrupted)
         engine_run_over(r, VM_FAILED, PB_STR("interrupted"), PB_STR("pbrun was told to stop"));
     else if (o == VM_RUNNING) /* would wait for ever */
-        engine_run_over(r, VM_FAILED, PB_STR("internal"), PB_STR("the run waits for something that was never asked for"));
+        engine_run_over(r, VM_FAILED, PB_STR("internal"),
+                        PB_STR("the run waits for something that was never asked for"));
     else
         engine_run_over(r, o, vm_run_error_code(r->vm), vm_run_reason(r->vm));
 }

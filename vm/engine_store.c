@@ -1,9 +1,9 @@
 /*
  * engine_store.c - what the engine keeps in the store: a run's row, its lease, and when the journal is put on disk.
  *
- * The store failing is not the runs' failure. Nothing is sent whose intent is not on disk, so when a commit does not succeed
- * every run that has one is left as it is on disk: no further word to the world, no end, no evidence. It can be resumed
- * when the store can be written again.
+ * The store failing is not the runs' failure. Nothing is sent whose intent is not on disk, so when a commit does not
+ * succeed every run that has one is left as it is on disk: no further word to the world, no end, no evidence. It can be
+ * resumed when the store can be written again.
  */
 #include "vm/engine_own.h"
 
@@ -14,10 +14,11 @@
 /* Leaves all runs that are kept in the store. */
 void engine_store_failed(engine *e) {
     pb_str cause = pb_str_c(store_error(e->config.store));
-    e->store_error = pb_printf(e->arena,
-                               "%.*s; nothing more was sent, and the runs under way are left as they are: make room or mend "
-                               "the disk, then `pbrun resume`",
-                               PB_ARG(cause));
+    e->store_error =
+        pb_printf(e->arena,
+                  "%.*s; nothing more was sent, and the runs under way are left as they are: make room or mend "
+                  "the disk, then `pbrun resume`",
+                  PB_ARG(cause));
     for (uint32_t i = 0; i < e->config.runs_max; i++)
         if (e->active[i] && e->active[i]->kept) engine_run_leave(e->active[i], LEFT_STORE, e->store_error);
 }
@@ -72,7 +73,8 @@ static pb_str event_text(engine_event *ev) {
 
 static pb_str origin_text(const engine_run *r) {
     if (!r->event->origin.n) return (pb_str){"", 0};
-    return pb_printf(r->arena, "%.*s %.*s %u", PB_ARG(r->event->origin), PB_ARG(playbook_text(r, PLAYBOOKS_name)), r->item);
+    return pb_printf(r->arena, "%.*s %.*s %u", PB_ARG(r->event->origin), PB_ARG(playbook_text(r, PLAYBOOKS_name)),
+                     r->item);
 }
 
 static pb_str threat_text(const engine_run *r) {
@@ -97,7 +99,9 @@ static store_run row_of(engine_run *r) {
                        .account = context_text(r, "account"),
                        .region = context_text(r, "region"),
                        .threat = threat_text(r),
-                       .mode = r->facts.dry ? PB_STR("dry") : r->facts.observe ? PB_STR("observe") : PB_STR(""),
+                       .mode = r->facts.dry       ? PB_STR("dry")
+                               : r->facts.observe ? PB_STR("observe")
+                                                  : PB_STR(""),
                        .started = r->facts.started_ms,
                        .deadline = r->until_ms,
                        .origin = origin_text(r),
@@ -113,7 +117,8 @@ static void note_beginning(engine_run *r) {
 }
 
 static bool not_kept(engine_run *r) {
-    pb_str why = pb_printf(r->arena, "the run was not begun, because it cannot be kept: %s", store_error(r->engine->config.store));
+    pb_str why = pb_printf(r->arena, "the run was not begun, because it cannot be kept: %s",
+                           store_error(r->engine->config.store));
     engine_run_over(r, VM_FAILED, PB_STR("store"), why);
     return false;
 }
@@ -124,8 +129,8 @@ static bool admit(engine_run *r, store_run *row, const brakes_admission *q) {
     store_admitted why;
     pb_str other;
     crash_point(&e->crash);
-    store_result rc =
-        store_run_begin(e->config.store, row, &q->ask, q->anyway, e->owner, r->facts.started_ms, r->arena, &why, &other);
+    store_result rc = store_run_begin(e->config.store, row, &q->ask, q->anyway, e->owner, r->facts.started_ms, r->arena,
+                                      &why, &other);
     crash_point(&e->crash);
     if (rc == STORE_ERROR) return not_kept(r);
     brakes_admitted a = brakes_admitted_of(q, why, other, r->arena);

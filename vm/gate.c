@@ -37,7 +37,7 @@ typedef struct gate_call {
     vm_call *call;
     const pb_host *host;
     pb_timer *timer;
-    int64_t deadline_ms; /* by the run's clock */
+    int64_t deadline_ms;            /* by the run's clock */
     struct gate_call *next, **link; /* NULL: no longer under way */
 } gate_call;
 
@@ -133,7 +133,9 @@ int64_t pb_call_time_left(const vm_call *c) {
     return left > 1 ? left : 1;
 }
 
-struct store *pb_call_store(const vm_call *c) { return call_of(c)->run->journal->store; }
+struct store *pb_call_store(const vm_call *c) {
+    return call_of(c)->run->journal->store;
+}
 
 bool pb_call_over_limit(const vm_call *c) { return call_of(c)->run->over_limit; }
 
@@ -239,13 +241,14 @@ static pb_str refusal(const gate_run *g, const gate_call *gc, int64_t now, pb_st
         return PB_STR("forbidden");
     }
     if (gc->host->parks && !g->journal->store && g->live > PB_READ) {
-        *message = or_memory(pb_printf(g->arena, "%.*s waits in a store, and there is none: give --store URL",
-                                       PB_ARG(c->host)));
+        *message = or_memory(
+            pb_printf(g->arena, "%.*s waits in a store, and there is none: give --store URL", PB_ARG(c->host)));
         return PB_STR("no_store");
     }
     if (g->secrets_lost && freeze_has_lost(c->args)) {
-        *message = or_memory(pb_printf(g->arena, "%.*s needs a secret that was given to this run before its process "
-                                                 "ended; secrets are never kept, so it cannot be sent any more",
+        *message = or_memory(pb_printf(g->arena,
+                                       "%.*s needs a secret that was given to this run before its process "
+                                       "ended; secrets are never kept, so it cannot be sent any more",
                                        PB_ARG(c->host)));
         return PB_STR("secret_lost");
     }

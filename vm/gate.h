@@ -52,15 +52,15 @@ typedef struct gate_run {
     crash *crash;
     struct gate_call *open, **open_end; /* calls under way, in the order in which they were asked for */
     uint32_t nparked;
-    gate_note *notes, *last_note; /* in order */
+    gate_note *notes, *last_note;   /* in order */
     pb_str stop_code, stop_message; /* once set, nothing passes any more */
 } gate_run;
 
 void gate_init(gate_run *g);
 void gate_invoke(gate_run *g, vm_call *c); /* vm_hooks.invoke */
-/* Everything waits: asks the brakes about the changing calls that were asked for meanwhile, and writes the intents of those that may
- * go on into the journal. *ready is set when there are some, to be sent with gate_send once the journal is on disk. True: some call has
- * got further. */
+/* Everything waits: asks the brakes about the changing calls that were asked for meanwhile, and writes the intents of
+ * those that may go on into the journal. *ready is set when there are some, to be sent with gate_send once the journal
+ * is on disk. True: some call has got further. */
 bool gate_intend(gate_run *g, bool *ready);
 void gate_send(gate_run *g);
 /* Does the run wait for something that is under way in this process? */
@@ -71,7 +71,7 @@ int64_t gate_parked(const gate_run *g, pb_str *what);
 /* The host of a step's site. */
 const pb_host *gate_host(const gate_run *g, const vm_step *s);
 void gate_note_add(gate_run *g, pb_str step, pb_str kind, pb_value what, int64_t at);
-void gate_step_end(const vm_step *s);      /* from vm_hooks.step_end */
+void gate_step_end(const vm_step *s); /* from vm_hooks.step_end */
 /* Cancels what is under way and refuses all that would follow, with this error. The texts must live as long as the run.
  */
 void gate_stop(gate_run *g, pb_str code, pb_str message);

@@ -2,9 +2,9 @@
  * interp.c - runs from the outside: making one, letting it go on, answering its calls, looking at the result.
  *
  * A run is never entered twice at a time: vm_return, vm_raise and vm_wake only put the fiber that they concern into a
- * queue. vm_run_go delivers what is in the queue one after the other: after each delivery all fibers that can go on do so,
- * in the order in which they were made, until everybody waits again. So a host may answer inside the call, and a run's
- * course depends on nothing but what was delivered and in which order: whoever delivers the same again, after the
+ * queue. vm_run_go delivers what is in the queue one after the other: after each delivery all fibers that can go on do
+ * so, in the order in which they were made, until everybody waits again. So a host may answer inside the call, and a
+ * run's course depends on nothing but what was delivered and in which order: whoever delivers the same again, after the
  * process has died, comes to the same steps, values and record.
  *
  * A match is a run whose function the verifier has proven to be pure: no hooks, no steps, one fiber.
@@ -209,10 +209,11 @@ void vm_raise_as(vm_call *c, pb_str code, pb_str message, vm_error_class kind) {
 }
 
 void vm_again(vm_call *c) {
-    pb_str message = pb_printf(c->run->env.arena,
-                               "%.*s was under way when pbrun's process ended, and it is not known whether it was done; "
-                               "look, then do what is missing by hand or run the playbook again",
-                               PB_ARG(c->host));
+    pb_str message =
+        pb_printf(c->run->env.arena,
+                  "%.*s was under way when pbrun's process ended, and it is not known whether it was done; "
+                  "look, then do what is missing by hand or run the playbook again",
+                  PB_ARG(c->host));
     raise_error(c, (vm_error){.code = PB_STR("in_doubt"), .message = message, .again = true});
 }
 

@@ -29,8 +29,8 @@ pb_value vm_const(const vm_program *p, uint32_t global_index);
 pb_str vm_program_bytes(const vm_program *p); /* the image */
 const char *vm_program_sha256(vm_program *p); /* of the image, hexadecimal; computed on first use */
 
-/* What was executed, a byte an instruction of the whole image: for coverage. The bytes are the caller's, vm_code_size of them;
- * several processes may share them. */
+/* What was executed, a byte an instruction of the whole image: for coverage. The bytes are the caller's, vm_code_size
+ * of them; several processes may share them. */
 enum { COVER_RUN = 1, COVER_ON = 2, COVER_JUMPED = 4 /* of those that may jump: which way they went */ };
 void vm_program_cover(vm_program *p, uint8_t *bytes);
 uint32_t vm_code_size(const vm_program *p);
@@ -54,15 +54,26 @@ typedef struct vm_limits {
  * step that was done is undone. */
 typedef enum vm_step_kind { STEP_CALL, STEP_GUARD, STEP_UNDO } vm_step_kind;
 
-typedef enum vm_step_status { STEP_RUNNING, STEP_OK, STEP_FAILED, STEP_PLANNED /* dry run: not sent */, STEP_DENIED /* by a guard or a brake; so are the steps around it */ } vm_step_status;
+typedef enum vm_step_status {
+    STEP_RUNNING,
+    STEP_OK,
+    STEP_FAILED,
+    STEP_PLANNED /* dry run: not sent */,
+    STEP_DENIED /* by a guard or a brake; so are the steps around it */
+} vm_step_status;
 
 /* A host call, or an action with all that it did (children). Owned by the run's arena. */
-typedef enum vm_guard_says { GUARD_ALLOWS, GUARD_DENIES, GUARD_LIFTED /* by an authorization */, GUARD_UNSURE } vm_guard_says;
+typedef enum vm_guard_says {
+    GUARD_ALLOWS,
+    GUARD_DENIES,
+    GUARD_LIFTED /* by an authorization */,
+    GUARD_UNSURE
+} vm_guard_says;
 
 typedef struct vm_step {
     struct vm_step *parent, *children, *last_child, *next;
-    uint32_t number;  /* 1, 2, ... in order of start */
-    pb_str id;        /* the same in every execution of the run: "3", "3.1", "4:0.2" (branch 0), "5~2" (second try) */
+    uint32_t number; /* 1, 2, ... in order of start */
+    pb_str id;       /* the same in every execution of the run: "3", "3.1", "4:0.2" (branch 0), "5~2" (second try) */
     vm_step_kind kind;
     pb_str name;      /* "ec2.isolate", "aws.ec2.DescribeInstances", "guard critical_instances", "undo ec2.isolate" */
     uint32_t site;    /* index into SITES; IMAGE_NIL unless STEP_CALL */
@@ -76,13 +87,13 @@ typedef struct vm_step {
     pb_value args;                /* host: the map; action: list of values */
     pb_value result;
     pb_str error_code, error_message;
-    pb_str account, region; /* where its calls are made; empty: the event names none */
-    bool moved;             /* ... because an `in account` says so */
-    pb_str detail;          /* a host may say what happened ("already inactive") */
-    pb_value meta;          /* host's: AWS request ids and the like, a map; goes to the evidence */
-    void *front;            /* for the front end's own use */
-    uint32_t doubted;       /* of an action: how often it was called again because of a call in doubt (vm_again) */
-    bool unsure;            /* dry run: a condition in it depended on what only the real run will know */
+    pb_str account, region;     /* where its calls are made; empty: the event names none */
+    bool moved;                 /* ... because an `in account` says so */
+    pb_str detail;              /* a host may say what happened ("already inactive") */
+    pb_value meta;              /* host's: AWS request ids and the like, a map; goes to the evidence */
+    void *front;                /* for the front end's own use */
+    uint32_t doubted;           /* of an action: how often it was called again because of a call in doubt (vm_again) */
+    bool unsure;                /* dry run: a condition in it depended on what only the real run will know */
     vm_guard_says guard_says;   /* STEP_GUARD */
     pb_str undoes;              /* STEP_UNDO: the id of the step that is undone */
     struct vm_capture *capture; /* it can be undone */
@@ -120,16 +131,16 @@ typedef struct vm_denial {
 /* Instead of an answer. The texts must live as long as the run. */
 void vm_deny(vm_call *c, pb_str code, const vm_denial *d);
 
-/* What became of the call is not known and cannot be asked: the innermost action around it is called again as a new try,
- * without asking any `else` on the way; without such an action it fails with code in_doubt. */
+/* What became of the call is not known and cannot be asked: the innermost action around it is called again as a new
+ * try, without asking any `else` on the way; without such an action it fails with code in_doubt. */
 void vm_again(vm_call *c);
 
 /* What is delivered to a run: the answer of a call, or that a pause is over. A run is a function of what is delivered
  * to it, in order; so this is what a journal keeps. */
 typedef struct vm_arrival {
-    vm_call *call; /* NULL: a pause */
-    pb_str id;     /* of the call's step, or of the pause (vm_pause_id) */
-    bool ok, again; /* again: by vm_again */
+    vm_call *call;        /* NULL: a pause */
+    pb_str id;            /* of the call's step, or of the pause (vm_pause_id) */
+    bool ok, again;       /* again: by vm_again */
     pb_value value;       /* ok */
     pb_str code, message; /* not ok */
     vm_error_class kind;
@@ -177,13 +188,14 @@ vm_run *vm_run_new(const vm_program *p, uint32_t function, pb_value event, const
  * ended. */
 vm_outcome vm_run_go(vm_run *r);
 vm_outcome vm_run_outcome(const vm_run *r);
-pb_str vm_run_reason(const vm_run *r); /* SKIPPED: the condition and value; STOPPED: the reason; FAILED and DENIED: the message */
-pb_str vm_run_error_code(const vm_run *r);    /* FAILED, DENIED */
+pb_str vm_run_reason(
+    const vm_run *r); /* SKIPPED: the condition and value; STOPPED: the reason; FAILED and DENIED: the message */
+pb_str vm_run_error_code(const vm_run *r);       /* FAILED, DENIED */
 const vm_denial *vm_run_denial(const vm_run *r); /* the first; NULL: none */
-void vm_run_denial_told(vm_run *r, pb_str told);  /* who has been told of it, or why nobody */
-uint32_t vm_run_place(const vm_run *r);       /* source << 20 | line where it ended */
-pb_value vm_run_record(const vm_run *r);      /* what `record` statements gathered */
-const vm_step *vm_run_steps(const vm_run *r); /* the top level's first */
+void vm_run_denial_told(vm_run *r, pb_str told); /* who has been told of it, or why nobody */
+uint32_t vm_run_place(const vm_run *r);          /* source << 20 | line where it ended */
+pb_value vm_run_record(const vm_run *r);         /* what `record` statements gathered */
+const vm_step *vm_run_steps(const vm_run *r);    /* the top level's first */
 pb_arena *vm_run_arena(vm_run *r);
 uint64_t vm_run_instructions(const vm_run *r);
 const vm_authorization *vm_run_authorizations(const vm_run *r); /* the first; NULL: none */
@@ -191,9 +203,9 @@ const vm_authorization *vm_run_authorizations(const vm_run *r); /* the first; NU
 /* ---- undoing what a run did (undo.c) ---- */
 /* How many steps could be undone and are not: of all, or of the step with this id and what is inside it. */
 uint32_t vm_run_undoable(const vm_run *r, pb_str only);
-/* A run that has ended is set going again to undo its steps, newest first; vm_run_go does it. It then ends as done, failed
- * (some could not be undone) or denied, and can be set going again for what is left. The hooks' `dry` must agree. False: the run has
- * not ended, or out of memory. */
+/* A run that has ended is set going again to undo its steps, newest first; vm_run_go does it. It then ends as done,
+ * failed (some could not be undone) or denied, and can be set going again for what is left. The hooks' `dry` must
+ * agree. False: the run has not ended, or out of memory. */
 bool vm_run_undo(vm_run *r, pb_str only, int64_t deadline_ms, bool dry);
 /* Tells every step that changed something for good, and why that stays. */
 typedef void vm_stays_fn(void *ctx, const vm_step *s, pb_str why);

@@ -26,7 +26,8 @@ pb_str journal_digest(const vm_call *c, pb_arena *a) {
     if (!b.oom && digest_sha256(parts, 3, hash)) {
         char text[2 * DIGEST_SHOWN + 1];
         static const char digits[] = "0123456789abcdef";
-        for (int i = 0; i < DIGEST_SHOWN; i++) text[2 * i] = digits[hash[i] >> 4], text[2 * i + 1] = digits[hash[i] & 15];
+        for (int i = 0; i < DIGEST_SHOWN; i++)
+            text[2 * i] = digits[hash[i] >> 4], text[2 * i + 1] = digits[hash[i] & 15];
         out = pb_strdup(a, text, 2 * DIGEST_SHOWN);
     }
     pb_buf_free(&b);
@@ -85,8 +86,14 @@ static void append_answer(journal *j, const vm_arrival *a, const vm_denial *deni
         append(j, &e, list_of(items, 5));
         return;
     }
-    const pb_value items[] = {digest, pb_int(flags), pb_string(a->code), pb_string(a->message), pb_int(a->kind.status),
-                              denial_value(j->arena, a->kind.denied ? denial : NULL), s->meta, detail};
+    const pb_value items[] = {digest,
+                              pb_int(flags),
+                              pb_string(a->code),
+                              pb_string(a->message),
+                              pb_int(a->kind.status),
+                              denial_value(j->arena, a->kind.denied ? denial : NULL),
+                              s->meta,
+                              detail};
     append(j, &e, list_of(items, 8));
 }
 

@@ -7,8 +7,8 @@
  *     WAKE     pause id                                                a pause was over
  *     NOTE     step id, kind    value                                  for people; "begun" and "resumed" are read again
  *
- * The data are frozen values (freeze.h). digest: 16 hexadecimal digits over the host's name and the arguments, so that a
- * program that asks something else than the journal has the answer of is found out.
+ * The data are frozen values (freeze.h). digest: 16 hexadecimal digits over the host's name and the arguments, so that
+ * a program that asks something else than the journal has the answer of is found out.
  */
 #ifndef PB_JOURNAL_H
 #define PB_JOURNAL_H
@@ -35,7 +35,8 @@ void journal_note(journal *j, pb_str step, pb_str kind, pb_value what, int64_t a
 
 typedef struct journal_answer {
     bool ok, planned, again;
-    bool partial, lost; /* secrets were left out of the value; it was too large, so that nothing of it is there (partial, too) */
+    bool partial,
+        lost; /* secrets were left out of the value; it was too large, so that nothing of it is there (partial, too) */
     pb_str digest;
     pb_value value, meta;
     pb_str code, message, detail;

@@ -1,9 +1,9 @@
 /*
  * owner.c - who holds a lease.
  *
- * A lease is over when it has not been renewed for some time; but a process that died on this very machine need not be waited
- * for. A pid alone says nothing (it may be another process by now), so the time at which the process was started and the
- * boot of the machine are named with it. What cannot be read is left empty, and then nobody is taken for dead.
+ * A lease is over when it has not been renewed for some time; but a process that died on this very machine need not be
+ * waited for. A pid alone says nothing (it may be another process by now), so the time at which the process was started
+ * and the boot of the machine are named with it. What cannot be read is left empty, and then nobody is taken for dead.
  */
 #include "vm/owner.h"
 

@@ -59,18 +59,19 @@ struct frame {
     pb_str path;           /* the steps made from here have it in front of their numbers (frame_path makes it) */
     uint32_t count;        /* of the last step, or group of branches, that was made from here */
     frame_use use;
-    uint32_t nth;          /* FRAME_GUARD: which of the guards of its step's parent */
-    uint8_t into;          /* FRAME_UNDO: the caller's register for the result ... */
-    vm_capture *capture;   /* ... and what is undone */
-    uint8_t size;          /* index into run->spare */
+    uint32_t nth;        /* FRAME_GUARD: which of the guards of its step's parent */
+    uint8_t into;        /* FRAME_UNDO: the caller's register for the result ... */
+    vm_capture *capture; /* ... and what is undone */
+    uint8_t size;        /* index into run->spare */
     uint8_t ntries;
     struct {
         uint32_t pc;
         uint8_t reg;
         const vm_scope *scope;
     } tries[IMAGE_MAX_TRY];
-    bool is_branch;  /* path is still that of the frame it was forked from: a branch that makes no steps needs no text */
-    uint32_t group, branch; /* which of its counts the branches of the frame are, or of the one forked from; which branch */
+    bool is_branch; /* path is still that of the frame it was forked from: a branch that makes no steps needs no text */
+    uint32_t group,
+        branch;      /* which of its counts the branches of the frame are, or of the one forked from; which branch */
     fiber *branches; /* forked from here and not joined yet, in order of their number */
 };
 
@@ -112,7 +113,7 @@ struct vm_run {
     const vm_hooks *hooks; /* NULL in a match */
     const pb_value *params;
     pb_value context;
-    vm_scope scope; /* the event's account and region */
+    vm_scope scope;                /* the event's account and region */
     int64_t deadline_ms, until_ms; /* vm_limits */
     fiber *fibers, *last_fiber, *spare_fibers;
     fiber *arrivals, *last_arrival; /* in the order in which it came */
@@ -162,7 +163,8 @@ outcome fiber_joined(fiber *f);
 void run_fail(vm_run *r, const vm_error *e, uint32_t place);
 void run_denied(vm_run *r, const vm_denial *d); /* keeps the first */
 uint32_t frame_place(const frame *f);
-/* "4:0" of the first branch of the fourth thing that was made in the run's first frame, whose path is empty. False: error set. */
+/* "4:0" of the first branch of the fourth thing that was made in the run's first frame, whose path is empty. False:
+ * error set. */
 bool frame_path(vm_run *r, frame *f);
 /* Counts one more step of this frame. Its id; empty: error set. */
 pb_str frame_next_id(vm_run *r, frame *f);
@@ -178,7 +180,7 @@ void step_limit(fiber *f, vm_step *s, int64_t ms); /* no longer than that */
 bool step_is_late(const vm_run *r, const vm_step *s);
 outcome step_guarded(fiber *f, vm_step *s, uint32_t n); /* n guards have let it pass: asks the next one, or does it */
 void step_end(vm_run *r, vm_step *s, vm_step_status status);
-void step_done(vm_run *r, vm_step *s); /* as OK, or as planned when something in it was */
+void step_done(vm_run *r, vm_step *s);          /* as OK, or as planned when something in it was */
 outcome step_answered(fiber *f);                /* the host has answered f->call */
 outcome step_again(fiber *f);                   /* the time before a retry has passed */
 outcome step_return(fiber *f, pb_value result); /* of the top frame, which INVOKE or CALL entered */

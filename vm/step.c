@@ -341,7 +341,8 @@ bool step_next_try(fiber *f, vm_step *s) {
     return true;
 }
 
-/* The action around a call in doubt: it reads what there is, so it is called again at once, whatever its `retry` says. */
+/* The action around a call in doubt: it reads what there is, so it is called again at once, whatever its `retry` says.
+ */
 static bool call_anew(fiber *f, vm_step *s) {
     if (!step_next_try(f, s)) return false;
     s->doubted++;

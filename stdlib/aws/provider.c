@@ -222,15 +222,11 @@ static void identity_known(void *ctx, const aws_access *a) {
 }
 
 static void inquire(inquiry *i, pb_loop *loop, aws_op op) {
-    aws_call_spec spec = {.op = op,
-                          .input = i->q.args,
-                          .region = i->q.region,
-                          .deadline_ms = i->q.deadline_ms,
-                          .arena = i->q.arena};
+    aws_call_spec spec = {
+        .op = op, .input = i->q.args, .region = i->q.region, .deadline_ms = i->q.deadline_ms, .arena = i->q.arena};
     aws_who who = {.region = i->q.region, .identify = true};
     if (pb_str_is(i->q.host, "aws.sts.GetCallerIdentity")) {
-        aws_access_wait *w =
-            aws_sessions_ask(i->provider->sessions, loop, i->q.arena, &who, identity_known, i);
+        aws_access_wait *w = aws_sessions_ask(i->provider->sessions, loop, i->q.arena, &who, identity_known, i);
         if (w) i->asking = w;
         return;
     }

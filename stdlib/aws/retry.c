@@ -184,14 +184,34 @@ bool aws_repeatable(pb_str service, pb_str operation, pb_effect effect, bool has
     return false;
 }
 
-/* Of the natural ones those that answer the second time as they did the first: they say what shall be. What is deleted, revoked,
- * authorized, detached or cancelled is not there (or there already) the second time, which is an error; so those are left out, as is
- * what is associated or registered. A name that stands here and in NOT_NATURAL is not one. */
+/* Of the natural ones those that answer the second time as they did the first: they say what shall be. What is deleted,
+ * revoked, authorized, detached or cancelled is not there (or there already) the second time, which is an error; so
+ * those are left out, as is what is associated or registered. A name that stands here and in NOT_NATURAL is not one. */
 static const char *const SETTING[] = {
-    "Put*",    "Modify*",      "Update*",      "Set*",         "Reset*",     "Tag*",        "Untag*",
-    "Enable*", "Disable*",     "Activate*",    "Deactivate*",  "Archive*",   "Unarchive*",  "BatchUpdate*",
-    "Change*", "CreateTags",   "DeleteTags",   "AddTags*",     "RemoveTags*", "AttachRolePolicy", "AttachUserPolicy",
-    "AttachGroupPolicy", "StopInstances", "StartInstances",
+    "Put*",
+    "Modify*",
+    "Update*",
+    "Set*",
+    "Reset*",
+    "Tag*",
+    "Untag*",
+    "Enable*",
+    "Disable*",
+    "Activate*",
+    "Deactivate*",
+    "Archive*",
+    "Unarchive*",
+    "BatchUpdate*",
+    "Change*",
+    "CreateTags",
+    "DeleteTags",
+    "AddTags*",
+    "RemoveTags*",
+    "AttachRolePolicy",
+    "AttachUserPolicy",
+    "AttachGroupPolicy",
+    "StopInstances",
+    "StartInstances",
 };
 
 bool aws_settles(pb_str service, pb_str operation, pb_effect effect, bool has_token) {

@@ -28,9 +28,9 @@ bool aws_is_conflict(pb_str service, pb_str code);
 /* May be sent again although it may have been received already: it only reads, it carries an idempotency token, or
  * doing it twice ends in the same state (names like Put*, Delete*, Modify*, less the exceptions in retry.c). */
 bool aws_repeatable(pb_str service, pb_str operation, pb_effect effect, bool has_token);
-/* After a crash nobody knows whether a change was made. May the call simply be sent again? Only when that gives the same answer and
- * ends in the same state: reads, calls with a client token, and operations that set something to a value. Where it may not, the action
- * around it is called again, which looks first. */
+/* After a crash nobody knows whether a change was made. May the call simply be sent again? Only when that gives the
+ * same answer and ends in the same state: reads, calls with a client token, and operations that set something to a
+ * value. Where it may not, the action around it is called again, which looks first. */
 bool aws_settles(pb_str service, pb_str operation, pb_effect effect, bool has_token);
 
 typedef struct aws_retry_policy {

@@ -23,7 +23,9 @@ static pb_value back(pb_value v) {
     return out;
 }
 
-static pb_value list_of(const pb_value *items, uint32_t n) { return (pb_value){.kind = PB_LIST, .n = n, .u.items = items}; }
+static pb_value list_of(const pb_value *items, uint32_t n) {
+    return (pb_value){.kind = PB_LIST, .n = n, .u.items = items};
+}
 
 static bool refused(const char *bytes, size_t n) {
     pb_value v;
@@ -104,7 +106,8 @@ static void test_limits(void) {
     CASE("what is no value is refused with a sentence") {
         CHECK(refused("", 0) && refused("\2n", 2) && refused("\1", 1) && refused("\1q", 2) && refused("\1nn", 3));
         CHECK(refused("\1l\xff\xff\xff\xff\x0f", 7) && refused("\1l\2n", 4) && refused("\1m\1\1k", 5));
-        CHECK(refused("\1s\1\xff", 4) && refused("\1d1234567", 9) && refused("\1i\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 12));
+        CHECK(refused("\1s\1\xff", 4) && refused("\1d1234567", 9) &&
+              refused("\1i\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 12));
         char deep[400] = "\1";
         for (int i = 1; i + 2 < 400; i += 2) memcpy(deep + i, "l\1", 2);
         CHECK(refused(deep, sizeof deep - 1));

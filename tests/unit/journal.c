@@ -1,7 +1,8 @@
 /*
  * journal.c - runs that survive: a program with loops, branches, retries, VERIFY and nested actions is killed at every
- * moment that matters, resumed, and must come to what it comes to undisturbed. Also what a journal that does not fit does, what
- * becomes of secrets, of time, of parked runs, of a store that cannot be written and of two that want one run.
+ * moment that matters, resumed, and must come to what it comes to undisturbed. Also what a journal that does not fit
+ * does, what becomes of secrets, of time, of parked runs, of a store that cannot be written and of two that want one
+ * run.
  *
  * The world is memory that parent and children share: what a killed process has done to it stays done.
  */
@@ -113,46 +114,50 @@ static bool resolve(void *state, pb_str name, pb_host *out) {
 
 /* ---- programs ---- */
 
-static const char library[] = "event test.finding { source \"test\" detail_type \"Finding\" schema Finding payload \"detail\" }\n"
-                              "type Finding { id: string }\n"
-                              "extern action t.get(key: string): int read\n"
-                              "extern action t.put(key: string, value: int): int contain\n"
-                              "extern action t.add(key: string): int contain\n"
-                              "extern action t.flaky(key: string): int contain\n"
-                              "extern action t.secret(): secret read\n"
-                              "extern action t.use(s: secret): int contain\n"
-                              "extern action t.park(ms: int): int contain\n"
-                              "action t.ensure(key: string): { changed: bool, detail: string } contain on key {\n"
-                              "  if t.get(key) > 0 { return { changed: false, detail: \"was there\" } }\n"
-                              "  do t.add(key)\n"
-                              "  verify t.get(key) > 0 within 5s else \"it is not there\"\n"
-                              "  return { changed: true, detail: \"added\" }\n"
-                              "}\n"
-                              "action t.both(key: string): { changed: bool } contain on key {\n"
-                              "  parallel {\n    do t.ensure(key + \"x\") as x\n    do t.ensure(key + \"y\") as y\n  }\n"
-                              "  return { changed: x.changed or y.changed }\n"
-                              "}\n"
-                              "action t.flip(key: string): { changed: bool } contain on key {\n"
-                              "  let was = t.get(key)\n"
-                              "  do t.put(key, was + 10)\n"
-                              "  return { changed: true }\n"
-                              "} undo {\n"
-                              "  if t.get(key) == was { return { changed: false } }\n"
-                              "  do t.put(key, was)\n"
-                              "}\n";
+static const char library[] =
+    "event test.finding { source \"test\" detail_type \"Finding\" schema Finding payload \"detail\" }\n"
+    "type Finding { id: string }\n"
+    "extern action t.get(key: string): int read\n"
+    "extern action t.put(key: string, value: int): int contain\n"
+    "extern action t.add(key: string): int contain\n"
+    "extern action t.flaky(key: string): int contain\n"
+    "extern action t.secret(): secret read\n"
+    "extern action t.use(s: secret): int contain\n"
+    "extern action t.park(ms: int): int contain\n"
+    "action t.ensure(key: string): { changed: bool, detail: string } contain on key {\n"
+    "  if t.get(key) > 0 { return { changed: false, detail: \"was there\" } }\n"
+    "  do t.add(key)\n"
+    "  verify t.get(key) > 0 within 5s else \"it is not there\"\n"
+    "  return { changed: true, detail: \"added\" }\n"
+    "}\n"
+    "action t.both(key: string): { changed: bool } contain on key {\n"
+    "  parallel {\n    do t.ensure(key + \"x\") as x\n    do t.ensure(key + \"y\") as y\n  }\n"
+    "  return { changed: x.changed or y.changed }\n"
+    "}\n"
+    "action t.flip(key: string): { changed: bool } contain on key {\n"
+    "  let was = t.get(key)\n"
+    "  do t.put(key, was + 10)\n"
+    "  return { changed: true }\n"
+    "} undo {\n"
+    "  if t.get(key) == was { return { changed: false } }\n"
+    "  do t.put(key, was)\n"
+    "}\n";
 
-#define HEAD "playbook one {\n  version \"1.0.0\"\n  owner \"t@example.com\"\n  summary \"s\"\n  when test.finding as f\n"
+#define HEAD \
+    "playbook one {\n  version \"1.0.0\"\n  owner \"t@example.com\"\n  summary \"s\"\n  when test.finding as f\n"
 
-static const char big[] = HEAD "  for k in [\"a\", \"b\"] { do t.ensure(k) }\n"
-                               "  parallel {\n    do t.ensure(\"p\") as p\n    do t.both(\"q\") as q\n    do t.put(\"r\", 5)\n  }\n"
-                               "  do t.flaky(\"f\") as n retry 3\n"
-                               "  do t.ensure(\"a\") as again else { record { never: true } }\n"
-                               "  let at = run.started\n"
-                               "  record { n: n  p: p.changed  q: q.changed  again: again.changed  r: t.get(\"r\") }\n"
-                               "}\n";
+static const char big[] =
+    HEAD "  for k in [\"a\", \"b\"] { do t.ensure(k) }\n"
+         "  parallel {\n    do t.ensure(\"p\") as p\n    do t.both(\"q\") as q\n    do t.put(\"r\", 5)\n  }\n"
+         "  do t.flaky(\"f\") as n retry 3\n"
+         "  do t.ensure(\"a\") as again else { record { never: true } }\n"
+         "  let at = run.started\n"
+         "  record { n: n  p: p.changed  q: q.changed  again: again.changed  r: t.get(\"r\") }\n"
+         "}\n";
 static const char other[] = HEAD "  do t.ensure(\"a\")\n  do t.put(\"zzz\", 1)\n}\n";
 static const char secretive[] = HEAD "  let s = t.secret()\n  do t.put(\"a\", 1)\n  do t.use(s)\n}\n";
-static const char parking[] = HEAD "  do t.put(\"a\", 1)\n  do t.park(7200000) as n timeout 30s\n  do t.put(\"b\", n)\n  record { n: n }\n}\n";
+static const char parking[] =
+    HEAD "  do t.put(\"a\", 1)\n  do t.park(7200000) as n timeout 30s\n  do t.put(\"b\", n)\n  record { n: n }\n}\n";
 static const char bare[] = HEAD "  do t.add(\"a\") else { record { code: error.code } }\n}\n";
 static const char flipping[] = HEAD "  do t.flip(\"a\")\n  do t.flip(\"b\")\n  do t.put(\"c\", 1)\n}\n";
 static const char endless[] = HEAD "  verify t.get(\"a\") > 0 within 30s\n  record { there: true }\n}\n";
@@ -207,8 +212,8 @@ typedef struct process {
     const char *resume; /* this run alone */
     const char *undo;   /* this run */
     bool dry;
-    bool suspend;       /* is told to stop as soon as it has begun */
-    bool full;          /* the disk is full after the first commit */
+    bool suspend; /* is told to stop as soon as it has begun */
+    bool full;    /* the disk is full after the first commit */
 } process;
 
 static int live(const process *p) {
@@ -222,7 +227,9 @@ static int live(const process *p) {
         setenv("PB_CRASH_AT", text, 1);
     }
     pb_clock_virtual(w->now);
-    engine_config c = {.providers = &provider, .nproviders = 1, .watch = {.run_begin = on_begin, .run_end = on_run_end, .run_parked = on_parked}};
+    engine_config c = {.providers = &provider,
+                       .nproviders = 1,
+                       .watch = {.run_begin = on_begin, .run_end = on_run_end, .run_parked = on_parked}};
     c.store = store_open(url, a, &err);
     engine *e = engine_new(&c);
     if (!c.store || !e) return 2;
@@ -232,7 +239,8 @@ static int live(const process *p) {
     }
     if (!engine_ready(e, &err)) return 4;
     if (p->source) {
-        static const char event[] = "{\"source\":\"test\",\"detail-type\":\"Finding\",\"id\":\"e\",\"detail\":{\"id\":\"f\"}}";
+        static const char event[] =
+            "{\"source\":\"test\",\"detail-type\":\"Finding\",\"id\":\"e\",\"detail\":{\"id\":\"f\"}}";
         pb_arena *ev = pb_arena_new(1 << 20);
         pb_value v;
         if (!pb_json_parse(ev, event, sizeof event - 1, &v, &err)) return 5;
@@ -298,7 +306,8 @@ static void check_world(const char *told, uint64_t at) {
     bool begun = w->told[0] != 0; /* killed before there was a row: nothing has happened */
     for (int i = 0; i < KEYS; i++) {
         bool adds = w->keys[i][0] && strchr("abpq", w->keys[i][0]);
-        if (adds && w->adds[i] != (begun ? 1 : 0)) fprintf(stderr, "# moment %llu: %s was added %d times\n", (unsigned long long)at, w->keys[i], w->adds[i]);
+        if (adds && w->adds[i] != (begun ? 1 : 0))
+            fprintf(stderr, "# moment %llu: %s was added %d times\n", (unsigned long long)at, w->keys[i], w->adds[i]);
         if (adds) CHECK(w->adds[i] == (begun ? 1 : 0));
     }
     if (!begun) {
@@ -319,7 +328,10 @@ static void test_killed(void) {
         fresh();
         CHECK(in_process((process){.source = big}) == 0);
         snprintf(told, sizeof told, "%s", w->told);
-        CHECK(strncmp(told, "done  {\"n\":7,\"p\":true,\"q\":true,\"again\":false,\"r\":5} 1=t.ensure 1.1=t.get 1.2=t.add 1.3=t.get 2=t.ensure", 103) == 0);
+        CHECK(strncmp(told,
+                      "done  {\"n\":7,\"p\":true,\"q\":true,\"again\":false,\"r\":5} 1=t.ensure 1.1=t.get 1.2=t.add "
+                      "1.3=t.get 2=t.ensure",
+                      103) == 0);
         CHECK(strstr(told, " 3:1.1=t.both 3:1.1.1:0.1=t.ensure 3:1.1.1:0.1.1=t.get") && strstr(told, " 4~3=t.flaky"));
     }
     CASE("killed at every moment, resumed an hour later: everything once, the same outcome and record") {
@@ -364,10 +376,13 @@ static void test_divergence(void) {
     } damages[] = {
         {"an answer to a call that was never made", "UPDATE journal SET step='9.9' WHERE kind=1 AND name='t.add'"},
         {"an answer of another host", "UPDATE journal SET name='t.put' WHERE kind=1 AND name='t.add'"},
-        {"an answer that cannot be read", "UPDATE journal SET data=CAST(x'0171' AS TEXT) WHERE kind=1 AND name='t.add'"},
-        {"an answer to other arguments", "UPDATE journal SET data=(SELECT data FROM journal WHERE kind=1 AND step='1.1') WHERE kind=1 AND step='2.1'"},
+        {"an answer that cannot be read",
+         "UPDATE journal SET data=CAST(x'0171' AS TEXT) WHERE kind=1 AND name='t.add'"},
+        {"an answer to other arguments",
+         "UPDATE journal SET data=(SELECT data FROM journal WHERE kind=1 AND step='1.1') WHERE kind=1 AND step='2.1'"},
         {"the intent of a call that was never made", "UPDATE journal SET step='1.7' WHERE kind=0 AND step='1.2'"},
-        {"a pause that was never made", "UPDATE journal SET kind=3, step='nowhere', name='' WHERE kind=1 AND step='1.1'"},
+        {"a pause that was never made",
+         "UPDATE journal SET kind=3, step='nowhere', name='' WHERE kind=1 AND step='1.1'"},
         {"an answer that is missing", "DELETE FROM journal WHERE kind=1 AND step='1.1'"},
     };
     for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
@@ -472,7 +487,8 @@ static void test_undo(void) {
             CHECK(in_process((process){0}) == 0);
             bool undone = value_of("a") == 0 && value_of("b") == 0;
             if (undone) continue;
-            CHECK(at <= 5 && value_of("a") == 10 && value_of("b") == 10); /* it had not begun: it is to be asked for again */
+            CHECK(at <= 5 && value_of("a") == 10 &&
+                  value_of("b") == 10); /* it had not begun: it is to be asked for again */
             CHECK(in_process((process){.undo = w->id}) == 0);
             CHECK(value_of("a") == 0 && value_of("b") == 0);
         }
