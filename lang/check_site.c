@@ -375,11 +375,12 @@ static void say_unknown_entry(checker *c, const ast_clause *cl) {
                "serve");
 }
 
+/* The site of a file of tests is theirs alone. */
 static void check_once(checker *c, decl_info *d) {
     for (uint32_t i = 0; i < c->nfiles; i++)
         for (decl_info *o = c->files[i].decls; o; o = o->next) {
             if (o == d) return;
-            if (o->decl->kind != DECL_SITE) continue;
+            if (o->decl->kind != DECL_SITE || ((o->file->testing || d->file->testing) && o->file != d->file)) continue;
             diag *m = diag_add(c->diags, DIAG_DUPLICATE_NAME, d->decl->span, "a program has one `site`");
             check_also(m, o->decl->span, "this is the first");
             check_hint(c, m, "keep each deployment's site in a file of its own and give the right one");
@@ -410,7 +411,7 @@ void check_site(checker *c, decl_info *d) {
 
 static const ast_decl *site_of(const checker *c) {
     for (uint32_t i = 0; i < c->nfiles; i++)
-        for (const decl_info *d = c->files[i].decls; d; d = d->next)
+        for (const decl_info *d = c->files[i].testing ? NULL : c->files[i].decls; d; d = d->next)
             if (d->decl->kind == DECL_SITE) return d->decl;
     return NULL;
 }

@@ -606,9 +606,8 @@ static void gen_entry(cg *g, const ast_clause *c) {
 
 /* The site's entries; their parameters have been reached and made. */
 static void gen_settings(cg *g) {
-    for (const ast_file *f = g->program->files; f; f = f->next)
-        for (const ast_decl *d = f->decls; d; d = d->next)
-            for (const ast_clause *c = d->kind == DECL_SITE ? d->clauses : NULL; c; c = c->next) gen_entry(g, c);
+    const ast_decl *d = cg_site(g);
+    for (const ast_clause *c = d ? d->clauses : NULL; c; c = c->next) gen_entry(g, c);
 }
 
 static void gen_node(cg *g, const cg_node *n) {
@@ -639,8 +638,8 @@ static bool gen_all(cg *g) {
     return !g->failed;
 }
 
-static bool program(ast_program *p, diag_list *diags, const ast_decl *tested, pb_buf *image) {
-    cg g = {.program = p, .diags = diags, .arena = p->arena, .tested = tested};
+static bool program(ast_program *p, diag_list *diags, const ast_decl *tested, const ast_decl *site, pb_buf *image) {
+    cg g = {.program = p, .diags = diags, .arena = p->arena, .tested = tested, .site = site};
     if (tested) g.only = tested->name.parts[0].text;
     g.w = iw_new(p->arena);
     g.source_of = pb_alloc_array(p->arena, (size_t)p->sources->count + 1, sizeof *g.source_of);
@@ -653,8 +652,8 @@ static bool program(ast_program *p, diag_list *diags, const ast_decl *tested, pb
     return fault == IW_OK && !pb_arena_failed(p->arena);
 }
 
-bool codegen_program(ast_program *p, diag_list *diags, pb_buf *image) { return program(p, diags, NULL, image); }
+bool codegen_program(ast_program *p, diag_list *diags, pb_buf *image) { return program(p, diags, NULL, NULL, image); }
 
-bool codegen_tests(ast_program *p, diag_list *diags, const ast_decl *playbook, pb_buf *image) {
-    return program(p, diags, playbook, image);
+bool codegen_tests(ast_program *p, diag_list *diags, const ast_decl *playbook, const ast_decl *site, pb_buf *image) {
+    return program(p, diags, playbook, site, image);
 }

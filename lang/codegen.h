@@ -67,6 +67,7 @@ typedef struct cg {
     pb_str only;                      /* walk from this playbook alone; .s NULL: from all */
     uint32_t playbooks;               /* walked */
     const ast_decl *tested;           /* make this playbook alone, and its tests; NULL: all playbooks, no test */
+    const ast_decl *site;             /* of those tests; NULL: they have none of their own */
     /* tables */
     uint32_t *source_of;           /* by file index: index in SOURCES + 1, 0: not used yet */
     uint32_t nsources;
@@ -105,9 +106,11 @@ uint32_t cg_body(cg *g, const ast_decl *d, pb_str name, const ast_stmt *first); 
 
 /* ---- codegen_test.c ---- */
 void cg_tests(cg *g); /* those of g->tested; fills their index */
+bool cg_is_tested(const cg *g, const ast_decl *test);
 
 /* ---- codegen_reach.c ---- */
 void cg_forget(ast_program *p); /* the tree may have been through here before */
+const ast_decl *cg_site(const cg *g); /* the site whose settings are made; NULL: none */
 void cg_reach(cg *g); /* fills nodes, hosts, events, params and the declarations' reachable and index */
 
 /* ---- emitting, codegen_expr.c ---- */

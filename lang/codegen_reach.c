@@ -282,15 +282,24 @@ void cg_forget(ast_program *p) {
         for (ast_decl *d = f->decls; d; d = d->next) d->reachable = false;
 }
 
+const ast_decl *cg_site(const cg *g) {
+    if (g->tested && g->site) return g->site;
+    for (const ast_file *f = g->program->files; f; f = f->next)
+        for (const ast_decl *d = f->decls; d; d = d->next)
+            if (d->kind == DECL_SITE && !source_is_test(&g->program->sources->files[f->file])) return d;
+    return NULL;
+}
+
 void cg_reach(cg *g) {
+    const ast_decl *site = cg_site(g);
     for (ast_file *f = g->program->files; f; f = f->next)
         for (ast_decl *d = f->decls; d && !g->failed; d = d->next)
             if (d->kind == DECL_PLAYBOOK && (!g->only.s || pb_str_eq(g->only, d->name.parts[0].text))) {
                 g->playbooks++;
                 reach_body(g, d);
-            } else if (d->kind == DECL_TEST && g->tested && d->playbook == g->tested) {
+            } else if (d->kind == DECL_TEST && cg_is_tested(g, d)) {
                 reach_body(g, d);
-            } else if (d->kind == DECL_SITE) {
+            } else if (d->kind == DECL_SITE && d == site) {
                 walk k = {.g = g, .calls = &(cg_edge *){NULL}}; /* settings call nothing: only parameters are found */
                 for (const ast_clause *c = d->clauses; c; c = c->next) {
                     walk_expr(&k, c->value);

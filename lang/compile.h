@@ -59,7 +59,9 @@ bool check_program(ast_program *p, const pb_schema *schema, diag_list *diags);
 bool codegen_program(ast_program *p, diag_list *diags, pb_buf *image);
 
 /* The image of one playbook and of its tests: each is a function of its own, whose number goes into the test's index. */
-bool codegen_tests(ast_program *p, diag_list *diags, const ast_decl *playbook, pb_buf *image);
+bool codegen_tests(ast_program *p, diag_list *diags, const ast_decl *playbook, const ast_decl *site, pb_buf *image);
+/* The site that a test's file brings for its tests; NULL: none, they have the program's. codegen_tests makes those of one site. */
+const ast_decl *site_of_tests(const ast_program *p, const ast_decl *test);
 
 /* Prints a loadable image as text (pbc dis). False with a sentence in err when it is not one. */
 bool disassemble(const void *image, size_t size, pb_buf *out, pb_str *err, pb_arena *a);

@@ -116,11 +116,10 @@ static bool collect_decl(checker *c, file_env *f, ast_decl *decl) {
     return true;
 }
 
-/* "<stdlib>/testing/sim.pb", "iam_test.pb" */
-static bool is_testing(pb_str path, bool builtin) {
-    static const char library[] = "<stdlib>/testing/", ending[] = "_test.pb";
-    if (builtin) return path.n > sizeof library && memcmp(path.s, library, sizeof library - 1) == 0;
-    return path.n >= sizeof ending && memcmp(path.s + path.n - (sizeof ending - 1), ending, sizeof ending - 1) == 0;
+static bool is_testing(const source_file *f) {
+    static const char library[] = "<stdlib>/testing/";
+    return f->builtin ? f->path.n > sizeof library && memcmp(f->path.s, library, sizeof library - 1) == 0
+                      : source_is_test(f);
 }
 
 static bool collect_files(checker *c) {
@@ -132,7 +131,7 @@ static bool collect_files(checker *c) {
         const source_set *set = c->program->sources;
         f->ast = a;
         f->builtin = set && a->file < set->count && set->files[a->file].builtin;
-        f->testing = set && a->file < set->count && is_testing(set->files[a->file].path, f->builtin);
+        f->testing = set && a->file < set->count && is_testing(&set->files[a->file]);
         for (ast_decl *d = a->decls; d; d = d->next)
             if (!collect_decl(c, f, d)) return false;
     }

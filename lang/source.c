@@ -160,3 +160,9 @@ void source_place(const source_file *f, uint32_t offset, uint32_t *line, uint32_
     *line = i + 1;
     for (uint32_t at = f->lines[i]; at < offset; at++) *column += (f->text.s[at] & 0xc0) != 0x80;
 }
+
+bool source_is_test(const source_file *f) {
+    static const char ending[] = "_test.pb";
+    const uint32_t n = sizeof ending - 1;
+    return !f->builtin && f->path.n > n && memcmp(f->path.s + f->path.n - n, ending, n) == 0;
+}

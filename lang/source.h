@@ -29,6 +29,9 @@ uint32_t source_add(source_set *s, diag_list *diags, pb_str path, const char *te
 /* Fills sha256 with the hash of the file's bytes as they were read (that is, as sha256sum has it). */
 bool source_hash(source_file *f);
 
+/* Is it a file of tests ("iam_test.pb")? What is in there is for tests only. */
+bool source_is_test(const source_file *f);
+
 /* Line and column (both from 1; column in characters, not bytes) of a byte offset. */
 void source_place(const source_file *f, uint32_t offset, uint32_t *line, uint32_t *column);
 

@@ -43,16 +43,11 @@ void coverage_end(suite *s) {
 
 /* ---- by line ---- */
 
-static bool ends(pb_str s, const char *with) {
-    size_t n = strlen(with);
-    return s.n >= n && memcmp(s.s + s.n - n, with, n) == 0;
-}
-
 static bool add_files(const suite *s, coverage *c) {
     const source_set *set = s->program->sources;
     coverage_file **end = &c->files;
     for (uint32_t i = 0; i < set->count; i++) {
-        if (set->files[i].builtin || ends(set->files[i].path, "_test.pb")) continue;
+        if (set->files[i].builtin || source_is_test(&set->files[i])) continue;
         coverage_file *f = pb_alloc(s->arena, sizeof *f);
         coverage_line *lines = pb_alloc_array(s->arena, set->files[i].nlines + 2, sizeof *lines);
         if (!f || !lines) return false;

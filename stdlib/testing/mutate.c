@@ -44,23 +44,40 @@ static ast_program *read_again(const suite *s, pb_arena *a, diag_list *diags) {
     return parse_program(a, diags, builtins, n, s->options->paths, s->options->npaths);
 }
 
-/* Does some test of this playbook fail? Tests of the whole program are wanted, not only the filtered ones. */
-static bool is_noticed(ast_program *p, diag_list *diags, ast_decl *playbook, const char *dir, bool *tested) {
-    unit u = {.playbook = playbook, .sources = p->sources, .program = p};
+/* Those of the playbook's tests that have this site, until one fails. The whole program's, not only the filtered ones. */
+static bool fails_one(ast_program *p, const unit *u, const char *dir, bool *tested) {
     bool noticed = false;
-    if (!codegen_tests(p, diags, playbook, &u.image)) return true;
     for (const ast_file *f = p->files; f && !noticed; f = f->next)
         for (const ast_decl *d = f->decls; d && !noticed; d = d->next) {
-            if (d->kind != DECL_TEST || d->playbook != playbook) continue;
+            if (d->kind != DECL_TEST || d->playbook != u->playbook || site_of_tests(p, d) != u->site) continue;
             job_result r = {0};
             pb_buf report = {0};
-            suite_run_test(&u, d, dir, false, &r, &report);
+            suite_run_test(u, d, dir, false, &r, &report);
             pb_buf_free(&report);
             *tested = true;
             noticed = r.verdict != TEST_PASSED;
         }
+    return noticed;
+}
+
+static bool is_noticed_at(ast_program *p, diag_list *diags, ast_decl *playbook, const ast_decl *site, const char *dir,
+                          bool *tested) {
+    unit u = {.playbook = playbook, .site = site, .sources = p->sources, .program = p};
+    bool noticed =
+        !codegen_tests(p, diags, playbook, site, &u.image) || fails_one(p, &u, dir, tested);
     pb_buf_free(&u.image);
     return noticed;
+}
+
+/* Each file of tests may bring a site of its own, and then has a program of its own. */
+static bool is_noticed(ast_program *p, diag_list *diags, ast_decl *playbook, const char *dir, bool *tested) {
+    if (is_noticed_at(p, diags, playbook, NULL, dir, tested)) return true;
+    for (const ast_file *f = p->files; f; f = f->next)
+        for (const ast_decl *d = f->decls; d; d = d->next)
+            if (d->kind == DECL_SITE && source_is_test(&p->sources->files[f->file]) &&
+                is_noticed_at(p, diags, playbook, d, dir, tested))
+                return true;
+    return false;
 }
 
 static fate fate_of(ast_program *p, diag_list *diags, const ast_decl *changed, const char *dir) {

@@ -244,17 +244,11 @@ static void decl(walk *w, ast_decl *d) {
     block(w, &d->undo);
 }
 
-static bool is_test_file(pb_str path) {
-    static const char ending[] = "_test.pb";
-    size_t n = sizeof ending - 1;
-    return path.n >= n && memcmp(path.s + path.n - n, ending, n) == 0;
-}
-
 uint32_t mutations(ast_program *p, uint32_t apply, mutation *out, mutation_fn *each, void *ctx) {
     walk w = {.arena = p->arena, .sources = p->sources, .apply = apply, .out = out, .each = each, .ctx = ctx};
     for (ast_file *f = p->files; f; f = f->next) {
         const source_file *s = &p->sources->files[f->file];
-        if (s->builtin || is_test_file(s->path)) continue;
+        if (s->builtin || source_is_test(s)) continue;
         for (ast_decl *d = f->decls; d; d = d->next) decl(&w, d);
     }
     return w.n;

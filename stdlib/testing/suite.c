@@ -25,11 +25,13 @@ static bool is_wanted(const suite *s, const ast_decl *d) {
            (!f || holds(d->string, f) || holds(d->name.parts[0].text, f));
 }
 
-static unit *unit_of(suite *s, const ast_decl *playbook) {
+static unit *unit_of(suite *s, const ast_decl *test) {
+    const ast_decl *site = site_of_tests(s->program, test);
     for (uint32_t i = 0; i < s->nunits; i++)
-        if (s->units[i].playbook == playbook) return &s->units[i];
+        if (s->units[i].playbook == test->playbook && s->units[i].site == site) return &s->units[i];
     unit *u = &s->units[s->nunits++];
-    *u = (unit){.playbook = playbook, .sources = s->program->sources, .program = s->program};
+    *u = (unit){.playbook = test->playbook,
+                .site = site, .sources = s->program->sources, .program = s->program};
     return u;
 }
 
@@ -47,13 +49,13 @@ static bool collect(suite *s) {
     if (!s->units || !s->tests) return false;
     for (const ast_file *f = s->program->files; f; f = f->next)
         for (const ast_decl *d = f->decls; d; d = d->next)
-            if (is_wanted(s, d)) s->tests[s->ntests++] = (suite_test){.unit = unit_of(s, d->playbook), .decl = d};
+            if (is_wanted(s, d)) s->tests[s->ntests++] = (suite_test){.unit = unit_of(s, d), .decl = d};
     return true;
 }
 
 static bool compile_units(suite *s) {
     for (uint32_t i = 0; i < s->nunits; i++)
-        if (!codegen_tests(s->program, s->diags, s->units[i].playbook, &s->units[i].image)) return false;
+        if (!codegen_tests(s->program, s->diags, s->units[i].playbook, s->units[i].site, &s->units[i].image)) return false;
     return true;
 }
 

@@ -98,7 +98,7 @@ typedef struct failure {
 } failure;
 
 typedef struct unit { /* a playbook with its tests, compiled */
-    const ast_decl *playbook;
+    const ast_decl *playbook, *site; /* site: of the tests' own file; NULL: the program's */
     const source_set *sources;
     const ast_program *program;
     pb_buf image;
