@@ -18,7 +18,7 @@ import time
 from lab import ACCOUNT, KEY, PBRUN, REGION, SECRET
 from pbtest import case, eq, has, main, run, tempdir
 
-SLOW = 8 if "san" in os.path.basename(os.path.dirname(PBRUN)) else 1
+SLOW = 2 if "san" in PBRUN else 1
 TOKEN, SIGNING = "a-token-of-the-tests-0123456789", "a-secret-of-the-tests-0123456789"
 work = tempdir()
 
