@@ -66,7 +66,10 @@ typedef struct fact { /* newest first */
     const struct fact *next;
     const ast_expr *cond;
     bool truth; /* the condition came out so */
+    uint32_t n; /* facts in the list, this one included (facts_add) */
 } fact;
+
+enum { FACTS_MAX = 64 }; /* that are kept of one place; further ones are left out, which only makes less certain */
 
 /* False: the facts certainly cannot all be so. */
 bool facts_possible(const fact *facts);

@@ -15,7 +15,7 @@
 
 #include "lang/ast_walk.h"
 
-enum { DEPTH_MAX = 80 };
+enum { DEPTH_MAX = 80, STEPS_MAX = 200 }; /* calls under one another; steps back that are looked at */
 
 /* ---- facts ---- */
 
@@ -122,7 +122,13 @@ static bool has_kept(const act_op *ops, pb_str destroys) {
     return false;
 }
 
+/* Each operation once: actions may call each other many times over. */
 static void add_op(evidence *k, pb_str name, pb_effect effect, bool kept) {
+    for (act_op *same = k->into->ops; same; same = same->next)
+        if (pb_str_eq(same->name, name)) {
+            same->kept = same->kept && (kept || has_kept(k->into->ops, name));
+            return;
+        }
     act_op *o = pb_alloc(k->c->arena, sizeof *o);
     if (!o) return;
     *o = (act_op){NULL, name, effect, kept || has_kept(k->into->ops, name)};
@@ -246,7 +252,8 @@ static bool check_pair(evidence *k, const step *first, const step *later, bool o
 }
 
 static void check_losses(evidence *k, const step *now) {
-    for (const step *s = k->done; s; s = s->next)
+    uint32_t left = STEPS_MAX;
+    for (const step *s = k->done; s && left; s = s->next, left--)
         if (maybe_same(s->target, now->target) && check_pair(k, s, now, true)) return;
 }
 
@@ -302,8 +309,9 @@ static void walk_parallel(evidence *k, const ast_stmt *s) {
         one.next = NULL;
         k->done = before;
         walk(k, &one);
+        uint32_t left = STEPS_MAX * STEPS_MAX / 4;
         for (const step *mine = k->done; mine != before; mine = mine->next)
-            for (const step *other = all; other != before; other = other->next)
+            for (const step *other = all; other != before && left; other = other->next, left--)
                 if (maybe_same(mine->target, other->target) && !check_pair(k, mine, other, false))
                     check_pair(k, other, mine, false);
         all = joined(k, k->done, before, all);

@@ -113,9 +113,9 @@ static verdict judge(guard_case *k, const fact *known) {
     for (const ast_clause *cl = k->guard->clauses; cl && n < WHERES_MAX; cl = cl->next) {
         if (!pb_str_is(cl->name.text, "where") || !cl->value) continue;
         const ast_expr *cond = put_in(k, cl->value);
-        fact no = {known, cond, false};
+        fact no = {known, cond, false, 0};
         always = always && analyse_is_pure(cond) && !facts_possible(&no);
-        all[n] = (fact){list, cond, true};
+        all[n] = (fact){list, cond, true, 0};
         list = &all[n++];
     }
     if (!facts_possible(list)) return NEVER;

@@ -12,6 +12,7 @@
 
 enum {
     TYPE_WORDS = 8,      /* bits for 512 known types; GuardDuty has about 200 */
+    ACTS_MAX = 64,       /* changing steps of a playbook that are looked at */
     WHERES_MAX = 32,     /* conditions of a playbook that are looked at */
     QUESTIONS_MAX = 50000 /* pairs whose conditions are looked at: some 100 ms */
 };
@@ -29,6 +30,7 @@ typedef struct fleet_playbook {
     uint32_t nwheres;
     uint64_t types[TYPE_WORDS]; /* that it may be for; all when there is no list */
     act *acts;
+    uint32_t nacts;
 } fleet_playbook;
 
 typedef struct fleet {
@@ -77,11 +79,12 @@ static void collect_acts(fleet *k, fleet_playbook *p, const ast_stmt *s) {
     for (; s; s = s->next) {
         const ast_expr *e = s->expr;
         bool changes = s->kind == STMT_DO && e && e->kind == EXPR_CALL && e->u.call.effect >= PB_CONTAIN;
-        act *a = changes ? pb_alloc(k->c->arena, sizeof *a) : NULL;
+        act *a = changes && p->nacts < ACTS_MAX ? pb_alloc(k->c->arena, sizeof *a) : NULL;
         if (a) {
             *a = (act){.next = p->acts, .call = e, .target = analyse_act_target(e)};
             note_opposites(a, analyse_act_ops(k->c, k->memo, e));
             p->acts = a;
+            p->nacts++;
         }
         collect_acts(k, p, s->body);
         collect_acts(k, p, s->other);
@@ -162,7 +165,7 @@ static bool share_types(const fleet_playbook *a, const fleet_playbook *b) {
 
 static const fact *chain(const fleet_playbook *p, fact *facts, const fact *onto) {
     for (uint32_t i = 0; i < p->nwheres; i++) {
-        facts[i] = (fact){onto, p->wheres[i], true};
+        facts[i] = (fact){onto, p->wheres[i], true, 0};
         onto = &facts[i];
     }
     return onto;
@@ -180,7 +183,7 @@ static bool implies(const fleet_playbook *a, const fleet_playbook *b) {
     fact facts[WHERES_MAX];
     const fact *all = chain(a, facts, NULL);
     for (uint32_t i = 0; i < b->nwheres; i++) {
-        fact not_so = {all, b->wheres[i], false};
+        fact not_so = {all, b->wheres[i], false, 0};
         if (facts_possible(&not_so)) return false;
     }
     return true;

@@ -246,13 +246,14 @@ static taint of_builtin(flow *k, const ast_expr *e) {
     return t;
 }
 
-/* The parameters' bits of a summary, replaced by what the arguments hold. */
-static uint64_t through(flow *k, const ast_expr *e, uint64_t bits, bool raw) {
-    uint64_t out = bits & EVENT;
+/* The parameters' bits of a summary, replaced by what the arguments hold; each argument is looked at once. */
+static taint through(flow *k, const ast_expr *e, taint bits) {
+    taint out = {bits.any & EVENT, bits.raw & EVENT};
     for (uint32_t i = 0; i < e->u.call.nresolved && i < PARAMS; i++) {
-        if (!(bits >> i & 1) || !e->u.call.resolved[i]) continue;
+        if (!((bits.any | bits.raw) >> i & 1) || !e->u.call.resolved[i]) continue;
         taint t = taint_of(k, e->u.call.resolved[i]);
-        out |= raw ? t.raw : t.any;
+        if (bits.any >> i & 1) out.any |= t.any;
+        if (bits.raw >> i & 1) out.raw |= t.raw;
     }
     return out;
 }
@@ -261,8 +262,7 @@ static taint of_call(flow *k, const ast_expr *e) {
     if (e->u.call.kind == CALL_BUILTIN) return of_builtin(k, e);
     if (e->u.call.kind != CALL_FN && e->u.call.kind != CALL_ACTION) return (taint){0, 0};
     const summary *s = summary_of(k, e->u.call.decl);
-    if (!s) return (taint){0, 0};
-    return (taint){through(k, e, s->result.any, false), through(k, e, s->result.raw, true)};
+    return s ? through(k, e, s->result) : (taint){0, 0};
 }
 
 static taint of_comp(flow *k, const ast_expr *e) {

@@ -17,7 +17,8 @@ enum {
     MAX_ATOMS = 128,    /* of one way; the longest real condition has about twenty */
     MAX_STEPS = 4000,   /* of one search: some hundred microseconds */
     MAX_DEPTH = 600,    /* of its recursion: one level an atom or operator */
-    MAX_CANDIDATES = 64 /* texts of one `in` that are tried one by one */
+    MAX_CANDIDATES = 64, /* texts of one `in` that are tried one by one */
+    GLOB_WORK = 1 << 20 /* letters of a pattern times letters of a text */
 };
 
 typedef enum relation { REL_EXISTS, REL_ABSENT, REL_IN, REL_NUMBER, REL_LIKE, REL_MATCHES, REL_SAME } relation;
@@ -105,6 +106,11 @@ bool known_glob(pb_str pattern, pb_str text) {
     return p == pattern.n;
 }
 
+/* known_glob for two constants of the source, which may be long: then nothing is said, and it counts as `otherwise`. */
+static bool glob_of(pb_str pattern, pb_str text, bool otherwise) {
+    return (uint64_t)pattern.n * text.n > GLOB_WORK ? otherwise : known_glob(pattern, text);
+}
+
 /* ---- one value, all that is said of it ---- */
 
 static bool in_constants(const ast_expr *value, const ast_expr *list) {
@@ -119,7 +125,7 @@ static bool allows(const atom *a, const ast_expr *v) {
     double x;
     switch (a->rel) {
     case REL_IN: return in_constants(v, a->value) == a->truth;
-    case REL_LIKE: return v->kind != EXPR_STRING || known_glob(a->value->u.string, v->u.string) == a->truth;
+    case REL_LIKE: return v->kind != EXPR_STRING || glob_of(a->value->u.string, v->u.string, a->truth) == a->truth;
     case REL_MATCHES: /* what does not match for certain */
         return v->kind != EXPR_STRING || !a->truth || !regex_refuses(a->value->u.string, v->u.string);
     case REL_NUMBER:
@@ -172,7 +178,7 @@ static bool patterns_possible(const solver *s, const atom *newest) {
             if (!analyse_same(a->key, newest->key) || !analyse_same(b->key, newest->key)) continue;
             if (b->truth && !globs_meet(a->value->u.string, b->value->u.string, &steps)) return false;
             /* Every text of a is one of b: a's own wildcards are taken as letters that only b's * takes. */
-            if (!b->truth && known_glob(b->value->u.string, a->value->u.string)) return false;
+            if (!b->truth && glob_of(b->value->u.string, a->value->u.string, false)) return false;
         }
     return true;
 }
@@ -277,7 +283,7 @@ static bool push_pattern(solver *s, const ast_expr *e, bool truth) {
     const ast_expr *l = e->u.binary.left, *r = e->u.binary.right;
     static const ast_expr everything = {.kind = EXPR_STRING, .u.string = {"*", 1}};
     if (r->kind != EXPR_STRING || !analyse_is_pure(l)) return push_whole(s, e, truth);
-    if (l->kind == EXPR_STRING && e->op == OP_LIKE) return known_glob(r->u.string, l->u.string) == truth;
+    if (l->kind == EXPR_STRING && e->op == OP_LIKE) return glob_of(r->u.string, l->u.string, truth) == truth;
     if (e->op == OP_LIKE && truth && !memchr(r->u.string.s, '*', r->u.string.n) &&
         !memchr(r->u.string.s, '?', r->u.string.n)) /* no wildcard: equality */
         return push(s, (atom){.key = l, .rel = REL_IN, .truth = true, .sure = true, .value = r});
@@ -337,11 +343,11 @@ static bool solve(solver *s, const fact *todo, uint32_t depth) {
     while (e->kind == EXPR_NOT) e = e->u.unary, truth = !truth;
     bool logic = e->kind == EXPR_BINARY && (e->op == OP_AND || e->op == OP_OR);
     if (logic && (e->op == OP_AND) == truth) {
-        fact right = {todo->next, e->u.binary.right, truth}, left = {&right, e->u.binary.left, truth};
+        fact right = {todo->next, e->u.binary.right, truth, 0}, left = {&right, e->u.binary.left, truth, 0};
         return solve(s, &left, depth + 1);
     }
     if (logic) {
-        fact left = {todo->next, e->u.binary.left, truth}, right = {todo->next, e->u.binary.right, truth};
+        fact left = {todo->next, e->u.binary.left, truth, 0}, right = {todo->next, e->u.binary.right, truth, 0};
         return solve(s, &left, depth + 1) || solve(s, &right, depth + 1);
     }
     uint32_t mark = s->n;
@@ -358,9 +364,10 @@ bool facts_possible(const fact *facts) {
 }
 
 const fact *facts_add(pb_arena *a, const fact *facts, const ast_expr *cond, bool truth) {
-    fact *f = pb_alloc(a, sizeof *f);
+    uint32_t n = facts ? facts->n + 1 : 1;
+    fact *f = n <= FACTS_MAX ? pb_alloc(a, sizeof *f) : NULL;
     if (!f) return facts;
-    *f = (fact){facts, cond, truth};
+    *f = (fact){facts, cond, truth, n};
     return f;
 }
 

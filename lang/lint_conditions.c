@@ -10,8 +10,11 @@
 
 #include "lang/ast_walk.h"
 
+enum { WORK = 20000 }; /* of one body: conditions times facts, some 50 ms; real ones need a hundred */
+
 typedef struct conditions {
     checker *c;
+    uint32_t spent;
     const fact *known;
     const authorization *granted;
     act_memo *memo; /* of a playbook: its steps are held against the guards; else NULL */
@@ -21,7 +24,7 @@ typedef struct conditions {
 /* The earlier fact that alone decides; NULL: none, or several together. */
 static const fact *reason(const conditions *k, const ast_expr *e, bool truth) {
     for (const fact *f = k->known; f; f = f->next) {
-        fact one = {NULL, f->cond, f->truth}, both = {&one, e, truth};
+        fact one = {NULL, f->cond, f->truth, 0}, both = {&one, e, truth, 0};
         if (!facts_possible(&both)) return f;
     }
     return NULL;
@@ -29,7 +32,7 @@ static const fact *reason(const conditions *k, const ast_expr *e, bool truth) {
 
 static void say(conditions *k, const ast_expr *e, bool truth, diag_code code, const char *what) {
     checker *c = k->c;
-    fact alone = {NULL, e, truth};
+    fact alone = {NULL, e, truth, 0};
     bool by_itself = !facts_possible(&alone);
     const fact *why = by_itself ? NULL : reason(k, e, truth);
     pb_str text = check_source(c, e->span, "this condition");
@@ -45,12 +48,20 @@ static bool is_needed(const ast_expr *e) {
     return e->kind == EXPR_EXISTS;
 }
 
+/* A question costs as much as is known. False: this body has had its share. */
+static bool spend(conditions *k) {
+    uint32_t cost = k->known ? k->known->n + 1 : 1;
+    if (k->spent > WORK) return false;
+    k->spent += cost;
+    return true;
+}
+
 static void look_inside(conditions *k, const ast_expr *e);
 
 /* One part of a condition. False: it never holds. */
 static bool check_part(conditions *k, const ast_expr *e) {
-    fact yes = {k->known, e, true}, no = {k->known, e, false};
-    if (k->said) return true;
+    fact yes = {k->known, e, true, 0}, no = {k->known, e, false, 0};
+    if (k->said || !spend(k)) return true;
     if (!facts_possible(&yes)) {
         if (facts_possible(k->known)) say(k, e, true, DIAG_CONTRADICTION, "can never hold here");
         k->said = true;
@@ -66,7 +77,7 @@ static void check_ways(conditions *k, const ast_expr *e) {
         check_ways(k, e->u.binary.right);
         return;
     }
-    fact yes = {k->known, e, true};
+    fact yes = {k->known, e, true, 0};
     if (!k->said && !facts_possible(&yes)) say(k, e, true, DIAG_CONTRADICTION, "can never hold here");
 }
 
