@@ -302,21 +302,23 @@ static void test_admission(store *s, store *t) {
         CHECK(admitted(t, "a5", &q, false, 11001, &why, &other, "") == STORE_OK);
     }
     CASE("dedupe: what failed, was denied or only observed is no repeat") {
+        store *u = open_ok(path_in("again.db"));
         store_admission q = {.dedupe_key = PB_STR("i-9"), .dedupe_ms = 100000};
         static const char *const ends[] = {"failed", "denied", "done"};
         for (int i = 0; i < 3; i++) {
             char id[8] = {'z', (char)('0' + i), 0};
             store_run r = {.id = pb_str_c(id), .playbook = PB_STR("again"), .mode = PB_STR("")};
-            CHECK(store_run_begin(s, &r, &q, false, PB_STR("me"), 500 + i, arena, &why, &other) == STORE_OK);
+            CHECK(store_run_begin(u, &r, &q, false, PB_STR("me"), 500 + i, arena, &why, &other) == STORE_OK);
             r.status = RUN_ENDED;
             r.outcome = pb_str_c(ends[i]);
-            CHECK(store_run_leave(s, &r, 501 + i) == STORE_OK);
+            CHECK(store_run_leave(u, &r, 501 + i) == STORE_OK);
         }
         store_run r = {.id = PB_STR("z8"), .playbook = PB_STR("again"), .mode = PB_STR("observe")};
-        CHECK(store_run_begin(s, &r, &q, false, PB_STR("me"), 600, arena, &why, &other) == STORE_OK);
+        CHECK(store_run_begin(u, &r, &q, false, PB_STR("me"), 600, arena, &why, &other) == STORE_OK);
         r = (store_run){.id = PB_STR("z9"), .playbook = PB_STR("again"), .mode = PB_STR("")};
-        CHECK(store_run_begin(s, &r, &q, false, PB_STR("me"), 700, arena, &why, &other) == STORE_NO && why == ADMIT_DUPLICATE);
+        CHECK(store_run_begin(u, &r, &q, false, PB_STR("me"), 700, arena, &why, &other) == STORE_NO && why == ADMIT_DUPLICATE);
         CHECK(pb_str_is(other, "z2"));
+        store_close(u);
     }
     CASE("limit: so many within its time; anyway begins and says so") {
         store_admission q = {.limit = 3, .limit_ms = 5000};
