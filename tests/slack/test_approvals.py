@@ -1,6 +1,7 @@
 """Approvals from end to end: asked in Slack and on the command line, answered by button, command and link, and every way to cheat; each answer is in the
 evidence. Presses of buttons are signed and looked at by Slack's own SDK."""
 # speed: slow
+# runs: sanitized
 import json
 import os
 import pwd

@@ -419,8 +419,10 @@ static bool extern_at(const char *p, size_t n, pb_str *name, pb_str *effect) {
     return true;
 }
 
+/* Hosts of `test` blocks are not here: they come with the tests (stdlib/testing). */
 static int check_source(const builtin_source *s) {
     int found = 0;
+    if (strstr(s->path, "/testing/")) return 0;
     for (size_t i = 0; i < s->size; i++) {
         pb_str name, effect;
         pb_host host;
