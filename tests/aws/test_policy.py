@@ -295,14 +295,14 @@ FORBIDDEN = [
     asks("iam:CreateAccessKey", "arn:aws:iam::%s:user/alice" % ACCOUNT),
     asks("iam:PutRolePolicy", "arn:aws:iam::%s:role/admin" % ACCOUNT),
     asks("iam:AttachUserPolicy", "arn:aws:iam::%s:user/alice" % ACCOUNT),
-    asks("iam:DeleteUserPolicy", "arn:aws:iam::%s:user/alice" % ACCOUNT),
+    asks("iam:DeleteUser", "arn:aws:iam::%s:user/alice" % ACCOUNT),
     asks("iam:PassRole", "arn:aws:iam::%s:role/admin" % ACCOUNT),
     asks("sts:AssumeRole", "arn:aws:iam::%s:role/admin" % ACCOUNT),
     asks("ec2:TerminateInstances", arn("ec2", "instance/i-0123456789abcdef0")),
     asks("ec2:StopInstances", arn("ec2", "instance/i-0123456789abcdef0")),
     asks("ec2:DeleteSnapshot", "arn:aws:ec2:%s::snapshot/snap-0123456789abcdef0" % REGION),
     asks("ec2:DeleteSecurityGroup", arn("ec2", "security-group/sg-0123456789abcdef0")),
-    asks("ec2:DeleteTags", arn("ec2", "instance/i-0123456789abcdef0")),
+    asks("ec2:RebootInstances", arn("ec2", "instance/i-0123456789abcdef0")),
     asks("s3:DeleteBucket", "arn:aws:s3:::data"),
     asks("s3:PutBucketPolicy", "arn:aws:s3:::data"),
     asks("s3:GetObject", "arn:aws:s3:::data/secret"),
@@ -357,7 +357,7 @@ def _():
     policy = policy_of(playbook("""
   do aws.s3.PutBucketTagging(Bucket: "evidence", Tagging: { TagSet: [] })
   do aws.s3.PutObject(Bucket: "evidence", Key: "incidents/${f.id}")
-  do aws.sns.Publish(TopicArn: "arn:aws:sns:eu-west-1:123456789012:alerts", Message: "x")
+  do aws.sns.Publish(TopicArn: "arn:aws:sns:eu-west-1:123456789012:alerts", Message: "x")  # pbc: allow PB0614 "the policy of a constant is what is tried"
   do aws.iam.AttachUserPolicy(UserName: "eve", PolicyArn: "arn:aws:iam::aws:policy/AWSDenyAll")
   do aws.ssm.SendCommand(DocumentName: "AWS-RunShellScript", InstanceIds: ["i-0123456789abcdef0"])"""), "--region", "eu-west-1", "--account", ACCOUNT)
     eq({(a, r): c for a, r, c in grants(policy)}, {

@@ -399,7 +399,7 @@ def _():
                        (["check", "--format", "xml", "y"], "--format cannot be `xml`"), (["check", "--format"], "a value is missing"),
                        (["build", "x.pb"], "-o"), (["build", "-o", "x.pbx"], "which files"), (["dis"], "which program"), (["explain", "PB9999"], "PB9999"),
                        (["explain", "x"], "`x`"), (["help", "x"], "no such command"), (["check", "--json=1", "x"], "takes no value"), (["fmt"], "which files"),
-                       (["lsp"], "not available in this version")):
+                       (["deploy"], "not available in this version")):
         p = run([PBC, *args])
         eq((p.returncode, p.stdout), (2, ""), str(args))
         has(p.stderr, part)
