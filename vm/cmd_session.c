@@ -163,8 +163,22 @@ void session_evidence(session *s, const engine_run *r) {
     if (s->log) keep_evidence(s, r);
 }
 
+/* A run that was taken to be undone, and nothing was: it has left its evidence when it ended. */
+static bool untouched(const engine_run *r) {
+    return pb_str_is(r->facts.code, "nothing_to_undo") || (r->undo && !r->facts.undo_of.n);
+}
+
 static void on_run_end(void *ctx, const engine_run *r) {
     session *s = ctx;
+    if (untouched(r)) {
+        bool nothing = pb_str_is(r->facts.code, "nothing_to_undo");
+        if (nothing) worst(s, STATUS_USAGE);
+        progress_run_end(s->progress, r);
+        progress_hide(s->progress);
+        if (nothing) cmd_complain(pb_printf(s->arena, "%.*s: %.*s", PB_ARG(r->id), PB_ARG(r->facts.reason)));
+        progress_show(s->progress);
+        return;
+    }
     session_evidence(s, r);
     const evidence_run *f = &r->facts;
     bool bounded = f->outcome == VM_STOPPED && (pb_str_is(f->code, "limit") || pb_str_is(f->code, "concurrency"));
@@ -200,7 +214,9 @@ static void on_event_end(void *ctx, const engine_event *e) {
         worst(s, STATUS_FAILED);
     }
     if (e->note.n && e->runs) complain_of_event(s, e->number, e->line, e->note);
-    if (s->args.json)
+    if (e->runs && untouched(e->runs))
+        ; /* said already */
+    else if (s->args.json)
         report_json(e, &out);
     else
         report_plain(e, &out);

@@ -41,5 +41,6 @@ void session_end(session *s);                           /* frees s */
 /* The command, with its operands in s->args. */
 int cmd_resume(session *s);
 int cmd_serve(session *s);
+int cmd_undo(session *s);
 
 #endif

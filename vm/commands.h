@@ -35,6 +35,7 @@ typedef struct run_args {
     const char *store;         /* --store as given; cmd_store opens it */
     const char *listen;        /* --listen */
     const char *reason, *scope;
+    const char *step;          /* undo */
     const char *as, *link_for; /* approve, deny: the person one answers as; approve --link: the person it is for */
     bool yes, link;
     bool dry, observe, json, quiet, version;

@@ -136,6 +136,8 @@ static bool begin_undo(engine_run *r, pb_str only, bool dry, int64_t limit_ms) {
     r->replay->asked = NULL; /* what was under way when the run ended is no longer wanted */
     r->replay->asked_end = &r->replay->asked;
     r->facts.undo_of = r->id;
+    r->facts.dry = dry;
+    r->facts.started_ms = r->clock_ms;
     r->gate.stop_code = r->gate.stop_message = (pb_str){0};
     r->gate.deadline_ms = r->clock_ms - r->dead_ms + limit_ms;
     r->gate.live = dry ? PB_READ : engine_observes(r->engine) ? PB_NOTIFY : PB_DESTROY;
@@ -204,8 +206,19 @@ static bool note_undo(engine_run *r, const engine_replay *p) {
     return begin_undo(r, p->only, p->dry_undo, limit);
 }
 
+static pb_str nothing_to_undo(const engine_run *r, pb_str only) {
+    if (!only.n) return PB_STR("there is nothing to undo: no step of it has changed what can be put back");
+    return pb_printf(r->arena, "there is nothing to undo in a step %.*s", PB_ARG(only));
+}
+
 static void go_live(engine_run *r) {
     engine_replay *p = r->replay;
+    if (p->want_undo && !vm_run_undoable(r->vm, p->only) && vm_run_outcome(r->vm) != VM_RUNNING) {
+        pb_str why = nothing_to_undo(r, p->only);
+        r->facts.undo_of = (pb_str){0}; /* of an undoing before this one */
+        fail(r, "nothing_to_undo", why);
+        return;
+    }
     int64_t now = pb_loop_wall_ms();
     pass_time(r, now);
     r->ahead_ms = r->clock_ms - pb_loop_mono_ms();

@@ -185,7 +185,7 @@ static void tell_providers(engine *e, const vm_run *r) {
 static void take_result(engine_run *r) {
     if (!r->vm) return;
     r->facts.vm = r->vm;
-    r->facts.steps = vm_run_steps(r->vm);
+    r->facts.steps = r->facts.undo_of.n ? vm_run_undo_steps(r->vm) : vm_run_steps(r->vm);
     r->facts.record = vm_run_record(r->vm);
     r->facts.place = vm_run_place(r->vm);
     r->facts.notes = r->gate.notes;

@@ -173,10 +173,12 @@ static bool leave(engine_run *r, store_run *row) {
     return rc != STORE_ERROR; /* lost: whoever has it ends it */
 }
 
+static bool undone(const engine_run *r) { return r->facts.undo_of.n && r->vm && !vm_run_undoable(r->vm, (pb_str){0}); }
+
 bool engine_row_end(engine_run *r) {
     store_run row = {.id = r->id,
                      .fence = r->journal.fence,
-                     .status = r->undo ? RUN_UNDONE : RUN_ENDED,
+                     .status = undone(r) ? RUN_UNDONE : RUN_ENDED, /* what is left can be undone later */
                      .outcome = pb_str_c(evidence_outcome(r->facts.outcome)),
                      .code = r->facts.code,
                      .reason = r->facts.reason,

@@ -207,6 +207,7 @@ uint32_t vm_run_undoable(const vm_run *r, pb_str only);
  * failed (some could not be undone) or denied, and can be set going again for what is left. The hooks' `dry` must
  * agree. False: the run has not ended, or out of memory. */
 bool vm_run_undo(vm_run *r, pb_str only, int64_t deadline_ms, bool dry);
+const vm_step *vm_run_undo_steps(const vm_run *r); /* of the last undoing; NULL: none */
 /* Tells every step that changed something for good, and why that stays. */
 typedef void vm_stays_fn(void *ctx, const vm_step *s, pb_str why);
 void vm_run_staying(const vm_run *r, vm_stays_fn *fn, void *ctx);

@@ -47,15 +47,15 @@ static int fail(pb_str message, int status) { return cmd_fail(message, status); 
 static const cli_option option_rows[] = {
     {"run serve", 'p', "playbooks", "PATH",
      "a .pb file, a directory of them, or a .pbx image; may be given again, as may operands"},
-    {"run serve approve resume", 0, "site", "FILE", "the site block of this .pb or .pbx file holds, whatever the playbooks' own is"},
+    {"run serve approve resume undo", 0, "site", "FILE", "the site block of this .pb or .pbx file holds, whatever the playbooks' own is"},
     {"run", 'e', "event", "FILE", "events as JSON, one or many; - is standard input"},
-    {"run serve resume", 0, "evidence", "DIR", "append the evidence of each run to DIR/evidence.jsonl"},
-    {"run", 0, "dry-run", NULL, "read and plan, change nothing, tell nobody"},
+    {"run serve resume undo", 0, "evidence", "DIR", "append the evidence of each run to DIR/evidence.jsonl"},
+    {"run undo", 0, "dry-run", NULL, "read and plan, change nothing, tell nobody"},
     {"run serve", 0, "observe", NULL, "everything happens but changes: reads, messages, and a record of what was held back"},
-    {"run serve approve resume", 0, "set", "NAME=VALUE", "set a parameter (or the environment variable PB_PARAM_<NAME>)"},
-    {"run serve kill-switch approve deny resume", 0, "json", NULL, "results (of serve: its log) as JSON, one object a line"},
-    {"run serve resume", 0, "timeout", "DURATION", "time limit of each run, such as 90s or 5m (default 10m)"},
-    {"run serve kill-switch approve deny resume", 0, "store", "URL",
+    {"run serve approve resume undo", 0, "set", "NAME=VALUE", "set a parameter (or the environment variable PB_PARAM_<NAME>)"},
+    {"run serve kill-switch approve deny resume undo", 0, "json", NULL, "results (of serve: its log) as JSON, one object a line"},
+    {"run serve resume undo", 0, "timeout", "DURATION", "time limit of each run, such as 90s or 5m (default 10m)"},
+    {"run serve kill-switch approve deny resume undo", 0, "store", "URL",
      "where runs are kept, such as sqlite:///var/lib/pbrun/state.db (or the environment variable PB_STORE)"},
     {"serve", 0, "listen", "ADDRESS:PORT", "where requests come in (default 127.0.0.1:8080)"},
     {"kill-switch approve deny", 0, "reason", "TEXT", "why; it is kept, and shown to whoever meets the decision"},
@@ -63,8 +63,9 @@ static const cli_option option_rows[] = {
     {"approve deny", 0, "yes", NULL, "do not ask whether that is meant"},
     {"approve", 0, "link", NULL, "answer nothing; print a link by which the person in --for can, once"},
     {"approve", 0, "for", "PERSON", "whose link it is"},
+    {"undo", 0, "step", "ID", "undo this step alone, with what is inside it; `step` of the run's evidence"},
     {"kill-switch", 0, "scope", "SCOPE", "global (the default), account:ID or playbook:NAME"},
-    {"run resume", 'q', "quiet", NULL, "no progress on standard error"},
+    {"run resume undo", 'q', "quiet", NULL, "no progress on standard error"},
     {"*", 'h', "help", NULL, "this text"},
     {"*", 0, "version", NULL, "the version"},
     {0},
@@ -125,6 +126,8 @@ static const char *take_option(run_args *a, const char *name, const char *value)
         a->listen = value;
     } else if (strcmp(name, "reason") == 0) {
         a->reason = value;
+    } else if (strcmp(name, "step") == 0) {
+        a->step = value;
     } else if (strcmp(name, "scope") == 0) {
         a->scope = value;
     } else if (strcmp(name, "as") == 0) {
@@ -258,6 +261,7 @@ static int command_serve(void *self) {
 }
 
 static int command_resume(void *self) { return cmd_resume(self); }
+static int command_undo(void *self) { return cmd_undo(self); }
 static int command_approve(void *self) { return cmd_approve(&((session *)self)->args); }
 static int command_deny(void *self) { return cmd_deny(&((session *)self)->args); }
 static int command_kill_switch(void *self) { return cmd_kill_switch(&((session *)self)->args); }
@@ -277,7 +281,7 @@ static const cli_command commands[] = {
      command_resume},
     {"approve", "[RUN]", "grant what a run asks for; without RUN: what waits for an answer", command_approve},
     {"deny", "[RUN]", "deny it", command_deny},
-    {"undo", "RUN", NULL, NULL},
+    {"undo", "RUN", "put back what a run has done, newest step first; what somebody has changed since stays", command_undo},
     {"kill-switch", "on|observe|off|status", "stop all changes, or see what is stopped (not SSM or DynamoDB: they are set with AWS's tools)",
      command_kill_switch},
     {"drill", "", NULL, NULL},

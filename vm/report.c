@@ -115,6 +115,16 @@ static void plan_step(const engine_run *r, const vm_step *s, uint32_t number, pb
     planned_calls(s, 0, out);
 }
 
+/* Of an undoing: what it cannot put back. */
+static void stays_line(void *ctx, const vm_step *s, pb_str why) {
+    pb_buf *out = ctx;
+    pb_buf_puts(out, "     -  stays         ");
+    plain_add(out, s->name, 200);
+    pb_buf_puts(out, "  (");
+    plain_add(out, why, REASON_COLUMNS);
+    pb_buf_puts(out, ")\n");
+}
+
 void report_plain(const engine_event *e, pb_buf *out) {
     pb_arena *a = pb_arena_new(8 << 20);
     if (!a) {
@@ -131,8 +141,9 @@ void report_plain(const engine_event *e, pb_buf *out) {
         uint32_t number = 0;
         run_line(r, a, out);
         if (r->facts.outcome != VM_DONE) reason_line(r, out);
-        bool plan = r->facts.dry || r->facts.observe;
-        for (const vm_step *s = r->facts.steps; s && plan; s = s->next) plan_step(r, s, ++number, out);
+        bool steps = r->facts.dry || r->facts.observe || r->facts.undo_of.n;
+        for (const vm_step *s = r->facts.steps; s && steps; s = s->next) plan_step(r, s, ++number, out);
+        if (r->facts.undo_of.n && r->facts.vm) vm_run_staying(r->facts.vm, stays_line, out);
     }
     pb_arena_free(a);
 }

@@ -88,8 +88,11 @@ typedef struct column {
     X(S_RUN_FENCE, "SELECT n FROM runs WHERE id=?1 AND fence=?2") \
     X(S_RUN_PARK, "UPDATE runs SET status=1, waits_for=?3, wake_at=?4, updated=?5, lease_until=0, owner='', " \
                   "due_at=CASE WHEN poked THEN ?5 WHEN ?4>0 THEN ?4 END WHERE id=?1 AND fence=?2") \
-    X(S_RUN_END, "UPDATE runs SET status=?3, outcome=?4, code=?5, reason=?6, resource=?7, evidence=?8, updated=?9, " \
-                 "ended=?10, waits_for='', wake_at=0, lease_until=0, owner='', due_at=NULL " \
+    /* An undoing changes nothing of what the run had come to. */ \
+    X(S_RUN_END, "UPDATE runs SET status=?3, outcome=CASE status WHEN 3 THEN outcome ELSE ?4 END, " \
+                 "code=CASE status WHEN 3 THEN code ELSE ?5 END, reason=CASE status WHEN 3 THEN reason ELSE ?6 END, " \
+                 "resource=CASE status WHEN 3 THEN resource ELSE ?7 END, evidence=CASE status WHEN 3 THEN evidence ELSE ?8 END, " \
+                 "updated=?9, ended=CASE status WHEN 3 THEN ended ELSE ?10 END, waits_for='', wake_at=0, lease_until=0, owner='', due_at=NULL " \
                  "WHERE id=?1 AND fence=?2") \
     X(S_RUN_RELEASE, "UPDATE runs SET lease_until=0, owner='', updated=?3, due_at=?3 WHERE id=?1 AND fence=?2 " \
                      "AND status IN (0,3)") \

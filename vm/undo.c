@@ -69,9 +69,14 @@ static bool chosen(const vm_step *s, pb_str only) {
     return false;
 }
 
+/* A step whose changes were held back (observing) has nothing to be undone. */
+static bool to_undo(const vm_capture *c, pb_str only) {
+    return !c->undone && c->step->status != STEP_PLANNED && chosen(c->step, only);
+}
+
 static vm_capture *newest(const vm_run *r) {
     vm_capture *c = r->captures;
-    while (c && (c->undone || c->round == r->undo_round || !chosen(c->step, r->undo_only))) c = c->older;
+    while (c && (!to_undo(c, r->undo_only) || c->round == r->undo_round)) c = c->older;
     return c;
 }
 
@@ -161,8 +166,13 @@ outcome undo_failed(fiber *f) {
 uint32_t vm_run_undoable(const vm_run *r, pb_str only) {
     uint32_t n = 0;
     for (const vm_capture *c = r->captures; c; c = c->older)
-        if (!c->undone && chosen(c->step, only)) n++;
+        if (to_undo(c, only)) n++;
     return n;
+}
+
+const vm_step *vm_run_undo_steps(const vm_run *r) {
+    if (!r->undoing) return NULL;
+    return r->before_undo ? r->before_undo->next : r->steps;
 }
 
 /* UNDONEXT until nothing is left, then RETURN. */
@@ -202,6 +212,8 @@ bool vm_run_undo(vm_run *r, pb_str only, int64_t deadline_ms, bool dry) {
     r->reason = r->error_code = (pb_str){0};
     r->denial = NULL;
     r->undo_only = only;
+    r->before_undo = r->last_step;
+    r->place = 0;
     r->undo_round++;
     r->undoing = true;
     forget_fibers(r);
