@@ -6,8 +6,8 @@
  * test needs nothing of its own in the code generator or the interpreter but a function to be in.
  *
  * What is given together is taken together, in this order, however it is written: blocks, then settings (parameters,
- * faults, switches, crash), then events one after the other, then decisions on approvals. `after` and `expect` come where
- * they stand; a `given` behind one of them begins a new round.
+ * faults, switches, crash), then events one after the other, then decisions on approvals. `after` and `expect` come
+ * where they stand; a `given` behind one of them begins a new round.
  *
  * `expect a == b` is taken apart, so that a failure can show both sides:
  *
@@ -18,7 +18,14 @@
  */
 #include "lang/check.h"
 
-typedef enum test_stage { STAGE_BLOCK, STAGE_SETTING, STAGE_EVENT, STAGE_DECISION, STAGE_AFTER, STAGE_EXPECT } test_stage;
+typedef enum test_stage {
+    STAGE_BLOCK,
+    STAGE_SETTING,
+    STAGE_EVENT,
+    STAGE_DECISION,
+    STAGE_AFTER,
+    STAGE_EXPECT
+} test_stage;
 
 typedef struct test_maker { /* the statements made so far */
     checker *c;
@@ -142,7 +149,8 @@ static pb_type *path_type(checker *c, const ast_decl *test, const ast_arg *a) {
     pb_type *t = event ? event->ty : NULL;
     for (k = event ? event->clauses : NULL; k && !pb_str_is(k->name.text, "each"); k = k->next) {
     }
-    if (!t || !within || k || t->kind == TYPE_POISON) return c->poison; /* an event of many items has a path of its own */
+    if (!t || !within || k || t->kind == TYPE_POISON)
+        return c->poison; /* an event of many items has a path of its own */
     uint32_t at = payload.n + 1;
     while (at < path.n) {
         uint32_t end = at;
@@ -176,7 +184,8 @@ static ast_expr *changes_of(test_maker *m, const ast_clause *k) {
         const ast_arg *b = k->entries;
         while (b != a && !pb_str_eq(b->name.text, a->name.text)) b = b->next;
         if (b != a) {
-            diag *d = diag_add(c->diags, DIAG_DUPLICATE_KEY, a->name.span, "`%.*s` is given twice", PB_ARG(a->name.text));
+            diag *d =
+                diag_add(c->diags, DIAG_DUPLICATE_KEY, a->name.span, "`%.*s` is given twice", PB_ARG(a->name.text));
             check_also(d, b->name.span, "first given here");
         }
         path_type(c, m->test, a);
@@ -377,8 +386,7 @@ static void expect_part(test_maker *m, ast_expr *e) {
         return;
     }
     ast_expr *left, *right, *cond = take_apart(m, e, &left, &right);
-    ast_expr *args[] = {new_int(c, m->number, e->span), cond, new_text(c, folded(c, e->span), e->span), left,
-                        right};
+    ast_expr *args[] = {new_int(c, m->number, e->span), cond, new_text(c, folded(c, e->span), e->span), left, right};
     append_do(m, "test.expect", args, 5, e->span);
 }
 
@@ -429,11 +437,10 @@ static ast_expr *action_args(checker *c, ast_expr *call, const decl_info *d) {
         if (!p) {
             nearest n = nearest_to(a->name.text.s ? a->name.text : PB_STR(""));
             for (ast_field *q = d->decl->params; q; q = q->next) nearest_offer(&n, q->name.text);
-            diag *m = a->name.text.s
-                          ? diag_add(c->diags, DIAG_UNKNOWN_ARGUMENT, a->name.span, "`%.*s` has no parameter `%.*s`",
-                                     PB_ARG(d->name), PB_ARG(a->name.text))
-                          : diag_add(c->diags, DIAG_TOO_MANY_ARGUMENTS, a->value->span, "`%.*s` takes %u argument%s",
-                                     PB_ARG(d->name), i, i == 1 ? "" : "s");
+            diag *m = a->name.text.s ? diag_add(c->diags, DIAG_UNKNOWN_ARGUMENT, a->name.span,
+                                                "`%.*s` has no parameter `%.*s`", PB_ARG(d->name), PB_ARG(a->name.text))
+                                     : diag_add(c->diags, DIAG_TOO_MANY_ARGUMENTS, a->value->span,
+                                                "`%.*s` takes %u argument%s", PB_ARG(d->name), i, i == 1 ? "" : "s");
             nearest_hint(c, m, &n);
             check_expr(c, a->value, NULL);
             continue;
@@ -445,8 +452,8 @@ static ast_expr *action_args(checker *c, ast_expr *call, const decl_info *d) {
 }
 
 static void say_no_act(checker *c, const ast_expr *callee, pb_str name) {
-    diag *d = diag_add(c->diags, DIAG_TEST_ACT, callee->span, "there is no action `%.*s` that could be done",
-                       PB_ARG(name));
+    diag *d =
+        diag_add(c->diags, DIAG_TEST_ACT, callee->span, "there is no action `%.*s` that could be done", PB_ARG(name));
     nearest n = nearest_to(name.s ? name : PB_STR(""));
     resolve_offer(c, c->b->file, NAMES_VALUE, &n);
     nearest_hint(c, d, &n);

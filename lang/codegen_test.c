@@ -1,8 +1,8 @@
 /*
  * codegen_test.c - tests: each becomes a function of the image that holds the playbook it tests.
  *
- * The checker has turned a test's clauses into statements (check_test.c), so there is nothing special about making them:
- * such a function is a body without an event, which may do all that the test's set-up needs. Images that are
+ * The checker has turned a test's clauses into statements (check_test.c), so there is nothing special about making
+ * them: such a function is a body without an event, which may do all that the test's set-up needs. Images that are
  * deployed have no tests: only codegen_tests asks for them, one playbook at a time.
  */
 #include "lang/codegen.h"

@@ -1,9 +1,10 @@
 /*
  * account.c - the world of one test: a simulated AWS account in memory, and a chat that takes every message.
  *
- * Whatever address a request goes to, it ends here; what is neither AWS nor the chat does not resolve. The AWS client is the
- * real one with its signatures, protocols and retries, and so is the simulated account, so a test goes through all that
- * a run goes through but sockets. Faults are for the playbook: while the test itself sets up or looks, they are put aside.
+ * Whatever address a request goes to, it ends here; what is neither AWS nor the chat does not resolve. The AWS client
+ * is the real one with its signatures, protocols and retries, and so is the simulated account, so a test goes through
+ * all that a run goes through but sockets. Faults are for the playbook: while the test itself sets up or looks, they
+ * are put aside.
  */
 #include "stdlib/testing/trial.h"
 
@@ -47,9 +48,9 @@ void account_close(account *a) {
 
 /* Times and messages may come twice when a process has died: what was in doubt is sent again. */
 static bool is_counted(pb_str kind) {
-    static const char *const not[] = {"cloudtrail.event", "sts.session", "logs.event", "sns.message"};
-    for (size_t i = 0; i < sizeof not / sizeof *not; i++)
-        if (pb_str_is(kind, not[i])) return false;
+    static const char *const not [] = {"cloudtrail.event", "sts.session", "logs.event", "sns.message"};
+    for (size_t i = 0; i < sizeof not / sizeof *not ; i++)
+        if (pb_str_is(kind, not [i])) return false;
     return kind.n > 0;
 }
 
@@ -127,11 +128,15 @@ static void aws(account *k, const pb_http_request *q, const address *at, pb_aren
     sim_answer_request(&k->sim, a, &in, &got);
     if (!k->own) k->trouble = k->sim.trouble; /* faults that are used up */
     if (got.status <= 0 || got.half) {
-        *out = (pb_local_answer){.error = HTTP_CLOSED, .message = "the connection was closed without a whole answer",
+        *out = (pb_local_answer){.error = HTTP_CLOSED,
+                                 .message = "the connection was closed without a whole answer",
                                  .delay_ms = got.delay_ms};
         return;
     }
-    *out = (pb_local_answer){.status = got.status, .headers = got.headers, .nheaders = got.nheaders, .body = got.body,
+    *out = (pb_local_answer){.status = got.status,
+                             .headers = got.headers,
+                             .nheaders = got.nheaders,
+                             .body = got.body,
                              .delay_ms = got.delay_ms};
     if (strcmp(q->method, "HEAD") == 0) out->body = PB_STR("");
 }

@@ -56,7 +56,8 @@ static void on_run_end(void *ctx, const engine_run *r) {
     played *p = run_of(a, r);
     json_object *o = evidence_document(&r->facts);
     if (p) {
-        const char *text = o ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) : "";
+        const char *text =
+            o ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) : "";
         p->outcome = pb_str_c(evidence_outcome(r->facts.outcome));
         p->code = copy(a, r->facts.code);
         p->reason = copy(a, r->facts.reason);

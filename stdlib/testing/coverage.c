@@ -2,9 +2,9 @@
  * coverage.c - what the tests went through, statement by statement.
  *
  * The VM marks each instruction that it executes (vm_program_cover), and of those that may jump, whether they did. A
- * statement has run when an instruction on its own lines has: from where it begins to where its expression ends, without
- * the blocks inside it. Branches are the conditional jumps of a line, two ways each: `if`, `where`, loops (none and some),
- * and the sides of `and`, `or` and `??`.
+ * statement has run when an instruction on its own lines has: from where it begins to where its expression ends,
+ * without the blocks inside it. Branches are the conditional jumps of a line, two ways each: `if`, `where`, loops (none
+ * and some), and the sides of `and`, `or` and `??`.
  *
  * Looked at are the user's files, without tests: also playbooks that no test is for.
  */

@@ -7,16 +7,16 @@
 #include "stdlib/testing/suite.h"
 
 typedef struct coverage_line {
-    bool statement;        /* one begins here */
-    bool run;              /* all that begin here have run */
-    uint8_t ways, taken;   /* of its branches: two each */
-    uint8_t nth;           /* while counting */
+    bool statement;      /* one begins here */
+    bool run;            /* all that begin here have run */
+    uint8_t ways, taken; /* of its branches: two each */
+    uint8_t nth;         /* while counting */
 } coverage_line;
 
 typedef struct coverage_file {
     struct coverage_file *next;
-    uint32_t file;         /* in the source set */
-    coverage_line *lines;  /* from 1 */
+    uint32_t file;        /* in the source set */
+    coverage_line *lines; /* from 1 */
     uint32_t nlines, statements, run, ways, taken;
 } coverage_file;
 

@@ -1,8 +1,8 @@
 /*
  * coverage_pages.c - coverage as files: HTML that needs no script and nothing from elsewhere, and lcov.info.
  *
- * A page a source file, its lines coloured by what became of them, and index.html with the figures. All text is escaped,
- * titles too. Pages are named by number, so that no path of a source can lead anywhere.
+ * A page a source file, its lines coloured by what became of them, and index.html with the figures. All text is
+ * escaped, titles too. Pages are named by number, so that no path of a source can lead anywhere.
  */
 #include "stdlib/testing/coverage.h"
 
@@ -73,12 +73,14 @@ static void page_line(pb_buf *out, const coverage_file *f, const source_file *so
 static void page(const suite *s, const coverage_file *f, pb_buf *out) {
     const source_file *source = &s->program->sources->files[f->file];
     head(out, source->path);
-    pb_buf_puts(out, "<p><a href=\"index.html\">all files</a></p>\n<table><tr><th>statements</th><th></th><th>branches</th>"
-                     "<th></th></tr><tr>");
+    pb_buf_puts(out,
+                "<p><a href=\"index.html\">all files</a></p>\n<table><tr><th>statements</th><th></th><th>branches</th>"
+                "<th></th></tr><tr>");
     cells(out, f->run, f->statements);
     cells(out, f->taken, f->ways);
-    pb_buf_puts(out, "</tr></table>\n<p>Green: run. Yellow: some branch went one way only. Red: never run. The small figures "
-                     "are the ways taken of those there are.</p>\n<table>\n");
+    pb_buf_puts(
+        out, "</tr></table>\n<p>Green: run. Yellow: some branch went one way only. Red: never run. The small figures "
+             "are the ways taken of those there are.</p>\n<table>\n");
     for (uint32_t i = 1; i <= source->nlines; i++) page_line(out, f, source, i);
     pb_buf_puts(out, "</table>\n</body></html>\n");
 }

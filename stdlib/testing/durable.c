@@ -1,11 +1,12 @@
 /*
- * durable.c - what needs a store: runs that wait and go on, decisions on approvals, and the death of the playbook's process.
+ * durable.c - what needs a store: runs that wait and go on, decisions on approvals, and the death of the playbook's
+ * process.
  *
  * A store is made when the playbook or the test needs one; most do not. The process of a playbook is played, too: at a
- * moment of vm/crash.h it is taken for dead, which means that its requests do nothing and are not answered, its store writes
- * nothing, and what it says does not count. Then its engine is thrown away, the time of a lease passes, and another engine with
- * another connection to the store takes the run over, as another process would. The event is handed over again if the
- * dead one has not begun a run for it, as a queue would do.
+ * moment of vm/crash.h it is taken for dead, which means that its requests do nothing and are not answered, its store
+ * writes nothing, and what it says does not count. Then its engine is thrown away, the time of a lease passes, and
+ * another engine with another connection to the store takes the run over, as another process would. The event is handed
+ * over again if the dead one has not begun a run for it, as a queue would do.
  */
 #include "stdlib/testing/trial.h"
 
@@ -140,7 +141,8 @@ static bool decide(trial *t, const store_approval *apr, trial_decision *d) {
                          .now = pb_loop_wall_ms()};
     d->taken = true;
     if (approval_decide(t->store, apr->id, &q) == STORE_ERROR) {
-        trial_broken(t, pb_strdup(t->arena, store_error(t->store), strlen(store_error(t->store))), t->test->string_span);
+        trial_broken(t, pb_strdup(t->arena, store_error(t->store), strlen(store_error(t->store))),
+                     t->test->string_span);
         return false;
     }
     if (!q.taken) d->refused = q.why;

@@ -67,9 +67,9 @@ static void test_expect_do(trial *t, vm_call *c) {
     if (k) {
         failure *f = trial_fail(t, arg(c, "number"), PB_STR(""));
         if (f)
-            f->why = k->status == STEP_OK ? pb_printf(t->arena, "it was done: step %.*s", PB_ARG(k->id))
-                                          : pb_printf(t->arena, "it was begun and has changed something: step %.*s",
-                                                      PB_ARG(k->id));
+            f->why = k->status == STEP_OK
+                         ? pb_printf(t->arena, "it was done: step %.*s", PB_ARG(k->id))
+                         : pb_printf(t->arena, "it was begun and has changed something: step %.*s", PB_ARG(k->id));
     }
     vm_return(c, PB_NONE_VALUE);
 }

@@ -160,8 +160,8 @@ static void test_param(trial *t, vm_call *c) {
 
 static void test_fault(trial *t, vm_call *c) {
     pb_value operation = arg(c, "operation"), code = arg(c, "code"), times = arg(c, "times");
-    pb_str rule = pb_printf(t->arena, "%.*s=%.*s:%lld", PB_ARG(pb_text(operation)), PB_ARG(pb_text(code)),
-                            (long long)times.u.i);
+    pb_str rule =
+        pb_printf(t->arena, "%.*s=%.*s:%lld", PB_ARG(pb_text(operation)), PB_ARG(pb_text(code)), (long long)times.u.i);
     const char *wrong = rule.s ? trouble_add(&t->account.trouble, PB_STR("fault"), rule) : "out of memory";
     if (wrong)
         refuse(c, "fault", pb_str_c(wrong));
@@ -194,8 +194,11 @@ static void test_decision(trial *t, vm_call *c) {
 
 static void test_kill_switch(trial *t, vm_call *c) {
     pb_str err = {0};
-    store_switch w = {.scope = PB_STR("global"), .state = pb_text(arg(c, "state")), .reason = PB_STR("given by a test"),
-                      .who = PB_STR("test"), .at = pb_loop_wall_ms()};
+    store_switch w = {.scope = PB_STR("global"),
+                      .state = pb_text(arg(c, "state")),
+                      .reason = PB_STR("given by a test"),
+                      .who = PB_STR("test"),
+                      .at = pb_loop_wall_ms()};
     if (t->engine && !t->store)
         refuse(c, "kill_switch", PB_STR("a kill switch is given before the first event"));
     else if (!trial_store(t, &err))

@@ -1,9 +1,11 @@
 /*
- * mutate.c - mutation testing: each change of mutations.c is made, compiled and tested, and what no test notices is listed.
+ * mutate.c - mutation testing: each change of mutations.c is made, compiled and tested, and what no test notices is
+ * listed.
  *
- * A mutant is read from the files again, changed, checked and compiled in the worker's memory. One that does not compile
- * is caught by the compiler. Of a playbook its own tests are run, of what playbooks share the tests of all of them, until
- * one fails. A mutant that survives shows something that no test looks at; where that is as it should be, the line says so:
+ * A mutant is read from the files again, changed, checked and compiled in the worker's memory. One that does not
+ * compile is caught by the compiler. Of a playbook its own tests are run, of what playbooks share the tests of all of
+ * them, until one fails. A mutant that survives shows something that no test looks at; where that is as it should be,
+ * the line says so:
  *
  *     where f.severity >= 5  # pbc: survives "GuardDuty has no findings of exactly 5"
  *
@@ -44,7 +46,8 @@ static ast_program *read_again(const suite *s, pb_arena *a, diag_list *diags) {
     return parse_program(a, diags, builtins, n, s->options->paths, s->options->npaths);
 }
 
-/* Those of the playbook's tests that have this site, until one fails. The whole program's, not only the filtered ones. */
+/* Those of the playbook's tests that have this site, until one fails. The whole program's, not only the filtered ones.
+ */
 static bool fails_one(ast_program *p, const unit *u, const char *dir, bool *tested) {
     bool noticed = false;
     for (const ast_file *f = p->files; f && !noticed; f = f->next)
@@ -63,8 +66,7 @@ static bool fails_one(ast_program *p, const unit *u, const char *dir, bool *test
 static bool is_noticed_at(ast_program *p, diag_list *diags, ast_decl *playbook, const ast_decl *site, const char *dir,
                           bool *tested) {
     unit u = {.playbook = playbook, .site = site, .sources = p->sources, .program = p};
-    bool noticed =
-        !codegen_tests(p, diags, playbook, site, &u.image) || fails_one(p, &u, dir, tested);
+    bool noticed = !codegen_tests(p, diags, playbook, site, &u.image) || fails_one(p, &u, dir, tested);
     pb_buf_free(&u.image);
     return noticed;
 }
@@ -142,7 +144,8 @@ static pb_str reason_of(const ast_program *p, pb_span at) {
         for (uint32_t i = 0; i < f->ncomments; i++) {
             const ast_comment *c = &f->comments[i];
             uint32_t there = line_of(p->sources, c->span);
-            pb_str reason = there == line || (c->own_line && there + 1 == line) ? reason_in(c->text) : (pb_str){NULL, 0};
+            pb_str reason =
+                there == line || (c->own_line && there + 1 == line) ? reason_in(c->text) : (pb_str){NULL, 0};
             if (reason.s) return reason;
         }
     }
@@ -175,7 +178,8 @@ static void show_change(const source_set *set, const mutation *m, pb_buf *out) {
 
 static void show_mutant(const mutants *k, const mutant *m, const char *head, pb_buf *out) {
     const source_set *set = k->suite->program->sources;
-    pb_buf_printf(out, "%s  %.*s:%u: %s", head, PB_ARG(set->files[m->m.span.file].path), line_of(set, m->m.span), m->m.what);
+    pb_buf_printf(out, "%s  %.*s:%u: %s", head, PB_ARG(set->files[m->m.span.file].path), line_of(set, m->m.span),
+                  m->m.what);
     if (m->reason.s) {
         pb_buf_puts(out, " (");
         plain_add(out, m->reason, SHOWN);
@@ -202,8 +206,8 @@ static int say(const mutants *k) {
         if (k->all[i].fate == FATE_SURVIVED && !k->all[i].reason.s) show_mutant(k, &k->all[i], "SURVIVED", &out);
     for (uint32_t i = 0; i < k->n; i++)
         if (k->all[i].fate == FATE_SURVIVED && k->all[i].reason.s) show_mutant(k, &k->all[i], "accepted", &out);
-    pb_buf_printf(&out, "%u mutants: %u noticed by tests, %u by the compiler, %u survived, %u accepted with a reason", k->n,
-                  k->n - survived - accepted - untested - broken - compiler, compiler, survived, accepted);
+    pb_buf_printf(&out, "%u mutants: %u noticed by tests, %u by the compiler, %u survived, %u accepted with a reason",
+                  k->n, k->n - survived - accepted - untested - broken - compiler, compiler, survived, accepted);
     if (untested) pb_buf_printf(&out, ", %u without any test", untested);
     if (broken) pb_buf_printf(&out, ", %u could not be tried", broken);
     pb_buf_putc(&out, '\n');

@@ -1,14 +1,14 @@
 /*
- * mutations.c - the changes that mutation testing makes, as a walk over the tree that counts them and makes one of them.
+ * mutations.c - the changes that mutation testing makes, as a walk over the tree that counts them and makes one of
+ * them.
  *
- *     a condition    where and if: negated; a `where` also left out; `a and b`, `a or b`: the other word, or one side alone
- *     a comparison   == and != for one another, < for <=, > for >= and back
- *     a constant     numbers and durations one more, texts of comparisons another one, true for false
- *     a step         `do` and `stop` left out
- *     an approval    what is done when it is denied and when nobody answers: exchanged
+ *     a condition    where and if: negated; a `where` also left out; `a and b`, `a or b`: the other word, or one side
+ * alone a comparison   == and != for one another, < for <=, > for >= and back a constant     numbers and durations one
+ * more, texts of comparisons another one, true for false a step         `do` and `stop` left out an approval    what is
+ * done when it is denied and when nobody answers: exchanged
  *
- * The order is that of the source, so a number means the same change in every tree that is parsed from the same files. A
- * changed tree is checked like any other; what does not compile is caught by the compiler and needs no test.
+ * The order is that of the source, so a number means the same change in every tree that is parsed from the same files.
+ * A changed tree is checked like any other; what does not compile is caught by the compiler and needs no test.
  */
 #include "stdlib/testing/mutate.h"
 

@@ -50,6 +50,7 @@ static json_object *test_json(const suite *s, const suite_test *t) {
     json_object_object_add(o, "line", json_object_new_int64(line_of(s, t)));
     json_object_object_add(o, "result", json_object_new_string(word(t->verdict)));
     json_object_object_add(o, "expectations", json_object_new_int64(t->expectations));
+    json_object_object_add(o, "crashes", json_object_new_int64(t->crashes));
     json_object_object_add(o, "seconds", json_object_new_double((double)t->us / 1e6));
     if (t->report) json_object_object_add(o, "report", json_object_new_string(t->report));
     return o;
@@ -127,9 +128,11 @@ static void junit_unit(const suite *s, const unit *u, pb_buf *out) {
 }
 
 void results_junit(const suite *s, pb_buf *out) {
-    pb_buf_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"%u\" failures=\"%u\" "
-                       "errors=\"%u\" time=\"%.6f\">\n",
-                  s->ntests, count(s, TEST_FAILED), count(s, TEST_BROKEN) + count(s, TEST_NOT_RUN), (double)s->us / 1e6);
+    pb_buf_printf(out,
+                  "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"%u\" failures=\"%u\" "
+                  "errors=\"%u\" time=\"%.6f\">\n",
+                  s->ntests, count(s, TEST_FAILED), count(s, TEST_BROKEN) + count(s, TEST_NOT_RUN),
+                  (double)s->us / 1e6);
     for (uint32_t i = 0; i < s->nunits; i++) junit_unit(s, &s->units[i], out);
     pb_buf_puts(out, "</testsuites>\n");
 }

@@ -21,8 +21,7 @@ static bool holds(pb_str text, const char *part) {
 
 static bool is_wanted(const suite *s, const ast_decl *d) {
     const char *f = s->options->filter;
-    return d->kind == DECL_TEST && d->playbook &&
-           (!f || holds(d->string, f) || holds(d->name.parts[0].text, f));
+    return d->kind == DECL_TEST && d->playbook && (!f || holds(d->string, f) || holds(d->name.parts[0].text, f));
 }
 
 static unit *unit_of(suite *s, const ast_decl *test) {
@@ -30,8 +29,7 @@ static unit *unit_of(suite *s, const ast_decl *test) {
     for (uint32_t i = 0; i < s->nunits; i++)
         if (s->units[i].playbook == test->playbook && s->units[i].site == site) return &s->units[i];
     unit *u = &s->units[s->nunits++];
-    *u = (unit){.playbook = test->playbook,
-                .site = site, .sources = s->program->sources, .program = s->program};
+    *u = (unit){.playbook = test->playbook, .site = site, .sources = s->program->sources, .program = s->program};
     return u;
 }
 
@@ -55,7 +53,8 @@ static bool collect(suite *s) {
 
 static bool compile_units(suite *s) {
     for (uint32_t i = 0; i < s->nunits; i++)
-        if (!codegen_tests(s->program, s->diags, s->units[i].playbook, s->units[i].site, &s->units[i].image)) return false;
+        if (!codegen_tests(s->program, s->diags, s->units[i].playbook, s->units[i].site, &s->units[i].image))
+            return false;
     return true;
 }
 
@@ -79,8 +78,9 @@ static void compare_end(trial *t, uint64_t crash_at, pb_buf *end) {
         return;
     }
     if (now.n == end->len && memcmp(now.s, end->data, now.n) == 0) return;
-    trial_broken(t, pb_printf(t->arena, "the account ends with other things: %.*s, without the crash %s", PB_ARG(now),
-                              end->data ? end->data : ""),
+    trial_broken(t,
+                 pb_printf(t->arena, "the account ends with other things: %.*s, without the crash %s", PB_ARG(now),
+                           end->data ? end->data : ""),
                  t->test->string_span);
 }
 
@@ -205,7 +205,8 @@ int testing_run(ast_program *p, diag_list *diags, const testing_options *o) {
         return NO_TESTS;
     }
     bool covered = o->coverage || o->coverage_dir || o->coverage_min;
-    if (compile_units(&s) && (!covered || coverage_begin(&s)) && workers_run(&(jobs){s.ntests, run_job, take, &s}, worker_count(o), &s.us))
+    if (compile_units(&s) && (!covered || coverage_begin(&s)) &&
+        workers_run(&(jobs){s.ntests, run_job, take, &s}, worker_count(o), &s.us))
         status = say_results(&s);
     if (status == DONE && o->mutate) status = mutate_run(&s, worker_count(o));
     if (status <= FAILED && covered) {

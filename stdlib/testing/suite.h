@@ -12,10 +12,7 @@
 #include "stdlib/testing/testing.h"
 #include "stdlib/testing/trial.h"
 
-enum {
-    SUITE_WORKERS_MAX = 64,
-    SUITE_TESTS_MAX = 100000
-};
+enum { SUITE_WORKERS_MAX = 64, SUITE_TESTS_MAX = 100000 };
 
 typedef enum verdict { TEST_NOT_RUN, TEST_PASSED, TEST_FAILED, TEST_BROKEN } verdict;
 
@@ -36,7 +33,7 @@ typedef struct suite {
     unit *units;
     suite_test *tests;
     uint32_t nunits, ntests;
-    int64_t us; /* all of it */
+    int64_t us;     /* all of it */
     uint8_t *cover; /* of all units; NULL: not asked for */
     size_t cover_size;
     uint32_t done, failed; /* so far */

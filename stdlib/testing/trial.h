@@ -2,9 +2,8 @@
  * trial.h - one test, run once: what its files share. Nothing outside stdlib/testing includes it.
  *
  *   account.c   the simulated account and the chat, behind the transport of the loops: nothing leaves the process
- *   trial.c     one test from its beginning to its end: the program that the test is, the engine that its playbook runs on
- *   durable.c   the store, crashes, decisions, the passing of time
- *   given.c     the hosts behind `given` and `after`
+ *   trial.c     one test from its beginning to its end: the program that the test is, the engine that its playbook runs
+ * on durable.c   the store, crashes, decisions, the passing of time given.c     the hosts behind `given` and `after`
  *   expect.c    the hosts behind `expect`
  *   acts.c      what the playbook's runs did, gathered while they run
  *   report.c    a failure as text
@@ -38,16 +37,16 @@ typedef struct account {
     sim sim;
     sim_trouble trouble; /* the playbook's: the test's own calls meet none */
     bool chat_down;
-    bool own;            /* a call of the test itself is being made */
-    bool dead;           /* the playbook's process is: its requests do nothing and are never answered */
+    bool own;  /* a call of the test itself is being made */
+    bool dead; /* the playbook's process is: its requests do nothing and are never answered */
     pb_arena *arena;
 } account;
 
 bool account_open(account *a, pb_str *err);
 void account_close(account *a);
-void account_environment(void);                       /* once a process: credentials, and nothing of the machine's own */
+void account_environment(void);                      /* once a process: credentials, and nothing of the machine's own */
 pb_str account_summary(account *a, pb_arena *arena); /* how many things of each kind there are */
-void account_attach(account *a, pb_loop *l);          /* the loop's transfers come here */
+void account_attach(account *a, pb_loop *l);         /* the loop's transfers come here */
 
 /* ---- acts.c ---- */
 
@@ -82,7 +81,8 @@ typedef struct acts {
 
 void acts_init(acts *a, pb_arena *arena);
 engine_watch acts_watch(acts *a); /* for the engine's configuration */
-/* The first act by that name that has been done by a run which began, or went on, since the last event; args (a map, or none): whose arguments are these. */
+/* The first act by that name that has been done by a run which began, or went on, since the last event; args (a map, or
+ * none): whose arguments are these. */
 const act *acts_done(const acts *a, pb_str name, pb_value args);
 /* An act of that name that has changed or told anything, or is done. */
 const act *acts_touched(const acts *a, pb_str name, pb_value args);
@@ -91,13 +91,13 @@ const act *acts_touched(const acts *a, pb_str name, pb_value args);
 
 typedef struct failure {
     struct failure *next;
-    pb_span span;      /* of what was expected */
-    pb_str text, why;  /* the part of it that does not hold; in words */
+    pb_span span;     /* of what was expected */
+    pb_str text, why; /* the part of it that does not hold; in words */
     pb_value left, right;
     bool has_left, has_right;
 } failure;
 
-typedef struct unit { /* a playbook with its tests, compiled */
+typedef struct unit {                /* a playbook with its tests, compiled */
     const ast_decl *playbook, *site; /* site: of the tests' own file; NULL: the program's */
     const source_set *sources;
     const ast_program *program;
@@ -120,11 +120,11 @@ typedef struct trial {
     struct trial_decision *decisions;
     uint32_t events;
     /* durable runs */
-    const char *dir;  /* for the store's file */
+    const char *dir; /* for the store's file */
     struct store *store;
-    uint32_t stores;  /* opened so far */
+    uint32_t stores;            /* opened so far */
     uint64_t crash_at, moments; /* die at that moment (0: never); how many there were */
-    bool crash_wanted;  /* `given crash at each step` */
+    bool crash_wanted;          /* `given crash at each step` */
     failure *failures, **failures_end;
     pb_str broken; /* the test could not be carried out, and why */
     pb_span broken_at;

@@ -4,8 +4,8 @@
  * Everything is compiled before the processes are made, so they share it. Each takes the next number of a counter in
  * shared memory, does that job and writes one record to its pipe; so they are always busy and nothing is done twice. A
  * process that dies (a bug of ours: tests cannot do that) costs the job that it was at; another one takes its place.
- * Results are told as they come; whoever asks puts them in order. A test's world is new in every case, so a parallel run
- * gives what a serial one gives.
+ * Results are told as they come; whoever asks puts them in order. A test's world is new in every case, so a parallel
+ * run gives what a serial one gives.
  */
 #include "stdlib/testing/suite.h"
 
@@ -28,8 +28,8 @@ typedef struct worker {
 enum { DIR_MAX = 256 };
 
 typedef struct shared {
-    uint32_t next;                      /* job to take */
-    uint32_t at[SUITE_WORKERS_MAX];     /* job that a worker is at, + 1; 0: none */
+    uint32_t next;                  /* job to take */
+    uint32_t at[SUITE_WORKERS_MAX]; /* job that a worker is at, + 1; 0: none */
 } shared;
 
 static int64_t now_us(void) {

@@ -1,6 +1,6 @@
 /* Virtual clocks and transfers answered in the process: what `pbc test` stands on (vm/loop.c, vm/http_local.c). */
-#include "vm/loop.h"
 #include "tests/lib/check.h"
+#include "vm/loop.h"
 
 #include <stdlib.h>
 #include <time.h>
