@@ -56,7 +56,9 @@ static bool take_codes(checker *c, allowance *a, pb_str *s) {
         const diag_row *row = diag_row_of(code);
         if (!row || row->severity == DIAG_ERROR || code == DIAG_UNUSED_ALLOW) {
             diag *d = say_bad(c, a->span, row ? "only warnings can be allowed" : "no warning has this code");
-            if (row) check_hint(c, d, "PB%04d is %s: cure it", code, row->severity == DIAG_ERROR ? "an error" : "about allowing");
+            if (row)
+                check_hint(c, d, "PB%04d is %s: cure it", code,
+                           row->severity == DIAG_ERROR ? "an error" : "about allowing");
             return false;
         }
         if (a->ncodes < CODES_MAX) a->codes[a->ncodes++] = code;
@@ -119,7 +121,8 @@ static void apply(checker *c, const source_file *f, const allowance *a, bool who
     }
     for (uint32_t k = 0; k < a->ncodes && whole; k++) {
         if (used[k]) continue;
-        diag *d = diag_add(c->diags, DIAG_UNUSED_ALLOW, a->span, "PB%04d is allowed here, but is not reported", a->codes[k]);
+        diag *d =
+            diag_add(c->diags, DIAG_UNUSED_ALLOW, a->span, "PB%04d is allowed here, but is not reported", a->codes[k]);
         check_hint(c, d, "take the comment out");
         if (a->ncodes == 1) diag_fix(c->diags, d, with_blanks(f, a->span), "%s", "");
     }

@@ -13,8 +13,7 @@
 enum { ALIAS_MAX = 32, SAME_MAX = 64 }; /* lets behind one another; levels of two expressions that are compared */
 
 static void (*const passes[])(checker *c) = {
-    lint_conditions, lint_types, lint_unused, lint_places, analyse_taint, analyse_evidence,
-    analyse_overlap,
+    lint_conditions, lint_types, lint_unused, lint_places, analyse_taint, analyse_evidence, analyse_overlap,
 };
 
 /* ---- expressions ---- */
@@ -61,7 +60,8 @@ static bool same_call(const ast_expr *a, const ast_expr *b, int depth) {
 static bool same_name(const ast_expr *a, const ast_expr *b) {
     if (a->name_kind != b->name_kind) return false;
     switch (a->name_kind) {
-    case NAME_LOCAL: return a->local && b->local && (a->local == b->local || (a->local->is_event && b->local->is_event));
+    case NAME_LOCAL:
+        return a->local && b->local && (a->local == b->local || (a->local->is_event && b->local->is_event));
     case NAME_PARAM: return a->param == b->param;
     case NAME_RUN: return true;
     case NAME_UNRESOLVED: break;

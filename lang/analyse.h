@@ -30,7 +30,7 @@ void analyse_program(checker *c);
 
 /* The user's declarations of a kind, one after the other: NULL begins. */
 decl_info *analyse_next(const checker *c, decl_info *d, ast_decl_kind kind);
-bool analyse_leaves(const ast_stmt *s); /* no way through these statements comes to their end */
+bool analyse_leaves(const ast_stmt *s);  /* no way through these statements comes to their end */
 bool analyse_is_pure(const ast_expr *e); /* no call in it asks or does anything */
 /* A name that stands for a pure expression (let key = f.resource.accessKeyDetails) gives that expression. */
 const ast_expr *analyse_resolve(const ast_expr *e);
@@ -54,7 +54,7 @@ typedef struct act_op { /* an AWS operation that a call comes to */
     bool kept; /* it destroys, and the same action has kept it before */
 } act_op;
 
-typedef struct act_memo act_memo; /* of actions that were looked into */
+typedef struct act_memo act_memo;       /* of actions that were looked into */
 act_memo *analyse_act_memo(checker *c); /* NULL: out of memory */
 const act_op *analyse_act_ops(checker *c, act_memo *m, const ast_expr *call);
 /* What the call acts on: the argument behind `on`, or an operation's first; NULL: nothing of that kind. */
@@ -103,7 +103,8 @@ const known_list *known_of(const ast_decl *event, pb_str path);
 bool known_has(const known_list *l, const pb_schema *schema, pb_str text);
 bool known_matches(const known_list *l, const pb_schema *schema, pb_str pattern); /* a glob */
 void known_offer(const known_list *l, const pb_schema *schema, nearest *n);
-/* A glob; in facts.c. A * in `text` fits a * only, so this also says that one pattern takes all that another one does. */
+/* A glob; in facts.c. A * in `text` fits a * only, so this also says that one pattern takes all that another one does.
+ */
 bool known_glob(pb_str pattern, pb_str text);
 
 /* ---- the passes ---- */

@@ -2,14 +2,14 @@
  * analyse_evidence.c - evidence before eradication.
  *
  * Two questions about the order of steps, both answered from tables of facts about AWS's operations:
- *   - PB1003: does something that destroys come only after something that keeps what is destroyed (a snapshot, a copy, an
- *     export) of the same target, on every way to it? What holds no data (keys, policies, rules) is kept by having been read
- *     before: the journal has the answer. `authorize` waives it by name.
- *   - PB1004: does a step make it impossible to collect what a later step is to collect? An isolated instance does not reach
- *     Systems Manager, a stopped one has no memory.
+ *   - PB1003: does something that destroys come only after something that keeps what is destroyed (a snapshot, a copy,
+ * an export) of the same target, on every way to it? What holds no data (keys, policies, rules) is kept by having been
+ * read before: the journal has the answer. `authorize` waives it by name.
+ *   - PB1004: does a step make it impossible to collect what a later step is to collect? An isolated instance does not
+ * reach Systems Manager, a stopped one has no memory.
  *
- * A step is a `do`; what it does are the operations that its action comes to. Behind an `if` only what stood before it is
- * certain; the branches of `parallel` have no order among themselves, so each may come before the other.
+ * A step is a `do`; what it does are the operations that its action comes to. Behind an `if` only what stood before it
+ * is certain; the branches of `parallel` have no order among themselves, so each may come before the other.
  */
 #include "lang/analyse.h"
 
@@ -23,12 +23,16 @@ enum { DEPTH_MAX = 80, STEPS_MAX = 200 }; /* calls under one another; steps back
 static const struct {
     const char *first, *later, *why;
 } losses[] = {
-    {"ec2.ModifyNetworkInterfaceAttribute", "ssm.SendCommand", "an isolated instance does not reach Systems Manager any more"},
-    {"ec2.ModifyNetworkInterfaceAttribute", "ssm.StartAutomationExecution", "an isolated instance does not reach Systems Manager any more"},
+    {"ec2.ModifyNetworkInterfaceAttribute", "ssm.SendCommand",
+     "an isolated instance does not reach Systems Manager any more"},
+    {"ec2.ModifyNetworkInterfaceAttribute", "ssm.StartAutomationExecution",
+     "an isolated instance does not reach Systems Manager any more"},
     {"ec2.StopInstances", "ssm.SendCommand", "memory is gone when the instance stops, and it takes no commands"},
     {"ec2.StopInstances", "ssm.StartAutomationExecution", "memory is gone when the instance stops"},
-    {"ec2.StopInstances", "ec2.CreateSnapshot*", "instance store disks are empty when the instance stops: keep what is there first"},
-    {"ec2.StopInstances", "ec2.CreateImage", "instance store disks are empty when the instance stops: keep what is there first"},
+    {"ec2.StopInstances", "ec2.CreateSnapshot*",
+     "instance store disks are empty when the instance stops: keep what is there first"},
+    {"ec2.StopInstances", "ec2.CreateImage",
+     "instance store disks are empty when the instance stops: keep what is there first"},
     {"ec2.RebootInstances", "ssm.SendCommand", "memory is gone after a reboot"},
     {"ec2.TerminateInstances", "ssm.SendCommand", "a terminated instance takes no commands"},
     {"ec2.TerminateInstances", "ec2.CreateSnapshot*", "the volumes of a terminated instance may be gone"},
@@ -46,14 +50,22 @@ static const struct {
 static const struct {
     const char *destroys, *keeps;
 } keepers[] = {
-    {"ec2.TerminateInstances", "ec2.CreateSnapshot*"},   {"ec2.TerminateInstances", "ec2.CreateImage"},
-    {"ec2.DeleteVolume", "ec2.CreateSnapshot*"},         {"ec2.DeleteSnapshot", "ec2.CopySnapshot"},
-    {"ec2.DeregisterImage", "ec2.CopyImage"},            {"rds.DeleteDBInstance", "rds.CreateDBSnapshot"},
-    {"rds.DeleteDBCluster", "rds.CreateDBClusterSnapshot"}, {"rds.DeleteDBSnapshot", "rds.CopyDBSnapshot"},
-    {"dynamodb.DeleteTable", "dynamodb.CreateBackup"},   {"dynamodb.DeleteTable", "dynamodb.ExportTableToPointInTime"},
-    {"s3.DeleteObject*", "s3.CopyObject"},               {"s3.DeleteBucket", "s3.CopyObject"},
-    {"logs.DeleteLogGroup", "logs.CreateExportTask"},    {"logs.DeleteLogStream", "logs.CreateExportTask"},
-    {"lambda.DeleteFunction", "lambda.GetFunction"},     {"efs.DeleteFileSystem", "backup.StartBackupJob"},
+    {"ec2.TerminateInstances", "ec2.CreateSnapshot*"},
+    {"ec2.TerminateInstances", "ec2.CreateImage"},
+    {"ec2.DeleteVolume", "ec2.CreateSnapshot*"},
+    {"ec2.DeleteSnapshot", "ec2.CopySnapshot"},
+    {"ec2.DeregisterImage", "ec2.CopyImage"},
+    {"rds.DeleteDBInstance", "rds.CreateDBSnapshot"},
+    {"rds.DeleteDBCluster", "rds.CreateDBClusterSnapshot"},
+    {"rds.DeleteDBSnapshot", "rds.CopyDBSnapshot"},
+    {"dynamodb.DeleteTable", "dynamodb.CreateBackup"},
+    {"dynamodb.DeleteTable", "dynamodb.ExportTableToPointInTime"},
+    {"s3.DeleteObject*", "s3.CopyObject"},
+    {"s3.DeleteBucket", "s3.CopyObject"},
+    {"logs.DeleteLogGroup", "logs.CreateExportTask"},
+    {"logs.DeleteLogStream", "logs.CreateExportTask"},
+    {"lambda.DeleteFunction", "lambda.GetFunction"},
+    {"efs.DeleteFileSystem", "backup.StartBackupJob"},
     {"redshift.DeleteCluster", "redshift.CreateClusterSnapshot"},
     {"elasticache.DeleteReplicationGroup", "elasticache.CreateSnapshot"},
 };
@@ -108,7 +120,7 @@ typedef struct step { /* done on every way to here, newest first */
 typedef struct evidence {
     checker *c;
     act_memo *memo;
-    acts *into;  /* while an action is gone through */
+    acts *into; /* while an action is gone through */
     unsigned depth;
     const step *done;
     bool waived;
@@ -226,11 +238,13 @@ static void check_destroy(evidence *k, const ast_expr *call, const step *now) {
         diag *d = diag_add(c->diags, DIAG_DESTROY_UNKEPT, call->u.call.callee->span,
                            "nothing has kept what %.*s destroys (`aws.%.*s`) on every way to here", PB_ARG(now->name),
                            PB_ARG(o->name));
-        check_hint(c, d, holds_data(o->name)
-                             ? "take a snapshot, copy or export of it first, such as ebs.snapshot_volumes(...); or waive it by "
-                               "name: authorize \"no-evidence\" because \"...\""
-                             : "read it first, so that the journal has it; or waive it by name: authorize \"no-evidence\" "
-                               "because \"...\"");
+        check_hint(
+            c, d,
+            holds_data(o->name)
+                ? "take a snapshot, copy or export of it first, such as ebs.snapshot_volumes(...); or waive it by "
+                  "name: authorize \"no-evidence\" because \"...\""
+                : "read it first, so that the journal has it; or waive it by name: authorize \"no-evidence\" "
+                  "because \"...\"");
         return;
     }
 }

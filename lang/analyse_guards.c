@@ -1,14 +1,15 @@
 /*
  * analyse_guards.c - guards that a step of a playbook certainly hits, and those that it may hit.
  *
- * The VM asks every guard before every act; here the same is asked of the tree. In a guard's conditions `act.args.x` stands for
- * the argument that the step gives, `act.action` and `act.effect` for what is known of it. With that put in, the
- * conditions are held against all that is known where the step stands (lint_conditions.c brings it here):
- *   - they hold for certain: the step can never succeed, an error (PB1005), unless an `authorize` of the guard's name stands
- *     before it;
+ * The VM asks every guard before every act; here the same is asked of the tree. In a guard's conditions `act.args.x`
+ * stands for the argument that the step gives, `act.action` and `act.effect` for what is known of it. With that put in,
+ * the conditions are held against all that is known where the step stands (lint_conditions.c brings it here):
+ *   - they hold for certain: the step can never succeed, an error (PB1005), unless an `authorize` of the guard's name
+ * stands before it;
  *   - they can not hold: a `where` of the playbook has settled it, nothing is said;
  *   - else it may be denied: a note (PB1006) that says which condition would settle it. Notes are shown with --verbose.
- * A condition that reads, or that goes over a list, is never certain. Of the operations inside an action only notes are made.
+ * A condition that reads, or that goes over a list, is never certain. Of the operations inside an action only notes are
+ * made.
  */
 #include "lang/analyse.h"
 
@@ -145,8 +146,8 @@ static const ast_clause *first_where(const ast_decl *g) {
 
 static void say_always(guard_case *k) {
     checker *c = k->c;
-    diag *d = diag_add(c->diags, DIAG_GUARD_HIT, k->call->u.call.callee->span, "the guard `%.*s` denies this step in every run",
-                       PB_ARG(k->guard->name.parts[0].text));
+    diag *d = diag_add(c->diags, DIAG_GUARD_HIT, k->call->u.call.callee->span,
+                       "the guard `%.*s` denies this step in every run", PB_ARG(k->guard->name.parts[0].text));
     const ast_clause *w = first_where(k->guard);
     check_also(d, w ? w->value->span : k->guard->name.span, "the guard");
     pb_str name = analyse_clause_text(k->guard, "unless");

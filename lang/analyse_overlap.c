@@ -1,9 +1,10 @@
 /*
  * analyse_overlap.c - playbooks that get in each other's way.
  *
- * All playbooks that are checked together are one fleet: an event starts every playbook that it matches. Two of them that can
- * run for one event and change the same target are reported: as working against each other when one undoes what the other
- * does (a table of opposites), as superfluous when the one always runs with the other and does no more, else as overlapping.
+ * All playbooks that are checked together are one fleet: an event starts every playbook that it matches. Two of them
+ * that can run for one event and change the same target are reported: as working against each other when one undoes
+ * what the other does (a table of opposites), as superfluous when the one always runs with the other and does no more,
+ * else as overlapping.
  *
  * Whether both can match is asked of the known types first (a bit each), then of all their conditions (facts.c). A
  * playbook is reported once, beside the first one that it meets, so that a fleet of copies gives one message each.
@@ -11,9 +12,9 @@
 #include "lang/analyse.h"
 
 enum {
-    TYPE_WORDS = 8,      /* bits for 512 known types; GuardDuty has about 200 */
-    ACTS_MAX = 64,       /* changing steps of a playbook that are looked at */
-    WHERES_MAX = 32,     /* conditions of a playbook that are looked at */
+    TYPE_WORDS = 8,       /* bits for 512 known types; GuardDuty has about 200 */
+    ACTS_MAX = 64,        /* changing steps of a playbook that are looked at */
+    WHERES_MAX = 32,      /* conditions of a playbook that are looked at */
     QUESTIONS_MAX = 50000 /* pairs whose conditions are looked at: some 100 ms */
 };
 
@@ -142,7 +143,8 @@ static bool meet(const act *a, const act *b) { return a->target && b->target && 
 static bool oppose(const act *a, const act *b) { return (a->ones & b->others) || (a->others & b->ones); }
 
 static bool same_act(const act *a, const act *b) {
-    return meet(a, b) && a->call->u.call.decl == b->call->u.call.decl && pb_str_eq(a->call->u.call.aws, b->call->u.call.aws);
+    return meet(a, b) && a->call->u.call.decl == b->call->u.call.decl &&
+           pb_str_eq(a->call->u.call.aws, b->call->u.call.aws);
 }
 
 /* Everything that a does, b does too. */
@@ -222,8 +224,8 @@ static bool compare(fleet *k, const fleet_playbook *a, const fleet_playbook *b) 
             "leave this one out, or take its events out of the other one's conditions");
     else
         say(k, DIAG_OVERLAP, b, a,
-            pb_printf(k->c->arena, "`%.*s` and `%.*s` can run for the same event, and both change %.*s", PB_ARG(n), PB_ARG(m),
-                      PB_ARG(target)),
+            pb_printf(k->c->arena, "`%.*s` and `%.*s` can run for the same event, and both change %.*s", PB_ARG(n),
+                      PB_ARG(m), PB_ARG(target)),
             "make their conditions exclude each other, or put the steps into one playbook");
     return true;
 }

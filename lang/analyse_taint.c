@@ -1,19 +1,20 @@
 /*
  * analyse_taint.c - an event's text on its way to targets, documents and commands.
  *
- * Who causes an event chooses many of its strings: user names, tags, keys, user agents. Such a string is data until something
- * has held it against the type that names what it is meant to be. So every text of the event is followed through
- * locals, lists, records, functions and actions. It may not become
+ * Who causes an event chooses many of its strings: user names, tags, keys, user agents. Such a string is data until
+ * something has held it against the type that names what it is meant to be. So every text of the event is followed
+ * through locals, lists, records, functions and actions. It may not become
  *   - a target: an identifier in a changing AWS call, the parameter behind an action's `on`, a channel (PB1001);
  *   - part of a policy document or other JSON unless json_text() wrote it, nor part of a command or a query (PB1002).
  * What the event's declaration names as its own id, kind, time and place is the source's word and free.
  *
- * What counts as a check: `matches` with ^...$, being equal to or an item of something that is not the event's, a function that
- * is true only of checked values, an `if not ... { fail }` before, arn(), ip(), cidr(), time() and int(), and being looked up with
- * a reading action of the standard library, which fails when there is no such thing.
+ * What counts as a check: `matches` with ^...$, being equal to or an item of something that is not the event's, a
+ * function that is true only of checked values, an `if not ... { fail }` before, arn(), ip(), cidr(), time() and int(),
+ * and being looked up with a reading action of the standard library, which fails when there is no such thing.
  *
- * Actions and functions are looked at once each: which parameters reach a sink unchecked, which flow into the result. So an
- * action that checks what it is given needs nothing of its callers. Where sinks escape by themselves is a fact in the table below.
+ * Actions and functions are looked at once each: which parameters reach a sink unchecked, which flow into the result.
+ * So an action that checks what it is given needs nothing of its callers. Where sinks escape by themselves is a fact in
+ * the table below.
  */
 #include "lang/analyse.h"
 
@@ -47,8 +48,8 @@ typedef struct summary {
     struct summary *next;
     const ast_decl *decl;
     taint result;
-    uint64_t looked_at; /* parameters that some check in the body was about */
-    uint64_t checks;    /* a function: those that are checked when it is true */
+    uint64_t looked_at;      /* parameters that some check in the body was about */
+    uint64_t checks;         /* a function: those that are checked when it is true */
     uint64_t targets, texts; /* parameters that reach a sink */
     sink target[PARAMS], text[PARAMS];
 } summary;
@@ -74,18 +75,30 @@ static const struct {
     const char *host, *param;
     sink_kind kind; /* NONE: it escapes what it is given */
 } hosts[] = {
-    {"slack.post", "channel", SINK_TARGET},
-    {"slack.post", "text", SINK_NONE}, /* &, < and > are written as entities */
+    {"slack.post", "channel", SINK_TARGET}, {"slack.post", "text", SINK_NONE}, /* &, < and > are written as entities */
 };
 
 static const char *const documents[] = {"PolicyDocument",   "AssumeRolePolicyDocument", "Policy",     "ResourcePolicy",
                                         "PolicyText",       "AccessPolicies",           "Definition", "TemplateBody",
                                         "ReplicationPolicy"};
-static const char *const commands[] = {"Parameters",        "Command",          "Commands",       "UserData",
-                                       "QueryString",       "QueryStatement",   "Query",          "queryString",
-                                       "FilterExpression",  "FilterPattern",    "filterPattern",  "KeyConditionExpression",
-                                       "ConditionExpression", "UpdateExpression", "Statement",    "Sql",
-                                       "sql",               "InputSerialization"};
+static const char *const commands[] = {"Parameters",
+                                       "Command",
+                                       "Commands",
+                                       "UserData",
+                                       "QueryString",
+                                       "QueryStatement",
+                                       "Query",
+                                       "queryString",
+                                       "FilterExpression",
+                                       "FilterPattern",
+                                       "filterPattern",
+                                       "KeyConditionExpression",
+                                       "ConditionExpression",
+                                       "UpdateExpression",
+                                       "Statement",
+                                       "Sql",
+                                       "sql",
+                                       "InputSerialization"};
 
 static bool is_one_of(pb_str name, const char *const *list, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -99,7 +112,8 @@ static bool ends_with(pb_str s, const char *end) {
 }
 
 static bool is_identifier(pb_str member) {
-    static const char *const ends[] = {"Id", "Ids", "ID", "Name", "Names", "Arn", "Arns", "ARN", "Identifier", "Identifiers"};
+    static const char *const ends[] = {"Id",  "Ids",  "ID",  "Name",       "Names",
+                                       "Arn", "Arns", "ARN", "Identifier", "Identifiers"};
     static const char *const whole[] = {"Bucket", "Resources", "Resource", "Key"};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (ends_with(member, ends[i])) return true;
@@ -317,15 +331,17 @@ static void say(flow *k, const ast_expr *e, sink_kind kind, const sink *at) {
     pb_str text = shown(k, e);
     if (!k->user) return;
     if (kind == SINK_TARGET) {
-        d = diag_add(c->diags, DIAG_UNCHECKED_TARGET, e->span, "%.*s holds text out of the event and becomes %.*s unchecked",
-                     PB_ARG(text), PB_ARG(at->what));
-        check_hint(c, d, "check it first: `where ... matches \"^...$\"`, a function such as iam.user_name_ok(...), arn(...), "
-                         "or look it up with a reading action such as ec2.instance(...)");
+        d = diag_add(c->diags, DIAG_UNCHECKED_TARGET, e->span,
+                     "%.*s holds text out of the event and becomes %.*s unchecked", PB_ARG(text), PB_ARG(at->what));
+        check_hint(c, d,
+                   "check it first: `where ... matches \"^...$\"`, a function such as iam.user_name_ok(...), arn(...), "
+                   "or look it up with a reading action such as ec2.instance(...)");
     } else {
-        d = diag_add(c->diags, DIAG_UNESCAPED_TEXT, e->span, "%.*s holds text out of the event and gets into %.*s as it is",
-                     PB_ARG(text), PB_ARG(at->what));
-        check_hint(c, d, "build documents with json_text({ ... }); for commands and queries check the value first: "
-                         "`where ... matches \"^...$\"`");
+        d = diag_add(c->diags, DIAG_UNESCAPED_TEXT, e->span,
+                     "%.*s holds text out of the event and gets into %.*s as it is", PB_ARG(text), PB_ARG(at->what));
+        check_hint(c, d,
+                   "build documents with json_text({ ... }); for commands and queries check the value first: "
+                   "`where ... matches \"^...$\"`");
     }
     const source_set *set = c->program->sources;
     if (at->span.end && !set->files[at->span.file].builtin && at->span.start != e->span.start)
@@ -400,7 +416,8 @@ static bool visit_sinks(void *ctx, const ast_expr *e) {
     return true;
 }
 
-/* ... and what is known of the arguments when it came back: a reading action has found, or itself checked, what it got. */
+/* ... and what is known of the arguments when it came back: a reading action has found, or itself checked, what it got.
+ */
 static bool visit_lookups(void *ctx, const ast_expr *e) {
     flow *k = ctx;
     if (e->kind != EXPR_CALL || e->u.call.kind != CALL_ACTION) return true;

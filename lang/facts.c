@@ -14,11 +14,11 @@
 #include <math.h>
 
 enum {
-    MAX_ATOMS = 128,    /* of one way; the longest real condition has about twenty */
-    MAX_STEPS = 4000,   /* of one search: some hundred microseconds */
-    MAX_DEPTH = 600,    /* of its recursion: one level an atom or operator */
+    MAX_ATOMS = 128,     /* of one way; the longest real condition has about twenty */
+    MAX_STEPS = 4000,    /* of one search: some hundred microseconds */
+    MAX_DEPTH = 600,     /* of its recursion: one level an atom or operator */
     MAX_CANDIDATES = 64, /* texts of one `in` that are tried one by one */
-    GLOB_WORK = 1 << 20 /* letters of a pattern times letters of a text */
+    GLOB_WORK = 1 << 20  /* letters of a pattern times letters of a text */
 };
 
 typedef enum relation { REL_EXISTS, REL_ABSENT, REL_IN, REL_NUMBER, REL_LIKE, REL_MATCHES, REL_SAME } relation;

@@ -2,9 +2,9 @@
  * fix.c - `pbc check --fix`.
  *
  * A pass that is certain of the cure leaves a span and a text with its message (diag_fix). Here they are put into the
- * file: in order of place, without those that overlap one before, the others wait for the next round. The new text is parsed
- * before anything is written, so no file is left worse than it was; it is written beside the old one and renamed. Files that
- * changed since they were read, standard input and the standard library are left alone.
+ * file: in order of place, without those that overlap one before, the others wait for the next round. The new text is
+ * parsed before anything is written, so no file is left worse than it was; it is written beside the old one and
+ * renamed. Files that changed since they were read, standard input and the standard library are left alone.
  */
 #include "lang/fix.h"
 
@@ -94,8 +94,8 @@ static void say(pb_buf *out, const source_file *f, const diag *d) {
     uint32_t line, column;
     source_place(f, d->fix.start, &line, &column);
     pb_str old = {f->text.s + d->fix.start, d->fix.end - d->fix.start}, new = d->fix_text;
-    while (new.n && *new.s == '\n') new.s++, new.n--;
-    while (new.n && *new.s == ' ') new.s++, new.n--;
+    while (new.n &&*new.s == '\n') new.s++, new.n--;
+    while (new.n &&*new.s == ' ') new.s++, new.n--;
     pb_buf_printf(out, "%.*s:%u:%u: PB%04d: ", PB_ARG(f->path), line, column, d->code);
     if (!new.n)
         pb_buf_printf(out, "`%.*s` taken out\n", PB_ARG(old));

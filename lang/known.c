@@ -1,10 +1,10 @@
 /*
  * known.c - what AWS's sources send: finding types, event names, controls.
  *
- * The lists are data (data/, one .def a list, each with its origin and date), but for the names of API calls, which are the
- * operations of AWS's models. A list belongs to the events whose declaration names the source; the field is the one
- * that the declaration calls its `threat`, or one of the rows below. What a list does not have may still exist: AWS adds
- * types faster than anybody follows, so that is a warning, which can be allowed at its line.
+ * The lists are data (data/, one .def a list, each with its origin and date), but for the names of API calls, which are
+ * the operations of AWS's models. A list belongs to the events whose declaration names the source; the field is the one
+ * that the declaration calls its `threat`, or one of the rows below. What a list does not have may still exist: AWS
+ * adds types faster than anybody follows, so that is a warning, which can be allowed at its line.
  */
 #include "lang/analyse.h"
 
@@ -39,13 +39,18 @@ static const struct {
     const char *path;                 /* NULL: the event's `threat` */
     known_list list;
 } rows[] = {
-    {"aws.guardduty", NULL, NULL,
+    {"aws.guardduty",
+     NULL,
+     NULL,
      {"GuardDuty has no finding type", "a finding type of GuardDuty", KNOWN_NAMES, LIST(guardduty), "", true}},
-    {"aws.signin", NULL, NULL,
-     {"there is no sign-in event", "a sign-in event", KNOWN_NAMES, LIST(signin), "", false}},
-    {"aws.*", "AWS API Call via CloudTrail", NULL,
+    {"aws.signin", NULL, NULL, {"there is no sign-in event", "a sign-in event", KNOWN_NAMES, LIST(signin), "", false}},
+    {"aws.*",
+     "AWS API Call via CloudTrail",
+     NULL,
      {"no API call of AWS is named", "an API call of AWS", KNOWN_OPERATIONS, LIST(cloudtrail), "", false}},
-    {"aws.securityhub", NULL, "GeneratorId",
+    {"aws.securityhub",
+     NULL,
+     "GeneratorId",
      {"Security Hub has no control", "a control of Security Hub", KNOWN_CONTROLS, NULL, 0, "security-control/", false}},
 };
 

@@ -18,7 +18,7 @@ typedef struct conditions {
     const fact *known;
     const authorization *granted;
     act_memo *memo; /* of a playbook: its steps are held against the guards; else NULL */
-    bool said; /* in this body: what follows from a condition that never holds is not said again */
+    bool said;      /* in this body: what follows from a condition that never holds is not said again */
 } conditions;
 
 /* The earlier fact that alone decides; NULL: none, or several together. */
@@ -41,8 +41,8 @@ static void say(conditions *k, const ast_expr *e, bool truth, diag_code code, co
     if (why) check_also(d, why->cond->span, why->truth ? "because this holds there" : "because this is false there");
 }
 
-/* `x exists` of a value without `?` has a warning of its own (PB0610), and one of another name of a value that is known to
- * be there is what settles that name. */
+/* `x exists` of a value without `?` has a warning of its own (PB0610), and one of another name of a value that is known
+ * to be there is what settles that name. */
 static bool is_needed(const ast_expr *e) {
     while (e->kind == EXPR_NOT) e = e->u.unary;
     return e->kind == EXPR_EXISTS;

@@ -2,8 +2,8 @@
  * lint_places.c - accounts and regions that are written into a playbook, and channels that the site does not have.
  *
  * An account id or a region in the source makes a playbook act in the wrong place, or nowhere, in every other
- * deployment. Looked at are constant texts: twelve digits, the name of a region, and ARNs with either. The defaults of parameters,
- * the site and tests are where such things belong.
+ * deployment. Looked at are constant texts: twelve digits, the name of a region, and ARNs with either. The defaults of
+ * parameters, the site and tests are where such things belong.
  */
 #include "lang/analyse.h"
 
@@ -66,7 +66,8 @@ typedef struct channels {
 static const ast_arg *site_channels(checker *c) {
     for (decl_info *d = analyse_next(c, NULL, DECL_SITE); d; d = analyse_next(c, d, DECL_SITE)) {
         const ast_clause *cl = d->file->testing ? NULL : analyse_clause(d->decl, "slack");
-        for (const ast_arg *a = cl && cl->value && cl->value->kind == EXPR_MAP ? cl->value->u.map : NULL; a; a = a->next)
+        for (const ast_arg *a = cl && cl->value && cl->value->kind == EXPR_MAP ? cl->value->u.map : NULL; a;
+             a = a->next)
             if (pb_str_is(a->name.text, "channels") && a->value->kind == EXPR_LIST) return a->value->u.list;
     }
     return NULL;
@@ -80,7 +81,8 @@ static void check_channel(channels *k, const ast_expr *e) {
         if (a->value->kind != EXPR_STRING || pb_str_eq(a->value->u.string, text->u.string)) return;
         nearest_offer(&n, a->value->u.string);
     }
-    diag *d = diag_add(k->c->diags, DIAG_UNKNOWN_CHANNEL, e->span, "the site has no channel `%.*s`", PB_ARG(text->u.string));
+    diag *d =
+        diag_add(k->c->diags, DIAG_UNKNOWN_CHANNEL, e->span, "the site has no channel `%.*s`", PB_ARG(text->u.string));
     nearest_hint(k->c, d, &n);
     if (k->known) check_also(d, k->known->value->span, "its channels are listed here");
 }

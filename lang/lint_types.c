@@ -1,8 +1,8 @@
 /*
  * lint_types.c - finding types, event names and controls that AWS does not send.
  *
- * A misspelt pattern behind `like` is well typed and never matches. Every comparison of a field that has a list (known.c) with
- * constants is held against that list. A pattern must fit at least one name.
+ * A misspelt pattern behind `like` is well typed and never matches. Every comparison of a field that has a list
+ * (known.c) with constants is held against that list. A pattern must fit at least one name.
  */
 #include "lang/analyse.h"
 

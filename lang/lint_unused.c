@@ -1,10 +1,10 @@
 /*
  * lint_unused.c - what is declared and never used.
  *
- * What nobody uses is either a mistake (the wrong name was used) or left over. Looked for are deployment parameters, and functions,
- * actions and record types of files that have playbooks: a file without one is a library, whose users may be elsewhere.
- * Further: parameters of functions and actions, results that are named and not looked at, and imports of which
- * nothing is used. A name that begins with `_` says that it is meant.
+ * What nobody uses is either a mistake (the wrong name was used) or left over. Looked for are deployment parameters,
+ * and functions, actions and record types of files that have playbooks: a file without one is a library, whose users
+ * may be elsewhere. Further: parameters of functions and actions, results that are named and not looked at, and imports
+ * of which nothing is used. A name that begins with `_` says that it is meant.
  */
 #include "lang/analyse.h"
 
@@ -113,7 +113,9 @@ static void check_decl(unused *k, const decl_info *d, bool leaf) {
     if (has(k->all, k->all_mask, d->decl) || is_meant(d->name)) return;
     switch (d->decl->kind) {
     case DECL_PARAM:
-        if (leaf) say_decl(c, d, DIAG_UNUSED_PARAM, "deployment parameter", "leave it out: whoever deploys this would set it for nothing");
+        if (leaf)
+            say_decl(c, d, DIAG_UNUSED_PARAM, "deployment parameter",
+                     "leave it out: whoever deploys this would set it for nothing");
         break;
     case DECL_FN:
         if (leaf) say_decl(c, d, DIAG_UNUSED_DECL, "function", "leave it out, or move it to a file that others import");
@@ -175,8 +177,8 @@ static void check_imports(unused *k) {
         for (const decl_info *d = target ? target->decls : NULL; d && !used; d = d->next)
             used = has(k->buckets, k->mask, d->decl);
         if (used) continue;
-        diag *m = diag_add(c->diags, DIAG_UNUSED_IMPORT, i->decl->span, "nothing of `%.*s` is used",
-                           PB_ARG(i->decl->string));
+        diag *m =
+            diag_add(c->diags, DIAG_UNUSED_IMPORT, i->decl->span, "nothing of `%.*s` is used", PB_ARG(i->decl->string));
         check_hint(c, m, "leave the import out");
         diag_fix(c->diags, m, i->decl->span, "%s", "");
     }

@@ -3,8 +3,9 @@
  *
  * Every run ends, so its work can be counted on the tree. What follows one another is added, of the ways of an `if` the
  * larger one counts, `retry 3` makes four, `verify` and `wait until` ask as often as their time allows. A `for` or
- * a comprehension over a list whose length is not written down gives a row of its own, "for each item of ...": the length is the
- * event's or AWS's to say. Nested ones name both lists. The figures are upper bounds: no run does more, most do less.
+ * a comprehension over a list whose length is not written down gives a row of its own, "for each item of ...": the
+ * length is the event's or AWS's to say. Nested ones name both lists. The figures are upper bounds: no run does more,
+ * most do less.
  *
  * Not counted: pages of one read, tries that the client repeats after throttling, and what `pbrun undo` does later.
  */
@@ -16,13 +17,13 @@
 #include <stdio.h>
 
 enum {
-    DEPTH_MAX = 80,       /* calls under one another; the language's limit is 64 */
+    DEPTH_MAX = 80, /* calls under one another; the language's limit is 64 */
     VERIFY_DEFAULT = 30000,
-    POLL_FIRST = 250,     /* as the VM waits between two looks of `verify`, in ms: doubled up to POLL_MAX */
+    POLL_FIRST = 250, /* as the VM waits between two looks of `verify`, in ms: doubled up to POLL_MAX */
     POLL_MAX = 4000,
-    WAITER_POLL = 1000,   /* no waiter of AWS asks more often */
-    PAUSE_MAX = 60000,    /* of pause(): the host's limit */
-    APPROVE_ROUNDS = 3,   /* an approval that drifted is asked again, so often at most */
+    WAITER_POLL = 1000, /* no waiter of AWS asks more often */
+    PAUSE_MAX = 60000,  /* of pause(): the host's limit */
+    APPROVE_ROUNDS = 3, /* an approval that drifted is asked again, so often at most */
     APPROVE_DEFAULT = 1800 * 1000
 };
 
@@ -115,7 +116,8 @@ static bound repeated(counter *k, bound a, uint64_t n) {
 static bound per_item(counter *k, bound a, pb_str label) {
     bound out = {NULL, a.open};
     for (const term *t = a.terms; t; t = t->next) {
-        pb_str both = t->label.n ? pb_printf(k->arena, "%.*s, and in it of %.*s", PB_ARG(label), PB_ARG(t->label)) : label;
+        pb_str both =
+            t->label.n ? pb_printf(k->arena, "%.*s, and in it of %.*s", PB_ARG(label), PB_ARG(t->label)) : label;
         term *m = add_term(k, &out, both);
         for (int i = 0; m && i < AMOUNTS; i++) m->n[i] = t->n[i];
     }
@@ -144,14 +146,16 @@ static bool length_of(const ast_expr *e, uint64_t *n) {
 
 static pb_str decl_name(counter *k, const ast_decl *d) {
     pb_str s = d->name.n ? d->name.parts[0].text : (pb_str){"", 0};
-    for (uint32_t i = 1; i < d->name.n; i++) s = pb_printf(k->arena, "%.*s.%.*s", PB_ARG(s), PB_ARG(d->name.parts[i].text));
+    for (uint32_t i = 1; i < d->name.n; i++)
+        s = pb_printf(k->arena, "%.*s.%.*s", PB_ARG(s), PB_ARG(d->name.parts[i].text));
     return s;
 }
 
 static pb_str list_label(counter *k, const ast_expr *list) {
     enum { SHOWN = 60 };
     const source_file *f = &k->program->sources->files[list->span.file];
-    uint32_t n = list->span.end > list->span.start && list->span.end <= f->text.n ? list->span.end - list->span.start : 0;
+    uint32_t n =
+        list->span.end > list->span.start && list->span.end <= f->text.n ? list->span.end - list->span.start : 0;
     pb_str text = {f->text.s + list->span.start, n};
     const char *line = n ? memchr(text.s, '\n', n) : NULL;
     if (line) text.n = (uint32_t)(line - text.s);
@@ -383,8 +387,8 @@ static uint32_t line_of(const ast_program *p, const ast_decl *d) {
 static void put_text(counter *k, const ast_decl *d, const bound *b, pb_buf *out) {
     static const term nothing = {0};
     const term *fixed = find(b, (pb_str){"", 0});
-    pb_buf_printf(out, "%.*s (%.*s:%u)\n", PB_ARG(d->name.parts[0].text), PB_ARG(k->program->sources->files[d->file].path),
-                  line_of(k->program, d));
+    pb_buf_printf(out, "%.*s (%.*s:%u)\n", PB_ARG(d->name.parts[0].text),
+                  PB_ARG(k->program->sources->files[d->file].path), line_of(k->program, d));
     pb_buf_puts(out, "  AWS calls   reads  writes  messages  approvals   waiting\n");
     put_row(out, fixed ? fixed : &nothing, "in all", (pb_str){"", 0});
     for (const term *t = b->terms; t; t = t->next)

@@ -1,9 +1,11 @@
 /*
- * report_coverage.c - which of the types that a source is known to send are handled, by which playbook, and which by none.
+ * report_coverage.c - which of the types that a source is known to send are handled, by which playbook, and which by
+ * none.
  *
  * A playbook handles a type when its `where`s, with that type in the event and everything else unknown, do not come out
  * false: it may still look at the severity or at the account. Looked at are the events that some playbook is for and
- * whose types ought to be handled by somebody (known.c): GuardDuty's findings. Nobody handles every API call or sign-in.
+ * whose types ought to be handled by somebody (known.c): GuardDuty's findings. Nobody handles every API call or
+ * sign-in.
  */
 #include "lang/analyse.h"
 #include "lang/report.h"
@@ -52,8 +54,8 @@ static void put_text(coverage *k, pb_buf *out) {
         k->handled++;
     }
     pb_str event = analyse_decl_name(k->program->arena, k->event);
-    pb_buf_printf(out, "%.*s: %u types known, %u handled, %u by no playbook\n", PB_ARG(event), k->list->count, k->handled,
-                  k->list->count - k->handled);
+    pb_buf_printf(out, "%.*s: %u types known, %u handled, %u by no playbook\n", PB_ARG(event), k->list->count,
+                  k->handled, k->list->count - k->handled);
     if (by.len) pb_buf_printf(out, "  handled\n%s", by.data);
     if (rest.len) pb_buf_printf(out, "  by no playbook\n%s", rest.data);
     out->oom = out->oom || by.oom || rest.oom;
@@ -70,8 +72,8 @@ static json_object *event_json(coverage *k) {
         const ast_decl *p = next_playbook(k, NULL, type);
         k->handled += p != NULL;
         for (; p; p = next_playbook(k, p, type))
-            json_object_array_add(
-                by, json_object_new_string_len(p->name.parts[0].text.s, (int)p->name.parts[0].text.n));
+            json_object_array_add(by,
+                                  json_object_new_string_len(p->name.parts[0].text.s, (int)p->name.parts[0].text.n));
         json_object_object_add(types, k->list->names[i], by);
     }
     json_object_object_add(o, "event", json_object_new_string_len(event.s, (int)event.n));

@@ -107,6 +107,28 @@ static const char wrong[] =
     "  parallel { let w = 1  let k = w }  if 1 == \"a\" or e.z == none { stop 5 }  wait 5m  record { a: u, a: [1, "
     "\"x\"] } }\n";
 
+/* Something for every analysis: contradictions, unknown types, unused things, places, event text, evidence, guards, overlaps,
+ * allowed warnings. Warnings only. */
+static const char analysed[] =
+    "param unused: string = \"x\"\ntype T { a: string }\nfn left(s: string, n: int): string = s\n"
+    "event test.e { source \"t\"  detail_type \"t\"  schema E  id \"id\"  threat \"kind\" }\n"
+    "type E { id: string  kind: string  n: int  user: string?  tags: list[string] }\n"
+    "site { slack { channels: [\"#a\"] } }\n"
+    "guard g { on aws.ec2.* as x  where x.account == \"1\"  deny \"no\" }\n"
+    "action t.mark(id: string, note: string): { changed: bool } contain on id {\n"
+    "  if not (id matches \"^i-[0-9a-f]+$\") { fail note }\n"
+    "  do aws.ec2.CreateTags(Resources: [id], Tags: [{ Key: \"a\", Value: note }])\n  return { changed: true }\n"
+    "} undo none \"x\"\n"
+    "playbook a { version \"1.0.0\" summary \"s\" owner \"o\" tier approve controls [\"c\"]\n  when test.e as e\n"
+    "  where e.n > 5 and e.kind like \"a*\" and (e.n < 3 or e.kind in [\"ab\", \"b\"])\n  where e.n >= 6\n  where e.user exists\n"
+    "  let u = e.user\n  if e.user == \"x\" and u like \"y*\" { stop \"never\" }\n"
+    "  do t.mark(e.id, \"123456789012\") as r  # pbc: allow PB0614, PB0622 \"a test\"\n"
+    "  parallel {\n    do t.mark(e.id, \"b\")\n    do aws.ssm.SendCommand(DocumentName: \"CaptureMemory\")\n  }\n"
+    "  let ts = [t for t in e.tags if t == \"a\" and t == \"b\"]\n  authorize \"x\" because \"y\"\n"
+    "  if ts.size() > 0 { do aws.ec2.CreateTags(Resources: ts, Tags: []) }\n  record { a: e.id } }\n"
+    "playbook b { version \"1.0.0\" summary \"s\" owner \"o\" tier auto controls [\"c\"]\n  when test.e as e\n"
+    "  where e.n > 7 and e.kind like \"a*\"\n  do t.mark(e.id, \"c\")\n  record { a: e.id } }\n";
+
 /* The n-th allocation and all later ones fail, for every n. Never a crash, and never a yes that is none. */
 static bool every_allocation(const char *text, bool want) {
     for (size_t n = 1; n < 100000; n++) {
@@ -260,6 +282,7 @@ int main(void) {
     test_nearest();
     test_shared_parts();
     CASE("memory may run out at every allocation of a good program") { CHECK(every_allocation(rich, true)); }
+    CASE("memory may run out at every allocation of the analyses") { CHECK(every_allocation(analysed, true)); }
     CASE("memory may run out at every allocation of a wrong program") { CHECK(every_allocation(wrong, false)); }
     test_stdlib();
     return check_done();
