@@ -139,9 +139,10 @@ bool engine_observes(const engine *e);
 /* Writes what is pending. False: the store has failed; the runs under way have been left. */
 bool engine_commit(engine *e);
 void engine_store_failed(engine *e);
-bool engine_row_end(engine_run *r);   /* it has ended: outcome and evidence */
-bool engine_row_leave(engine_run *r); /* it goes on later */
-void engine_renewing(engine *e);      /* sees to it that leases are renewed while there are runs */
+pb_str engine_store_sentence(engine *e, pb_str cause); /* with what it means and the cure */
+bool engine_row_end(engine_run *r);                    /* it has ended: outcome and evidence */
+bool engine_row_leave(engine_run *r);                  /* it goes on later */
+void engine_renewing(engine *e);                       /* sees to it that leases are renewed while there are runs */
 
 /* ---- engine_replay.c ---- */
 void engine_replay_asked(engine_run *r, vm_call *c);

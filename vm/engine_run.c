@@ -313,6 +313,13 @@ void engine_run_go(engine_run *r) {
         engine_run_leave(r, LEFT_STORE, PB_STR("out of memory for the run's journal"));
         return;
     }
+    if (r->gate.broken.n) {
+        if (r->gate.lost)
+            engine_run_leave(r, LEFT_LOST, r->gate.broken);
+        else
+            engine_run_leave(r, LEFT_STORE, engine_store_sentence(r->engine, r->gate.broken));
+        return;
+    }
     if (o == VM_RUNNING && waits(r)) return;
     if (o == VM_DENIED && telling(r)) return;
     bool parks = o == VM_RUNNING && !r->facts.interrupted;

@@ -11,14 +11,16 @@
 
 /* ---- failing ---- */
 
+pb_str engine_store_sentence(engine *e, pb_str cause) {
+    return pb_printf(e->arena,
+                     "%.*s; nothing more was sent, and the runs under way are left as they are: make room or mend the "
+                     "disk, then `pbrun resume`",
+                     PB_ARG(cause));
+}
+
 /* Leaves all runs that are kept in the store. */
 void engine_store_failed(engine *e) {
-    pb_str cause = pb_str_c(store_error(e->config.store));
-    e->store_error =
-        pb_printf(e->arena,
-                  "%.*s; nothing more was sent, and the runs under way are left as they are: make room or mend "
-                  "the disk, then `pbrun resume`",
-                  PB_ARG(cause));
+    e->store_error = engine_store_sentence(e, pb_str_c(store_error(e->config.store)));
     for (uint32_t i = 0; i < e->config.runs_max; i++)
         if (e->active[i] && e->active[i]->kept) engine_run_leave(e->active[i], LEFT_STORE, e->store_error);
 }

@@ -320,7 +320,13 @@ static void on_brakes(void *ctx, const brakes_answer *a) {
         plan(c);
         break;
     case BRAKES_DENY: vm_deny(c, a->code, &a->denial); break;
-    case BRAKES_ERROR: vm_raise(c, a->code, a->message); break;
+    case BRAKES_ERROR:
+        g->lost |= pb_str_is(a->code, "lost");
+        if (g->journal->store && (g->lost || pb_str_is(a->code, "store")))
+            g->broken = a->message;
+        else
+            vm_raise(c, a->code, a->message);
+        break;
     }
 }
 

@@ -31,6 +31,7 @@ typedef struct world {
     int adds[KEYS]; /* effects, each to happen once */
     int flaky, secrets, used, parks, doubts, resumed;
     int calls, stop_at; /* the process stops itself before it carries out the call with that number */
+    int full_at;        /* ... or the disk is full from then on */
     int64_t now;
     uint64_t moments;
     char told[TEXT_MAX]; /* outcome and record of the run that ended last */
@@ -58,9 +59,16 @@ static void on_later(void *ctx) {
     vm_return(c, pb_int(w->values[slot(c->args)]));
 }
 
+static void fill_disk(void) {
+    struct rlimit none = {1, 1};
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &none);
+}
+
 static void call(const pb_host *h, vm_call *c, pb_loop *loop) {
     (void)h;
     if (++w->calls == w->stop_at) raise(SIGSTOP);
+    if (w->calls == w->full_at) fill_disk();
     if (pb_str_is(c->host, "t.get")) {
         c->host_data = pb_timer_start(loop, 20 * (slot(c->args) + 1), on_later, c);
     } else if (pb_str_is(c->host, "t.put")) {
@@ -244,11 +252,7 @@ static int live(const process *p) {
         pb_arena *ev = pb_arena_new(1 << 20);
         pb_value v;
         if (!pb_json_parse(ev, event, sizeof event - 1, &v, &err)) return 5;
-        if (p->full) {
-            struct rlimit none = {1, 1};
-            signal(SIGXFSZ, SIG_IGN);
-            setrlimit(RLIMIT_FSIZE, &none);
-        }
+        if (p->full) fill_disk();
         engine_submit(e, 1, 1, v, (pb_str){0}, ev);
     } else if (p->undo) {
         engine_resumed r = engine_undo(e, pb_str_c(p->undo), (pb_str){"", 0}, p->dry, &err);
@@ -506,6 +510,28 @@ static void test_full(void) {
     }
 }
 
+static void test_fills_up(void) {
+    CASE("a disk that is full from some call on: a clean stop; with room again everything happens once") {
+        int stopped = 0;
+        for (int at = 1; at < 30; at++) {
+            fresh();
+            w->full_at = at;
+            CHECK(in_process((process){.source = big}) == 0);
+            if (w->calls < at) break;
+            CHECK(strncmp(w->left, "3 ", 2) == 0);
+            bool told = strncmp(w->told, "done", 4) == 0; /* all was on disk but that it has ended */
+            CHECK(told || (!w->told[0] && strstr(w->left, "pbrun resume")));
+            stopped += !told;
+            w->full_at = 0;
+            CHECK(in_process((process){0}) == 0);
+            CHECK(strncmp(w->told, "done", 4) == 0);
+            for (int i = 0; i < KEYS; i++)
+                if (w->keys[i][0] && strchr("abpq", w->keys[i][0])) CHECK(w->adds[i] == 1);
+        }
+        CHECK(stopped > 10);
+    }
+}
+
 static void test_two(void) {
     CASE("two processes never execute one run") {
         fresh();
@@ -565,6 +591,7 @@ int main(void) {
     test_parking();
     test_undo();
     test_full();
+    test_fills_up();
     test_two();
     test_lost();
     fresh();
