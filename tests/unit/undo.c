@@ -287,18 +287,34 @@ static void test_doubt(void) {
     over(&wd);
 }
 
+/* As the gate holds a change back. */
+static void hook_planning(void *ctx, vm_call *c) {
+    (void)ctx;
+    c->step->status = STEP_PLANNED;
+    vm_return(c, unknown());
+}
+
 static void test_dry(void) {
     universe wd;
     world_new(&wd);
     iw *w = start();
-    uint32_t a = named_site(w, add_action(w, "t.a", "unsent", READS, IMAGE_NIL), "t.a", 0);
+    uint32_t a = named_site(w, add_action(w, "t.a", "echo", READS, IMAGE_NIL), "t.a", 0);
     body(w);
     call(w, a, 5);
     EMIT(RETURN, 0, 0, 0);
     CHECK(go_image(w, &wd) == VM_DONE);
     wd.dry = true;
+    wd.hooks.invoke = hook_planning;
     CHECK(undo(&wd, "") == VM_DONE && vm_run_undoable(run, PB_STR("")) == 1);
     CHECK_STR(undone(0), "u1.1 undo t.a of 1: planned unknown");
+    over(&wd);
+    world_new(&wd); /* a step whose changes were held back has nothing to be undone */
+    w = start();
+    a = named_site(w, add_action(w, "t.a", "unsent", READS, IMAGE_NIL), "t.a", 0);
+    body(w);
+    call(w, a, 5);
+    EMIT(RETURN, 0, 0, 0);
+    CHECK(go_image(w, &wd) == VM_DONE && vm_run_undoable(run, PB_STR("")) == 0);
     over(&wd);
 }
 
