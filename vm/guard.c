@@ -80,9 +80,9 @@ uint32_t guard_at(const vm_program *p, uint32_t site, uint32_t n) { return p->gu
 
 /* ---- the act ---- */
 
-/* "i-1" itself, or the arn, id or name of a record. */
+/* "i-1" itself, or what a record goes by: as a guard would give it to the action that looks it up. */
 static pb_value name_of(pb_value v) {
-    static const char *const keys[] = {"arn", "id", "name"};
+    static const char *const keys[] = {"id", "name", "arn"};
     if (v.kind == PB_STRING || v.kind == PB_UNKNOWN) return v;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         pb_value text = pb_get_c(v, keys[i]);
