@@ -4,7 +4,7 @@
   tests/run.py [--fast] [-j N] [WORD ...]     only the files whose path holds a WORD
 
 A test is a program that prints "ok NAME", "not ok NAME: why" or "skip NAME: why" and exits 1 when one failed. Dying
-otherwise, or printing nothing, is a failure too. A Python test with a line "# speed: slow" is left out by --fast; one with
+otherwise, or printing nothing, is a failure too. A Python test with a line "# speed: slow", a C test with " * speed: slow" in its head, is left out by --fast; a Python test with
 "# runs: sanitized" is run a second time with PB_BUILD=build/san. The last line is "N passed, N failed, N skipped".
 """
 import argparse
@@ -25,6 +25,9 @@ def find(fast):
     jobs = []
     builds = [("", os.path.join(ROOT, "build"))] + ([] if fast else [("san:", os.path.join(ROOT, "build/san"))])
     for source in sorted(glob.glob("tests/unit/*.c", root_dir=ROOT)):
+        with open(os.path.join(ROOT, source), encoding="utf-8") as f:
+            if fast and "\n * speed: slow" in f.read(4000):
+                continue
         for prefix, build in builds:
             name = os.path.basename(source)[:-2]
             jobs.append((prefix + "unit/" + name, [os.path.join(build, "tests", name)], build))

@@ -267,7 +267,7 @@ def _():
                         ('wait until aws.ec2.InstanceStopped(Instance: [])', ["PB0214"]),
                         ('wait until aws.ec2.InstanceStopped(InstanceIds: []) for 25h', ["PB0328", "24h"]),
                         ('wait until aws.s3.BucketExists()', ["PB0215"]),
-                        ('wait 15m', ["PB0902"]), ('wait until f.severity > 3', ["PB01"])):
+                        ('wait until f.severity > 3', ["PB01"])):
         status, said = check("  %s\n" % body)
         eq(status, 1, body)
         for part in parts:
