@@ -274,11 +274,13 @@ static engine *new_engine(session *s) {
     return engine_new(&c);
 }
 
-/* --store, else PB_STORE, else what the site says; without any runs live in this process alone. */
+/* --store, else PB_STORE, else what the site says; without any runs live in this process alone. A dry run waits for nothing and counts
+ * for nothing, so it has none unless it is asked for. */
 static int open_store(session *s) {
     const pb_site *site = engine_site(s->engine);
     const char *environment = getenv("PB_STORE"), *what;
     pb_str err = {0}, name;
+    if (s->args.dry && !s->args.store) return STATUS_OK;
     if (s->args.store || (environment && *environment))
         s->store = cmd_store(&s->args, s->arena, &err);
     else if (site && site->store.n)
