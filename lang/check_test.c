@@ -77,8 +77,11 @@ static ast_expr *new_use(checker *c, ast_local *l, pb_span span) {
 static ast_expr *new_call(checker *c, const char *name, ast_expr *const *args, uint32_t n, pb_span span) {
     decl_info *d = resolve_name(c, c->b->file, NAMES_VALUE, pb_str_c(name));
     ast_expr *e = d ? new_expr(c, EXPR_CALL, d->decl->ty, span) : NULL;
+    ast_expr *callee = new_expr(c, EXPR_NAME, check_simple(c, TYPE_VOID), span); /* for those who walk over calls */
     ast_expr **copy = pb_alloc_array(c->arena, n + 1, sizeof *copy);
-    if (!e || !copy) return NULL;
+    if (!e || !copy || !callee) return NULL;
+    callee->u.name = (ast_name){pb_str_c(name), span};
+    e->u.call.callee = callee;
     for (uint32_t i = 0; i < n; i++) copy[i] = args[i];
     e->u.call.kind = CALL_HOST;
     e->u.call.decl = d->decl;
@@ -491,9 +494,30 @@ static void expect_do(test_maker *m, ast_clause *k) {
     append_do(m, "test.expect_do", args, 4, k->span);
 }
 
+/* A guard of any file holds for all playbooks. */
+static bool is_guard(checker *c, pb_str name, nearest *n) {
+    for (uint32_t i = 0; i < c->nfiles; i++)
+        for (const decl_info *d = c->files[i].decls; d; d = d->next) {
+            if (d->decl->kind != DECL_GUARD || !d->decl->name.n) continue;
+            if (pb_str_eq(d->decl->name.parts[0].text, name)) return true;
+            nearest_offer(n, d->decl->name.parts[0].text);
+        }
+    return false;
+}
+
 static void expect_denied(test_maker *m, const ast_clause *k) {
     checker *c = m->c;
-    ast_expr *args[] = {new_int(c, m->number, k->span), new_text(c, call_name(c, k->value), k->value->span)};
+    pb_str name = call_name(c, k->value);
+    nearest n = nearest_to(name.s ? name : PB_STR(""));
+    nearest_offer(&n, PB_STR("kill_switch"));
+    nearest_offer(&n, PB_STR("self_protection"));
+    if (!pb_str_is(name, "kill_switch") && !pb_str_is(name, "self_protection") && !is_guard(c, name, &n)) {
+        diag *d =
+            diag_add(c->diags, DIAG_TEST_ACT, k->value->span, "there is no guard `%.*s` that could deny", PB_ARG(name));
+        nearest_hint(c, d, &n);
+        return;
+    }
+    ast_expr *args[] = {new_int(c, m->number, k->span), new_text(c, name, k->value->span)};
     append_do(m, "test.expect_denied", args, 2, k->span);
 }
 

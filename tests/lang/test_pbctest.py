@@ -206,6 +206,17 @@ def _():
           'given event "e.json"\nexpect outcome done', "InvalidInstanceID.NotFound")
 
 
+@case("a guard denies; another one's name is another thing")
+def _():
+    guards = """
+guard critical { on ec2.tag as act  where act.args.i.tags["Owner"] == "ml"  deny "the owner said so" }
+guard other { on ec2.isolate as act  where act.args.i.id == "i-0"  deny "never" }
+"""
+    playbook = PLAYBOOK + guards
+    passes(HERE + VM + "expect denied by critical\nexpect no do ec2.tag\nexpect no do slack.notify", playbook=playbook)
+    fails(HERE + VM + "expect denied by other", "it was denied by critical", playbook=playbook)
+
+
 # ---- durable runs ----
 
 def ask(*tests):
