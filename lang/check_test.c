@@ -138,45 +138,47 @@ static void given_block(test_maker *m, ast_clause *k) {
     append(m, k->body);
 }
 
-/* The type of what a dotted path leads to in an event that the playbook takes; poison when that is not known. */
-static pb_type *path_type(checker *c, const ast_decl *test, const ast_arg *a) {
-    static const char *const envelope[] = {"version", "id", "source", "account", "time", "region", "resources"};
+static const ast_clause *event_clause(const ast_decl *event, const char *name) {
+    const ast_clause *k = event->clauses;
+    while (k && !pb_str_is(k->name.text, name)) k = k->next;
+    return k && k->value && k->value->kind == EXPR_STRING ? k : NULL;
+}
+
+/* Where in the envelope that is what the playbook sees: "detail", or "detail.findings" of an event with several items.
+ */
+static pb_str payload_of(checker *c, const ast_decl *event) {
+    const ast_clause *payload = event_clause(event, "payload"), *each = event_clause(event, "each");
+    pb_str path = payload ? payload->value->u.string : PB_STR("detail");
+    return each ? pb_printf(c->arena, "%.*s.%.*s", PB_ARG(path), PB_ARG(each->value->u.string)) : path;
+}
+
+static void say_no_member(checker *c, pb_span at, pb_type *t, pb_str part) {
+    nearest n = nearest_to(part);
+    pb_str name, type = check_type_text(c, t);
+    bool required;
+    for (uint32_t i = 0; type_member_at(c->types, t, i, &name, NULL, &required); i++) nearest_offer(&n, name);
+    diag *d = diag_add(c->diags, DIAG_TEST_PATH, at, "%.*s has no field `%.*s`", PB_ARG(type), PB_ARG(part));
+    nearest_hint(c, d, &n);
+}
+
+/* Does the dotted path lead to something in an event that the playbook takes? What lies beside what it sees (the
+ * envelope, other items) has no type that is known here. */
+static void check_path(checker *c, const ast_decl *test, const ast_arg *a) {
     const ast_decl *event = test->playbook->event_decl;
-    pb_str path = a->name.text;
-    const ast_clause *k = event ? event->clauses : NULL;
-    while (k && !pb_str_is(k->name.text, "payload")) k = k->next;
-    pb_str payload = k && k->value && k->value->kind == EXPR_STRING ? k->value->u.string : PB_STR("detail");
-    for (size_t i = 0; i < sizeof envelope / sizeof *envelope; i++)
-        if (pb_str_is(path, envelope[i])) return c->poison;
+    pb_str path = a->name.text, payload = event ? payload_of(c, event) : (pb_str){"", 0};
     bool within = path.n > payload.n && memcmp(path.s, payload.s, payload.n) == 0 && path.s[payload.n] == '.';
-    pb_type *t = event ? event->ty : NULL;
-    for (k = event ? event->clauses : NULL; k && !pb_str_is(k->name.text, "each"); k = k->next) {
-    }
-    if (!t || !within || k || t->kind == TYPE_POISON)
-        return c->poison; /* an event of many items has a path of its own */
-    uint32_t at = payload.n + 1;
-    while (at < path.n) {
-        uint32_t end = at;
-        while (end < path.n && path.s[end] != '.') end++;
+    pb_type *t = event && within ? event->ty : NULL;
+    for (uint32_t at = payload.n + 1, end; t && at < path.n; at = end + 1) {
+        for (end = at; end < path.n && path.s[end] != '.'; end++) {
+        }
         pb_str part = {path.s + at, end - at};
         t = type_base(t);
         while (t->kind == TYPE_LIST) t = type_base(t->elem);
-        if (t->kind == TYPE_MAP || t->kind == TYPE_JSON || t->kind == TYPE_POISON) return c->poison;
+        if (t->kind == TYPE_MAP || t->kind == TYPE_JSON || t->kind == TYPE_POISON) return;
         pb_type *next = type_member(c->types, t, part);
-        if (!next) {
-            nearest n = nearest_to(part);
-            pb_str name, type = check_type_text(c, t);
-            bool required;
-            for (uint32_t i = 0; type_member_at(c->types, t, i, &name, NULL, &required); i++) nearest_offer(&n, name);
-            diag *d = diag_add(c->diags, DIAG_TEST_PATH, a->name.span, "%.*s has no field `%.*s`", PB_ARG(type),
-                               PB_ARG(part));
-            nearest_hint(c, d, &n);
-            return c->poison;
-        }
+        if (!next) say_no_member(c, a->name.span, t, part);
         t = next;
-        at = end + 1;
     }
-    return t;
 }
 
 /* with { a.b: v }: a map of JSON values under dotted paths. */
@@ -191,7 +193,7 @@ static ast_expr *changes_of(test_maker *m, const ast_clause *k) {
                 diag_add(c->diags, DIAG_DUPLICATE_KEY, a->name.span, "`%.*s` is given twice", PB_ARG(a->name.text));
             check_also(d, b->name.span, "first given here");
         }
-        path_type(c, m->test, a);
+        check_path(c, m->test, a);
         if (a->value->kind == EXPR_NONE)
             check_expr(c, a->value, NULL); /* takes the field out */
         else

@@ -124,7 +124,8 @@ static void aws(account *k, const pb_http_request *q, const address *at, pb_aren
         *out = (pb_local_answer){.error = HTTP_INTERNAL, .message = "out of memory"};
         return;
     }
-    k->sim.trouble = k->own ? (sim_trouble){0} : k->trouble;
+    static const sim_trouble none;
+    k->sim.trouble = k->own ? none : k->trouble;
     sim_answer_request(&k->sim, a, &in, &got);
     if (!k->own) k->trouble = k->sim.trouble; /* faults that are used up */
     if (got.status <= 0 || got.half) {

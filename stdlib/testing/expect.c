@@ -76,16 +76,19 @@ static void test_expect_do(trial *t, vm_call *c) {
 
 /* ---- how it ended ---- */
 
+/* The run that counts; NULL: the last event has begun none. */
+static const played *last_run(const trial *t) { return t->acts.nothing.n ? NULL : t->acts.last; }
+
 static pb_str outcome_of(const trial *t) {
-    const played *p = t->acts.last;
-    if (t->acts.nothing.n || !p) return t->acts.known ? PB_STR("skipped") : PB_STR("ignored");
+    const played *p = last_run(t);
+    if (!p) return t->acts.known ? PB_STR("skipped") : PB_STR("ignored");
     if (!p->outcome.n) return PB_STR("waiting");
     return pb_str_is(p->code, "duplicate") ? PB_STR("duplicate") : p->outcome;
 }
 
 static pb_str because(const trial *t) {
-    const played *p = t->acts.last;
-    if (t->acts.nothing.n || !p) return t->acts.nothing;
+    const played *p = last_run(t);
+    if (!p) return t->acts.nothing;
     if (!p->reason.n) return PB_STR("");
     return p->code.n ? pb_printf(t->arena, "%.*s: %.*s", PB_ARG(p->code), PB_ARG(p->reason)) : p->reason;
 }
