@@ -1,13 +1,14 @@
 /*
- * slack.c - text for Slack, and messages: by bot token (chat.postMessage, any channel the bot is in), else by the incoming webhook
- * (one channel, fixed when the webhook was made; the channel asked for is then only what is reported).
+ * slack.c - text for Slack, and messages: by bot token (chat.postMessage, any channel the bot is in), else by the
+ * incoming webhook (one channel, fixed when the webhook was made; the channel asked for is then only what is reported).
  *
  * What is posted came at least in part out of an event, so it may be an attacker's. It stays text: & < > are escaped
  * (no links with a false face, no <!channel>), markup is off, names are not linked, links are not unfolded, control
  * characters and those that turn the direction of writing are replaced.
  *
- * A run's messages carry its id and the step's as metadata. When a run is resumed and nobody knows whether a message was posted,
- * it is looked for in the channel; it is sent again only when it is not there or the channel cannot be read.
+ * A run's messages carry its id and the step's as metadata. When a run is resumed and nobody knows whether a message
+ * was posted, it is looked for in the channel; it is sent again only when it is not there or the channel cannot be
+ * read.
  */
 #include "stdlib/slack.h"
 
@@ -84,7 +85,8 @@ static void end(slack_call *c, slack_outcome *o) {
 }
 
 static void fail(slack_call *c, const char *code, pb_str message) {
-    slack_outcome o = {.ok = false, .code = pb_str_c(code), .message = message, .value = PB_NONE_VALUE, .meta = PB_NONE_VALUE};
+    slack_outcome o = {
+        .ok = false, .code = pb_str_c(code), .message = message, .value = PB_NONE_VALUE, .meta = PB_NONE_VALUE};
     end(c, &o);
 }
 
@@ -109,7 +111,8 @@ static void on_reply(void *ctx, const slack_reply *r) {
     slack_call *c = ctx;
     c->api = NULL;
     if (!r->ok) {
-        slack_outcome o = {.ok = false, .code = r->code, .message = r->message, .value = PB_NONE_VALUE, .meta = r->meta};
+        slack_outcome o = {
+            .ok = false, .code = r->code, .message = r->message, .value = PB_NONE_VALUE, .meta = r->meta};
         end(c, &o);
         return;
     }
@@ -178,8 +181,8 @@ static void look(slack_call *c) {
 slack_call *slack_start(pb_loop *loop, const slack_message *m, slack_done_fn *done, void *ctx) {
     slack_call *c = pb_alloc(m->arena, sizeof *c);
     if (!c) {
-        done(ctx,
-             &(slack_outcome){.code = PB_STR("memory"), .message = PB_STR("slack: out of memory"), .meta = PB_NONE_VALUE});
+        done(ctx, &(slack_outcome){
+                      .code = PB_STR("memory"), .message = PB_STR("slack: out of memory"), .meta = PB_NONE_VALUE});
         return NULL;
     }
     *c = (slack_call){.loop = loop, .m = *m, .done = done, .ctx = ctx};
@@ -208,7 +211,9 @@ static void finished(void *ctx, const slack_outcome *o) {
     vm_call *c = ctx;
     c->host_data = NULL;
     c->step->meta = o->meta;
-    if (o->again) c->step->detail = PB_STR("posted once more: pbrun was interrupted while posting, and the channel cannot be looked through");
+    if (o->again)
+        c->step->detail =
+            PB_STR("posted once more: pbrun was interrupted while posting, and the channel cannot be looked through");
     if (o->ok)
         vm_return(c, o->value);
     else

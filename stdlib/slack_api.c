@@ -1,13 +1,13 @@
 /*
  * slack_api.c - one call to Slack: where to, tries again, what its errors mean.
  *
- * The bot token is the site's (`slack { bot_token: ... }`), else SLACK_BOT_TOKEN's. SLACK_API_URL puts another address in place
- * of https://slack.com/api. Tokens and the webhook's address are secrets: they occur in no message, and plain http is taken
- * for this machine only.
+ * The bot token is the site's (`slack { bot_token: ... }`), else SLACK_BOT_TOKEN's. SLACK_API_URL puts another address
+ * in place of https://slack.com/api. Tokens and the webhook's address are secrets: they occur in no message, and plain
+ * http is taken for this machine only.
  *
- * Slack has no idempotency keys. A call that changes something is sent again only when Slack certainly did not take it: no
- * connection, or an answer 429 or 5xx. When the answer was lost, that is the error. Calls that are `safe` (they read, or set
- * a message to what it shall be) are sent again then, too.
+ * Slack has no idempotency keys. A call that changes something is sent again only when Slack certainly did not take it:
+ * no connection, or an answer 429 or 5xx. When the answer was lost, that is the error. Calls that are `safe` (they
+ * read, or set a message to what it shall be) are sent again then, too.
  */
 #include "stdlib/slack_api.h"
 
@@ -19,8 +19,8 @@ enum {
     TRIES = 4,
     CONNECT_MS = 3000,
     TRY_MS = 10000,
-    MARGIN_MS = 20,  /* we give up before the gate does: our error says more */
-    PAUSE_MS = 1000, /* doubled each time; Slack's own Retry-After wins */
+    MARGIN_MS = 20,         /* we give up before the gate does: our error says more */
+    PAUSE_MS = 1000,        /* doubled each time; Slack's own Retry-After wins */
     RESPONSE_MAX = 4 << 20, /* a page of a channel's history; most answers are some KB */
     SCRATCH_MAX = 64 << 20,
     CODE_MAX = 64,
@@ -305,7 +305,8 @@ static const char *configure_api(slack_api *c) {
         return "not set up: set SLACK_BOT_TOKEN to a bot's token (xoxb-...), or SLACK_WEBHOOK_URL to an "
                "incoming webhook";
     if (!api) api = "https://slack.com/api";
-    if (!printable(token.s, token.n)) return "SLACK_BOT_TOKEN holds white space or other characters that no token has; set it again";
+    if (!printable(token.s, token.n))
+        return "SLACK_BOT_TOKEN holds white space or other characters that no token has; set it again";
     if (!printable(api, strlen(api)) || !https_or_local(api))
         return "SLACK_API_URL must begin with https:// (http:// only for an address of this machine)";
     size_t n = strlen(api);
@@ -334,7 +335,8 @@ static const char *configure(slack_api *c) {
 static void add_escaped(pb_buf *b, pb_str s) {
     for (uint32_t i = 0; i < s.n; i++) {
         char ch = s.s[i];
-        bool plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '-' || ch == '_' || ch == '.';
+        bool plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '-' ||
+                     ch == '_' || ch == '.';
         if (plain)
             pb_buf_putc(b, ch);
         else

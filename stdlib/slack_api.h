@@ -1,5 +1,6 @@
 /*
- * slack_api.h - calls of Slack's Web API, of incoming webhooks and of response addresses: settings, tries again, errors.
+ * slack_api.h - calls of Slack's Web API, of incoming webhooks and of response addresses: settings, tries again,
+ * errors.
  */
 #ifndef PB_SLACK_API_H
 #define PB_SLACK_API_H
@@ -15,14 +16,14 @@ typedef enum slack_kind {
 
 typedef struct slack_request {
     slack_kind kind;
-    const char *method; /* "chat.postMessage" */
-    pb_value args;      /* a map; of a form: texts, ints and bools */
-    bool safe;          /* may be sent again when the answer was lost */
+    const char *method;  /* "chat.postMessage" */
+    pb_value args;       /* a map; of a form: texts, ints and bools */
+    bool safe;           /* may be sent again when the answer was lost */
     const pb_site *site; /* its bot token is used, else SLACK_BOT_TOKEN's; NULL: none */
-    pb_str url;         /* SLACK_RESPONSE */
-    pb_str subject;     /* for messages: "channel #x" */
+    pb_str url;          /* SLACK_RESPONSE */
+    pb_str subject;      /* for messages: "channel #x" */
     int64_t deadline_ms; /* monotonic */
-    pb_arena *arena;    /* the reply's texts live here */
+    pb_arena *arena;     /* the reply's texts live here */
 } slack_request;
 
 typedef struct slack_reply {

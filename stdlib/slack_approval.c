@@ -1,12 +1,12 @@
 /*
  * slack_approval.c - what an approval looks like in Slack, and who is in a Slack user group.
  *
- * All that comes out of an event or a program stands in plain_text objects, escaped, so that it can be no link, no mention and no
- * markup; mrkdwn is used only for what is written here. A button carries the approval's id and the beginning of its binding,
- * nothing else: who answers, and what, is decided against the store.
+ * All that comes out of an event or a program stands in plain_text objects, escaped, so that it can be no link, no
+ * mention and no markup; mrkdwn is used only for what is written here. A button carries the approval's id and the
+ * beginning of its binding, nothing else: who answers, and what, is decided against the store.
  *
- * A message is always made from the approval as it is in the store, so that making it again gives the same message: open with
- * buttons, decided with who decided what and when.
+ * A message is always made from the approval as it is in the store, so that making it again gives the same message:
+ * open with buttons, decided with who decided what and when.
  */
 #include "stdlib/slack_approval.h"
 
@@ -79,7 +79,9 @@ static pb_value text_object(page *p, const char *type, pb_str text) {
     return pb_map_done(&b);
 }
 
-static pb_value plain(page *p, pb_str text, uint32_t max) { return text_object(p, "plain_text", safe(p->arena, text, max)); }
+static pb_value plain(page *p, pb_str text, uint32_t max) {
+    return text_object(p, "plain_text", safe(p->arena, text, max));
+}
 
 static void section(page *p, pb_value text) {
     pb_map_builder b = {.arena = p->arena};
@@ -159,7 +161,8 @@ static void facts(page *p, pb_value about) {
     add_field(p, fields, &n, "Playbook", pb_printf(p->arena, "%.*s %.*s", PB_ARG(playbook), PB_ARG(version)));
     add_field(p, fields, &n, "Incident", text_of(about, "incident"));
     add_field(p, fields, &n, "Finding", text_of(about, "threat"));
-    if (account.n) add_field(p, fields, &n, "Account", pb_printf(p->arena, "%.*s %.*s", PB_ARG(account), PB_ARG(region)));
+    if (account.n)
+        add_field(p, fields, &n, "Account", pb_printf(p->arena, "%.*s %.*s", PB_ARG(account), PB_ARG(region)));
     add_field(p, fields, &n, "Resource", text_of(about, "resource"));
     add_field(p, fields, &n, "Run", p->apr->run);
     pb_map_builder b = {.arena = p->arena};
@@ -172,7 +175,8 @@ static void shown(page *p, const char *label, pb_value v) {
     if (v.kind == PB_NONE || ((v.kind == PB_MAP || v.kind == PB_LIST) && v.n == 0)) return;
     pb_str json = pb_json_text(p->arena, v);
     if (!json.s) json = PB_STR("(too large to show)");
-    section(p, plain(p, pb_printf(p->arena, "%s\n%.*s", label, PB_ARG(cut(p->arena, json, SHOWN_MAX))), SECTION_MAX_TEXT));
+    section(p,
+            plain(p, pb_printf(p->arena, "%s\n%.*s", label, PB_ARG(cut(p->arena, json, SHOWN_MAX))), SECTION_MAX_TEXT));
 }
 
 static void changes(page *p, pb_value list) {
@@ -180,13 +184,15 @@ static void changes(page *p, pb_value list) {
     for (uint32_t i = 0; i < count_of(list); i++)
         if (list.u.items[i].kind == PB_STRING) pb_buf_printf(&b, "\n%.*s", PB_ARG(pb_text(list.u.items[i])));
     pb_str text = from_buf(p->arena, &b);
-    if (text.n) section(p, plain(p, pb_printf(p->arena, "Changed since it was granted:%.*s", PB_ARG(text)), SECTION_MAX_TEXT));
+    if (text.n)
+        section(p, plain(p, pb_printf(p->arena, "Changed since it was granted:%.*s", PB_ARG(text)), SECTION_MAX_TEXT));
 }
 
 /* Slack shows it in the reader's own time zone. */
 static pb_str date(page *p, int64_t ms) {
     pb_str iso = pb_time_text(p->arena, ms / 1000 * 1000);
-    return pb_printf(p->arena, "<!date^%lld^{date_short_pretty} {time_secs}|%.*s>", (long long)(ms / 1000), PB_ARG(iso));
+    return pb_printf(p->arena, "<!date^%lld^{date_short_pretty} {time_secs}|%.*s>", (long long)(ms / 1000),
+                     PB_ARG(iso));
 }
 
 static void decisions(page *p) {
@@ -196,8 +202,9 @@ static void decisions(page *p) {
         bool grant = pb_str_is(d->verdict, "grant"), deny = pb_str_is(d->verdict, "deny");
         if (!grant && !deny) continue;
         pb_str who = safe(p->arena, d->person, 200), when = date(p, d->at);
-        context(p, text_object(p, "mrkdwn", pb_printf(p->arena, "%s by %.*s, %.*s (%.*s)", grant ? "Approved" : "Denied", PB_ARG(who),
-                                                      PB_ARG(when), PB_ARG(d->via))));
+        context(p, text_object(p, "mrkdwn",
+                               pb_printf(p->arena, "%s by %.*s, %.*s (%.*s)", grant ? "Approved" : "Denied",
+                                         PB_ARG(who), PB_ARG(when), PB_ARG(d->via))));
         if (d->reason.n) context(p, plain(p, pb_printf(p->arena, "“%.*s”", PB_ARG(d->reason)), SECTION_MAX_TEXT));
     }
 }
@@ -210,7 +217,8 @@ static void footer(page *p, pb_value body) {
     pb_buf_printf(&b, is(p, "open") ? "Expires %.*s." : "Time limit: %.*s.", PB_ARG(when));
     if (url.n) pb_buf_printf(&b, " <%.*s/runs/%.*s|Details>", PB_ARG(url), PB_ARG(p->apr->run));
     context(p, text_object(p, "mrkdwn", from_buf(p->arena, &b)));
-    context(p, plain(p, pb_printf(p->arena, "%.*s · bound to %.*s", PB_ARG(block), 12, p->apr->binding.s), SECTION_MAX_TEXT));
+    context(p, plain(p, pb_printf(p->arena, "%.*s · bound to %.*s", PB_ARG(block), 12, p->apr->binding.s),
+                     SECTION_MAX_TEXT));
 }
 
 static pb_value button(page *p, const char *verb, const char *label, const char *style) {
@@ -218,8 +226,9 @@ static pb_value button(page *p, const char *verb, const char *label, const char 
     pb_map_add(&b, PB_STR("type"), pb_string_c("button"));
     pb_map_add(&b, PB_STR("text"), text_object(p, "plain_text", pb_str_c(label)));
     pb_map_add(&b, PB_STR("style"), pb_string_c(style));
-    pb_map_add(&b, PB_STR("action_id"),
-               pb_string(pb_printf(p->arena, "%s:%.*s:%.*s", verb, PB_ARG(p->apr->id), APPROVAL_PREFIX, p->apr->binding.s)));
+    pb_map_add(
+        &b, PB_STR("action_id"),
+        pb_string(pb_printf(p->arena, "%s:%.*s:%.*s", verb, PB_ARG(p->apr->id), APPROVAL_PREFIX, p->apr->binding.s)));
     return pb_map_done(&b);
 }
 
@@ -301,7 +310,9 @@ static void send(posting *p) {
     p->q.doubt = p->again; /* what the message says of itself */
     pb_map_add(&b, PB_STR("channel"), pb_string(update ? text_of(q->message, "channel") : q->to));
     if (update) pb_map_add(&b, PB_STR("ts"), pb_string(text_of(q->message, "ts")));
-    pb_map_add(&b, PB_STR("text"), pb_string(safe(q->arena, pb_printf(q->arena, "Approval: %.*s", PB_ARG(q->approval->question)), SECTION_MAX_TEXT)));
+    pb_map_add(&b, PB_STR("text"),
+               pb_string(safe(q->arena, pb_printf(q->arena, "Approval: %.*s", PB_ARG(q->approval->question)),
+                              SECTION_MAX_TEXT)));
     pb_map_add(&b, PB_STR("blocks"), blocks_of(q));
     pb_map_add(&b, PB_STR("metadata"), slack_mark_value(&mark, q->arena));
     pb_map_add(&b, PB_STR("parse"), pb_string_c("none"));
@@ -349,7 +360,8 @@ static void look(posting *p) {
 static void *slack_post_approval(pb_loop *l, const approval_post *q, approval_posted_fn *fn, void *ctx) {
     posting *p = pb_alloc(q->arena, sizeof *p);
     if (!p) {
-        fn(ctx, &(approval_posted){.code = PB_STR("memory"), .error = PB_STR("slack: out of memory"), .message = PB_NONE_VALUE});
+        fn(ctx, &(approval_posted){
+                    .code = PB_STR("memory"), .error = PB_STR("slack: out of memory"), .message = PB_NONE_VALUE});
         return NULL;
     }
     *p = (posting){.loop = l, .q = *q, .fn = fn, .ctx = ctx};
@@ -439,15 +451,23 @@ static void members_next(slack_members *m) {
     m->done(m->ctx, v, m->map.oom ? PB_STR("out of memory") : m->error);
 }
 
-slack_members *slack_members_start(pb_loop *l, const pb_site *site, const pb_str *groups, uint32_t n, int64_t deadline_ms,
-                                   pb_arena *a, slack_members_fn *done, void *ctx) {
+slack_members *slack_members_start(pb_loop *l, const pb_site *site, const pb_str *groups, uint32_t n,
+                                   int64_t deadline_ms, pb_arena *a, slack_members_fn *done, void *ctx) {
     slack_members *m = pb_alloc(a, sizeof *m);
     if (!m) {
         done(ctx, PB_NONE_VALUE, PB_STR("out of memory"));
         return NULL;
     }
-    *m = (slack_members){.loop = l, .site = site, .groups = groups, .n = n, .deadline_ms = deadline_ms, .arena = a,
-                         .done = done, .ctx = ctx, .map = {.arena = a}, .error = {"", 0}};
+    *m = (slack_members){.loop = l,
+                         .site = site,
+                         .groups = groups,
+                         .n = n,
+                         .deadline_ms = deadline_ms,
+                         .arena = a,
+                         .done = done,
+                         .ctx = ctx,
+                         .map = {.arena = a},
+                         .error = {"", 0}};
     members_next(m);
     return m->ended ? NULL : m;
 }

@@ -1,12 +1,12 @@
 /*
  * slack_desk.c - what Slack posts when a button is pressed: is it Slack, is it new, what does it say, who may say it.
  *
- *     request ─ signature, time, first time ─ payload ─ answered (200) ─ members of groups ─ decision ─ messages, or a refusal
- *                                                                        (in the loop, after the answer)
+ *     request ─ signature, time, first time ─ payload ─ answered (200)
+ *                           ... in the loop ─ members of groups ─ decision ─ messages, or a refusal
  *
- * Only a signature that is right, at most five minutes old and never seen before makes the rest believed. What fails there but
- * names an approval that exists is recorded with it as refused, as said by somebody who only claims to be that person.
- * The payload is read strictly: one form field, one action, ids of the form that ours and Slack's have.
+ * Only a signature that is right, at most five minutes old and never seen before makes the rest believed. What fails
+ * there but names an approval that exists is recorded with it as refused, as said by somebody who only claims to be
+ * that person. The payload is read strictly: one form field, one action, ids of the form that ours and Slack's have.
  */
 #include "stdlib/slack_approval.h"
 
@@ -16,12 +16,12 @@
 #include <stdlib.h>
 
 enum {
-    WINDOW_MS = 300000,     /* Slack's own advice: older requests may be replays */
-    REPLAY_MS = 900000,     /* how long signatures are remembered: longer than the window */
-    BODY_MAX = 256 << 10,   /* a payload holds the whole message */
+    WINDOW_MS = 300000,      /* Slack's own advice: older requests may be replays */
+    REPLAY_MS = 900000,      /* how long signatures are remembered: longer than the window */
+    BODY_MAX = 256 << 10,    /* a payload holds the whole message */
     MEMBERS_KEPT_MS = 30000, /* a user group's members are believed for so long */
     REMOTE_MS = 8000,
-    VISITS_MAX = 256,       /* presses under way; more are told to come again */
+    VISITS_MAX = 256, /* presses under way; more are told to come again */
     VISIT_MEMORY = 16 << 20,
     GROUPS_MAX = 16,
     ID_MAX = 32
@@ -66,7 +66,8 @@ bool slack_sign(pb_str secret, pb_str timestamp, pb_str body, char out[SLACK_SIG
     pb_buf b = {0};
     pb_buf_printf(&b, "v0:%.*s:", PB_ARG(timestamp));
     pb_buf_add(&b, body.s ? body.s : "", body.n);
-    bool ok = !b.oom && HMAC(EVP_sha256(), secret.s, (int)secret.n, (const uint8_t *)b.data, b.len, m, &n) && n == sizeof m;
+    bool ok =
+        !b.oom && HMAC(EVP_sha256(), secret.s, (int)secret.n, (const uint8_t *)b.data, b.len, m, &n) && n == sizeof m;
     pb_buf_free(&b);
     memcpy(out, "v0=", 3);
     for (size_t i = 0; i < sizeof m; i++) snprintf(out + 3 + 2 * i, 3, "%02x", m[i]);
@@ -75,7 +76,8 @@ bool slack_sign(pb_str secret, pb_str timestamp, pb_str body, char out[SLACK_SIG
 
 static pb_str secret_of(const slack_desk *d) {
     const pb_site *s = d->c.site;
-    if (s && s->slack.signing_secret.kind == PB_SECRET && s->slack.signing_secret.n) return pb_text(s->slack.signing_secret);
+    if (s && s->slack.signing_secret.kind == PB_SECRET && s->slack.signing_secret.n)
+        return pb_text(s->slack.signing_secret);
     const char *v = getenv("SLACK_SIGNING_SECRET");
     return v && *v ? pb_str_c(v) : (pb_str){"", 0};
 }
@@ -104,8 +106,10 @@ static const char *distrust(slack_desk *d, pb_str secret, const slack_hook *q, p
     if (!q->signature.n || !q->timestamp.n) return "the request is not signed";
     if (!time_of(q->timestamp, &at)) return "the request's timestamp is none";
     if (!is_genuine(secret, q)) return "the request's signature is not Slack's";
-    if (at > q->now + WINDOW_MS || at < q->now - WINDOW_MS) return "the request is older than five minutes, or from the future";
-    store_result r = store_once(d->c.store, pb_printf(a, "slack:%.*s", PB_ARG(q->signature)), q->now, q->now + REPLAY_MS);
+    if (at > q->now + WINDOW_MS || at < q->now - WINDOW_MS)
+        return "the request is older than five minutes, or from the future";
+    store_result r =
+        store_once(d->c.store, pb_printf(a, "slack:%.*s", PB_ARG(q->signature)), q->now, q->now + REPLAY_MS);
     if (r == STORE_NO) return "the request has come before: it is a replay";
     if (r != STORE_OK) *status = 503;
     return r == STORE_OK ? NULL : "the store cannot be written, so nobody can tell whether the request has come before";
@@ -113,7 +117,12 @@ static const char *distrust(slack_desk *d, pb_str secret, const slack_hook *q, p
 
 /* ---- the payload ---- */
 
-static int hex(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
+static int hex(char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
 
 /* The only field of the form, "payload", decoded. */
 static bool payload_of(pb_str body, pb_arena *a, pb_str *out) {
@@ -149,7 +158,9 @@ static bool all_of(pb_str s, const char *alphabet) {
     return s.n > 0;
 }
 
-static bool is_slack_id(pb_str s) { return s.n > 2 && s.n <= ID_MAX && all_of(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"); }
+static bool is_slack_id(pb_str s) {
+    return s.n > 2 && s.n <= ID_MAX && all_of(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+}
 
 /* "grant:apr-...:0123..." */
 static bool read_action(pb_str s, press *p) {
@@ -158,10 +169,13 @@ static bool read_action(pb_str s, press *p) {
     while (verb < s.n && s.s[verb] != ':') verb++;
     pb_str word = {s.s, verb};
     p->grant = pb_str_is(word, "grant");
-    if ((!p->grant && !pb_str_is(word, "deny")) || s.n != verb + 1 + ID + 1 + APPROVAL_PREFIX || s.s[verb + 1 + ID] != ':') return false;
+    if ((!p->grant && !pb_str_is(word, "deny")) || s.n != verb + 1 + ID + 1 + APPROVAL_PREFIX ||
+        s.s[verb + 1 + ID] != ':')
+        return false;
     p->approval = (pb_str){s.s + verb + 1, ID};
     p->binding = (pb_str){s.s + verb + 1 + ID + 1, APPROVAL_PREFIX};
-    return memcmp(p->approval.s, "apr-", 4) == 0 && all_of((pb_str){p->approval.s + 4, ID - 4}, "0123456789abcdefghjkmnpqrstvwxyz") &&
+    return memcmp(p->approval.s, "apr-", 4) == 0 &&
+           all_of((pb_str){p->approval.s + 4, ID - 4}, "0123456789abcdefghjkmnpqrstvwxyz") &&
            all_of(p->binding, "0123456789abcdef");
 }
 
@@ -172,7 +186,8 @@ static bool read_press(pb_str body, pb_arena *a, press *p) {
     if (!payload_of(body, a, &text) || !pb_json_parse(a, text.s, text.n, &v, &err)) return false;
     if (!pb_str_is(text_of(v, "type"), "block_actions")) return false;
     actions = pb_get_c(v, "actions");
-    if (actions.kind != PB_LIST || actions.n != 1 || !pb_str_is(text_of(actions.u.items[0], "type"), "button")) return false;
+    if (actions.kind != PB_LIST || actions.n != 1 || !pb_str_is(text_of(actions.u.items[0], "type"), "button"))
+        return false;
     p->user = text_of(pb_get_c(v, "user"), "id");
     p->response_url = text_of(v, "response_url");
     p->channel = text_of(pb_get_c(v, "channel"), "id");
@@ -198,7 +213,8 @@ static void on_told(void *ctx, const slack_reply *r) {
     v->api = NULL;
     v->ended = true;
     if (!r->ok)
-        say(v->desk, pb_printf(v->arena, "%.*s could not be told why the answer was refused: %.*s", PB_ARG(v->p.user), PB_ARG(r->message)));
+        say(v->desk, pb_printf(v->arena, "%.*s could not be told why the answer was refused: %.*s", PB_ARG(v->p.user),
+                               PB_ARG(r->message)));
     if (!v->inside) visit_end(v);
 }
 
@@ -236,7 +252,8 @@ static void on_updated(void *ctx) {
 
 static void update(visit *v) {
     slack_desk *d = v->desk;
-    approval_update *u = approval_update_start(d->c.loop, slack_channels(), d->c.site, d->c.store, v->p.approval, v->arena, on_updated, v);
+    approval_update *u = approval_update_start(d->c.loop, slack_channels(), d->c.site, d->c.store, v->p.approval,
+                                               v->arena, on_updated, v);
     if (!v->ended) v->update = u;
 }
 
@@ -259,8 +276,8 @@ static void decide(visit *v) {
     v->answer.now = pb_loop_wall_ms();
     store_result r = approval_decide(v->desk->c.store, v->p.approval, &v->answer);
     if (r != STORE_OK)
-        say(v->desk, pb_printf(v->arena, "an answer from Slack user %.*s to approval %.*s: %.*s", PB_ARG(v->p.user), PB_ARG(v->p.approval),
-                               PB_ARG(v->answer.why)));
+        say(v->desk, pb_printf(v->arena, "an answer from Slack user %.*s to approval %.*s: %.*s", PB_ARG(v->p.user),
+                               PB_ARG(v->p.approval), PB_ARG(v->answer.why)));
     consequences(v);
 }
 
@@ -312,7 +329,8 @@ static void begin(visit *v, const store_approval *apr) {
         n = 0;
     }
     if (n) {
-        slack_members *m = slack_members_start(d->c.loop, d->c.site, v->groups, n, pb_loop_mono_ms() + REMOTE_MS, v->arena, on_members, v);
+        slack_members *m = slack_members_start(d->c.loop, d->c.site, v->groups, n, pb_loop_mono_ms() + REMOTE_MS,
+                                               v->arena, on_members, v);
         if (m) v->members = m;
     } else {
         decide(v);
@@ -342,15 +360,16 @@ void slack_desk_free(slack_desk *d) {
 }
 
 static approval_answer answer_of(const press *p, const slack_hook *q, pb_arena *a) {
-    return (approval_answer){.grant = p->grant,
-                             .kind = APPROVAL_BY_SLACK,
-                             .who = p->user,
-                             .via = PB_STR("slack"),
-                             .proof = pb_printf(a, "Slack's signature of %.*s, user %.*s", PB_ARG(q->timestamp), PB_ARG(p->user)),
-                             .binding = p->binding,
-                             .members = PB_NONE_VALUE,
-                             .arena = a,
-                             .now = q->now};
+    return (approval_answer){
+        .grant = p->grant,
+        .kind = APPROVAL_BY_SLACK,
+        .who = p->user,
+        .via = PB_STR("slack"),
+        .proof = pb_printf(a, "Slack's signature of %.*s, user %.*s", PB_ARG(q->timestamp), PB_ARG(p->user)),
+        .binding = p->binding,
+        .members = PB_NONE_VALUE,
+        .arena = a,
+        .now = q->now};
 }
 
 /* Recorded where the approval is known; the sender hears nothing but no. */
@@ -361,7 +380,8 @@ static void record_distrust(slack_desk *d, const slack_hook *q, const char *why,
     no.forbidden = pb_str_c(why);
     no.claimed = true;
     no.proof = PB_STR("none");
-    if (approval_decide(d->c.store, p.approval, &no) != STORE_OK) say(d, pb_printf(a, "an answer to approval %.*s was refused: %s", PB_ARG(p.approval), why));
+    if (approval_decide(d->c.store, p.approval, &no) != STORE_OK)
+        say(d, pb_printf(a, "an answer to approval %.*s was refused: %s", PB_ARG(p.approval), why));
 }
 
 static visit *visit_new(slack_desk *d, const slack_hook *q) {
@@ -385,7 +405,8 @@ int slack_desk_take(slack_desk *d, const slack_hook *q, pb_arena *a, pb_str *why
     press p;
     *why = (pb_str){"", 0};
     if (!secret.n) {
-        *why = PB_STR("no signing secret is set: write `slack { signing_secret: param }` into the site block, or set SLACK_SIGNING_SECRET");
+        *why = PB_STR("no signing secret is set: write `slack { signing_secret: param }` into the site block, or set "
+                      "SLACK_SIGNING_SECRET");
         return 503;
     }
     if (q->body.n > BODY_MAX) return 413;

@@ -115,7 +115,8 @@ static void read_history(slack_find *f) {
     pb_map_builder b = {.arena = f->q.arena};
     int64_t since = (f->q.since_ms - CLOCK_MS) / 1000;
     pb_map_add(&b, PB_STR("channel"), pb_string(f->id));
-    pb_map_add(&b, PB_STR("oldest"), pb_string(pb_printf(f->q.arena, "%lld.000000", (long long)(since > 0 ? since : 0))));
+    pb_map_add(&b, PB_STR("oldest"),
+               pb_string(pb_printf(f->q.arena, "%lld.000000", (long long)(since > 0 ? since : 0))));
     pb_map_add(&b, PB_STR("limit"), pb_int(HISTORY_PAGE));
     pb_map_add(&b, PB_STR("include_all_metadata"), pb_bool(true));
     call(f, "conversations.history", &b, on_history);

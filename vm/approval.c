@@ -21,11 +21,11 @@
 #include <strings.h>
 
 enum {
-    BODY_MAX = 256 << 10,   /* of values and state together as JSON; beyond, only the digest is kept */
-    SCAN_DEPTH = 24,        /* how deep principals are looked for in an event */
-    SCAN_VALUES = 20000,    /* ... and in how many values: an event is at most 256 KB */
+    BODY_MAX = 256 << 10, /* of values and state together as JSON; beyond, only the digest is kept */
+    SCAN_DEPTH = 24,      /* how deep principals are looked for in an event */
+    SCAN_VALUES = 20000,  /* ... and in how many values: an event is at most 256 KB */
     CHANGE_DEPTH = 16,
-    CHANGE_TEXT = 160,      /* bytes of a value in a line about what has changed */
+    CHANGE_TEXT = 160, /* bytes of a value in a line about what has changed */
     GROUPS_MAX = 64
 };
 
@@ -41,7 +41,8 @@ static int64_t int_of(pb_value v, const char *key) {
     return t.kind == PB_INT || t.kind == PB_DURATION || t.kind == PB_TIME ? t.u.i : 0;
 }
 
-/* Letters of either case are the same here: mail addresses and logins are, and taking two for one is the safe mistake. */
+/* Letters of either case are the same here: mail addresses and logins are, and taking two for one is the safe mistake.
+ */
 static bool same(pb_str a, pb_str b) { return a.n == b.n && a.n && strncasecmp(a.s, b.s, a.n) == 0; }
 
 static uint32_t count_of(pb_value list) { return list.kind == PB_LIST ? list.n : 0; }
@@ -92,7 +93,8 @@ pb_str approval_binding(pb_arena *a, const approval_question *q) {
     enum { PARTS = 7 };
     pb_str values, state, round = pb_printf(a, "%u", q->round), all[2 * PARTS];
     char hex[DIGEST_HEX + 1];
-    if (!round.s || !canonical_text(a, q->values, &values) || !canonical_text(a, q->state, &state)) return (pb_str){NULL, 0};
+    if (!round.s || !canonical_text(a, q->values, &values) || !canonical_text(a, q->state, &state))
+        return (pb_str){NULL, 0};
     const pb_str parts[PARTS] = {q->block, values, state, q->image, q->run, q->step, round};
     for (int i = 0; i < PARTS; i++) {
         all[2 * i] = pb_printf(a, "%u:", parts[i].n);
@@ -214,7 +216,8 @@ static pb_str body_of(const approval_question *q, const store_approval *before, 
     pb_map_builder b = {.arena = a};
     pb_map_add(&b, PB_STR("block"), pb_string(q->block));
     pb_map_add(&b, PB_STR("about"), q->about);
-    bool fit = canonical_text(a, q->values, &values) && canonical_text(a, q->state, &state) && values.n + state.n <= BODY_MAX;
+    bool fit =
+        canonical_text(a, q->values, &values) && canonical_text(a, q->state, &state) && values.n + state.n <= BODY_MAX;
     pb_map_add(&b, PB_STR("values"), fit ? q->values : pb_string(PB_STR("(too large to keep)")));
     pb_map_add(&b, PB_STR("state"), fit ? q->state : pb_string(PB_STR("(too large to keep)")));
     if (before) {
@@ -252,8 +255,11 @@ bool approval_make(const approval_question *q, const store_approval *before, int
         return false;
     }
     if (approval_reachable(out)) return true;
-    *err = pb_printf(a, "the approval asks for %u people, but fewer are in the groups that may decide: add people to the site's `group`, "
-                        "or lower the quorum", out->quorum);
+    *err = pb_printf(a,
+                     "the approval asks for %u people, but fewer are in the groups that may decide: add people to the "
+                     "site's `group`, "
+                     "or lower the quorum",
+                     out->quorum);
     return false;
 }
 
@@ -293,8 +299,8 @@ static bool people_of(const pb_site *s, pb_value by, pb_arena *a, pb_value *out,
     pb_map_builder b = {.arena = a};
     const site_group *g = pb_str_is(kind, "group") ? site_group_by(s, name) : NULL;
     const site_person *p = pb_str_is(kind, "person") ? site_person_by(s, SITE_NAME, name) : NULL;
-    *err = pb_printf(a, "the approval asks %.*s \"%.*s\", which the site does not have: add it to the site block", PB_ARG(kind),
-                     PB_ARG(name));
+    *err = pb_printf(a, "the approval asks %.*s \"%.*s\", which the site does not have: add it to the site block",
+                     PB_ARG(kind), PB_ARG(name));
     if (!g && !p) return false;
     pb_map_add(&b, PB_STR("kind"), pb_string(kind));
     pb_map_add(&b, PB_STR("name"), pb_string(name));
@@ -317,7 +323,8 @@ bool approval_people(const pb_site *s, pb_value by, pb_arena *a, pb_value *out, 
         return false;
     }
     if (!s && n) {
-        *err = PB_STR("an approval needs to know who people are: the program has no site block with `person` and `group`");
+        *err =
+            PB_STR("an approval needs to know who people are: the program has no site block with `person` and `group`");
         return false;
     }
     for (uint32_t i = 0; i < n; i++)
@@ -485,17 +492,19 @@ static void add_principal(finder *f, pb_value v) {
     f->list[f->n++] = v;
 }
 
-/* What AWS calls those who did something: GuardDuty's accessKeyDetails, CloudTrail's userIdentity, Security Hub's AwsIamAccessKey. */
+/* What AWS calls those who did something: GuardDuty's accessKeyDetails, CloudTrail's userIdentity, Security Hub's
+ * AwsIamAccessKey. */
 static bool names_principal(pb_str key) {
-    static const char *const keys[] = {"accessKeyDetails", "userIdentity", "sessionIssuer", "AwsIamAccessKey", "webIdFederationData"};
+    static const char *const keys[] = {"accessKeyDetails", "userIdentity", "sessionIssuer", "AwsIamAccessKey",
+                                       "webIdFederationData"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (pb_str_is(key, keys[i])) return true;
     return false;
 }
 
 static void take_principal(finder *f, pb_value v) {
-    static const char *const keys[] = {"arn",           "userName",      "principalId", "sourceIdentity", "UserName",
-                                       "PrincipalName", "PrincipalId",   "UserArn",     "onBehalfOf",     "userId"};
+    static const char *const keys[] = {"arn",           "userName",    "principalId", "sourceIdentity", "UserName",
+                                       "PrincipalName", "PrincipalId", "UserArn",     "onBehalfOf",     "userId"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) add_principal(f, pb_get_c(v, keys[i]));
     add_principal(f, pb_path(v, "sessionContext.sourceIdentity"));
     add_principal(f, pb_path(v, "onBehalfOf.userId"));
@@ -585,31 +594,36 @@ static pb_str is_stranger(approval_answer *q, const store_approval *apr, pb_valu
     static const char *const kinds[] = {"Slack id", "login", "name"};
     search s = find_person(apr, q->kind, q->who);
     if (s.two)
-        return pb_printf(q->arena, "the site has two people with the %s %.*s: nobody can tell who answers", kinds[q->kind],
-                         PB_ARG(q->who));
+        return pb_printf(q->arena, "the site has two people with the %s %.*s: nobody can tell who answers",
+                         kinds[q->kind], PB_ARG(q->who));
     *person = s.found;
     q->person = text_of(s.found, "name");
     if (q->person.n) return none();
-    return pb_printf(q->arena, "the %s %.*s belongs to nobody who was asked: it must be in the site's `person` of somebody in the group",
-                     kinds[q->kind], PB_ARG(q->who));
+    return pb_printf(
+        q->arena,
+        "the %s %.*s belongs to nobody who was asked: it must be in the site's `person` of somebody in the group",
+        kinds[q->kind], PB_ARG(q->who));
 }
 
 static pb_str is_outside(const approval_answer *q, const store_approval *apr, pb_value person) {
     membership m = {.person = person, .members = q->members};
     if (each_group(apr, q->now, is_member, &m)) return none();
     if (m.slack_unread)
-        return pb_printf(q->arena, "the members of the Slack user group cannot be read (%.*s), so nobody can tell whether %.*s is one",
-                         PB_ARG(q->members_error.n ? q->members_error : PB_STR("they were not asked for")), PB_ARG(q->person));
+        return pb_printf(
+            q->arena,
+            "the members of the Slack user group cannot be read (%.*s), so nobody can tell whether %.*s is one",
+            PB_ARG(q->members_error.n ? q->members_error : PB_STR("they were not asked for")), PB_ARG(q->person));
     if (each_group(apr, INT64_MAX, is_member, &m))
-        return pb_printf(q->arena, "%.*s is in a group that is asked later, when nobody has answered", PB_ARG(q->person));
+        return pb_printf(q->arena, "%.*s is in a group that is asked later, when nobody has answered",
+                         PB_ARG(q->person));
     return pb_printf(q->arena, "%.*s is not in the group that was asked", PB_ARG(q->person));
 }
 
 static pb_str is_party(const approval_answer *q, const store_approval *apr, pb_value person) {
     pb_str which = {0};
     if (!is_principal(person, apr->excluded, &which)) return none();
-    return pb_printf(q->arena, "%.*s is the principal of the event (%.*s) and may not decide about it", PB_ARG(q->person),
-                     PB_ARG(which));
+    return pb_printf(q->arena, "%.*s is the principal of the event (%.*s) and may not decide about it",
+                     PB_ARG(q->person), PB_ARG(which));
 }
 
 static pb_value grantor(const store_approval *apr, const store_decision *d) {
@@ -617,7 +631,8 @@ static pb_value grantor(const store_approval *apr, const store_decision *d) {
 }
 
 /* Distinct people who have granted so far; *again: this person is one of them. */
-static uint32_t count_grants(const store_approval *apr, pb_value person, const store_decision *before, uint32_t n, bool *again) {
+static uint32_t count_grants(const store_approval *apr, pb_value person, const store_decision *before, uint32_t n,
+                             bool *again) {
     pb_value seen[APPROVAL_QUORUM_MAX + 1];
     uint32_t k = 0;
     *again = false;
@@ -648,8 +663,8 @@ static pb_str judge(approval_answer *q, store_approval *apr, const store_decisio
     if (why.n) return why;
     q->grants = count_grants(apr, person, before, n, &again);
     if (q->grant && again)
-        return pb_printf(q->arena, "%.*s has granted it already; the quorum of %u counts different people", PB_ARG(q->person),
-                         apr->quorum);
+        return pb_printf(q->arena, "%.*s has granted it already; the quorum of %u counts different people",
+                         PB_ARG(q->person), apr->quorum);
     return none();
 }
 
@@ -699,7 +714,8 @@ store_result approval_decide(store *s, pb_str approval, approval_answer *q) {
     store_result r = store_decisions(s, approval, q->arena, &list, &n);
     if (r == STORE_OK && n >= APPROVAL_FORGED_MAX && q->forbidden.n) return refuse(q, STORE_OK, q->forbidden);
     if (r == STORE_OK || r == STORE_NO) r = store_decide(s, approval, &d, approval_judge, q, q->now, q->arena);
-    if (r == STORE_NO) return refuse(q, r, PB_STR("there is no such approval: its run is not known here, or was removed"));
+    if (r == STORE_NO)
+        return refuse(q, r, PB_STR("there is no such approval: its run is not known here, or was removed"));
     if (r != STORE_OK) return refuse(q, r, pb_printf(q->arena, "the store failed: %s", store_error(s)));
     return r;
 }

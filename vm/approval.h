@@ -5,9 +5,9 @@
  * has authenticated the person and says how; approval_decide judges the answer inside the store's transaction, against
  * what is on disk at that moment. What is refused is recorded with its reason like what is taken.
  *
- * Who may decide is written into the approval when it is asked: `by` lists the groups with the ids of their people as the
- * site had them, so that an answer can be judged wherever the store is, and nobody gets into a group by bringing another
- * site along. Only the members of Slack user groups are asked for anew (approval_answer.members).
+ * Who may decide is written into the approval when it is asked: `by` lists the groups with the ids of their people as
+ * the site had them, so that an answer can be judged wherever the store is, and nobody gets into a group by bringing
+ * another site along. Only the members of Slack user groups are asked for anew (approval_answer.members).
  */
 #ifndef PB_APPROVAL_H
 #define PB_APPROVAL_H
@@ -16,9 +16,10 @@
 #include "vm/store.h"
 
 enum {
-    APPROVAL_PREFIX = 32,        /* hexadecimal digits of the binding that a button or a link carries: 128 bits */
-    APPROVAL_FORGED_MAX = 100,   /* so many answers, and forged ones are refused without a record: anybody can send those */
-    APPROVAL_QUORUM_MAX = 10, /* as the compiler says */
+    APPROVAL_PREFIX = 32, /* hexadecimal digits of the binding that a button or a link carries: 128 bits */
+    APPROVAL_FORGED_MAX =
+        100, /* so many answers, and forged ones are refused without a record: anybody can send those */
+    APPROVAL_QUORUM_MAX = 10,   /* as the compiler says */
     APPROVAL_EXCLUDED_MAX = 32, /* principals of one event */
     APPROVAL_REASON_MAX = 1000, /* bytes of what a person gives as the reason */
     APPROVAL_CHANGES_MAX = 10   /* lines about drift */
@@ -43,7 +44,8 @@ typedef struct approval_question {
 pb_str approval_id(pb_arena *a, pb_str run, pb_str step, uint32_t round);
 /* What the approval is bound to, 64 hexadecimal digits. .s NULL: no memory, or the values are too deep. */
 pb_str approval_binding(pb_arena *a, const approval_question *q);
-/* The same value with the keys of all its maps in order; NONE in a NONE's place, and when it is too deep (*ok false). */
+/* The same value with the keys of all its maps in order; NONE in a NONE's place, and when it is too deep (*ok false).
+ */
 pb_value approval_canonical(pb_arena *a, pb_value v, bool *ok);
 /* The approval as it is to be stored: open, asked at `now`. False with a sentence in *err. before: the approval that
  * drift has voided, NULL: none. */
@@ -52,8 +54,8 @@ bool approval_make(const approval_question *q, const store_approval *before, int
 /* What differs between two states, one line each ("i.tags.Owner: "a" is now "b""). */
 pb_value approval_changes(pb_arena *a, pb_value before, pb_value after);
 
-/* `by` or `escalate` as a program gives it, with the people of the site's groups written in. `everybody`: all people of the site
- * besides, because a Slack user group is among them. False with a sentence in *err: there is no such group. */
+/* `by` or `escalate` as a program gives it, with the people of the site's groups written in. `everybody`: all people of
+ * the site besides, because a Slack user group is among them. False with a sentence in *err: there is no such group. */
 bool approval_people(const pb_site *s, pb_value by, pb_arena *a, pb_value *out, pb_str *err);
 /* May so many distinct people decide that `quorum` can be reached? Yes when a Slack user group is among them. */
 bool approval_reachable(const store_approval *apr);
@@ -75,23 +77,23 @@ typedef enum approval_id_kind { APPROVAL_BY_SLACK, APPROVAL_BY_LOGIN, APPROVAL_B
 typedef struct approval_answer {
     bool grant;
     approval_id_kind kind;
-    pb_str who;       /* the authenticated id */
-    pb_str via;       /* "slack" "cli" "link" */
-    pb_str proof;     /* how the person was authenticated, for the evidence */
-    pb_str binding;   /* of what the person was shown, at least APPROVAL_PREFIX digits */
-    pb_str reason;    /* may be empty */
-    bool claimed;     /* `who` is only what an unauthenticated request says */
-    pb_str forbidden; /* not empty: the answer must not count whatever it says (a forged signature), and why */
-    pb_value members; /* map: Slack user group → list of user ids */
+    pb_str who;           /* the authenticated id */
+    pb_str via;           /* "slack" "cli" "link" */
+    pb_str proof;         /* how the person was authenticated, for the evidence */
+    pb_str binding;       /* of what the person was shown, at least APPROVAL_PREFIX digits */
+    pb_str reason;        /* may be empty */
+    bool claimed;         /* `who` is only what an unauthenticated request says */
+    pb_str forbidden;     /* not empty: the answer must not count whatever it says (a forged signature), and why */
+    pb_value members;     /* map: Slack user group → list of user ids */
     pb_str members_error; /* they could not be read, and why */
     pb_arena *arena;
     int64_t now;
     /* What came of it: */
-    bool taken;       /* grant or deny was recorded */
-    pb_str person;    /* who it was; may be empty */
-    pb_str why;       /* not taken: a sentence for that person */
-    pb_str state;     /* of the approval now */
-    uint32_t grants;  /* of distinct people so far */
+    bool taken;      /* grant or deny was recorded */
+    pb_str person;   /* who it was; may be empty */
+    pb_str why;      /* not taken: a sentence for that person */
+    pb_str state;    /* of the approval now */
+    uint32_t grants; /* of distinct people so far */
     uint32_t quorum;
 } approval_answer;
 

@@ -1,10 +1,10 @@
 /*
  * approval_host.c - approval.ask and limit.ask: ask people, park, come back with what they said.
  *
- * The host is called when the block is reached, and again whenever the run has been taken up: after a decision, when it is
- * time to escalate or to expire, after a crash. Each time it does the same: it brings the approval in the store to
- * where it must be by now, sends what has not been sent, and then answers or parks. What was done is in the store before the next
- * thing begins, so it may die anywhere:
+ * The host is called when the block is reached, and again whenever the run has been taken up: after a decision, when it
+ * is time to escalate or to expire, after a crash. Each time it does the same: it brings the approval in the store to
+ * where it must be by now, sends what has not been sent, and then answers or parks. What was done is in the store
+ * before the next thing begins, so it may die anywhere:
  *
  *     approval put (open, messages "sending") ─ sent ─ message "sent" ─ park ... ─ decided ─ messages updated ─ answer
  *
@@ -164,12 +164,16 @@ static bool people_of(const ask *k, pb_value args, approval_question *q) {
     pb_arena *a = k->arena;
     pb_value by = pb_get_c(args, "by"), escalate = pb_get_c(args, "escalate");
     pb_str err = {0};
-    if (!count_of(by) && k->site && k->site->approvals.by.n) by = group_entry(a, "group", "name", k->site->approvals.by);
+    if (!count_of(by) && k->site && k->site->approvals.by.n)
+        by = group_entry(a, "group", "name", k->site->approvals.by);
     if (!count_of(by)) {
-        fail(k->call, "approval_setup", PB_STR("nobody is named who may decide: write `by group \"...\"`, or `approvals { by: ... }` into the site block"));
+        fail(k->call, "approval_setup",
+             PB_STR("nobody is named who may decide: write `by group \"...\"`, or `approvals { by: ... }` into the "
+                    "site block"));
         return false;
     }
-    if (approval_people(k->site, by, a, &q->by, &err) && approval_people(k->site, escalate, a, &q->escalate, &err)) return true;
+    if (approval_people(k->site, by, a, &q->by, &err) && approval_people(k->site, escalate, a, &q->escalate, &err))
+        return true;
     fail(k->call, "approval_setup", err);
     return false;
 }
@@ -198,7 +202,8 @@ static bool question_of(ask *k, pb_value args, const store_run *r, approval_ques
 
 /* ---- messages ---- */
 
-static pb_value message_of(const ask *k, pb_str kind, pb_str to, uint32_t level, const char *state, const approval_posted *r) {
+static pb_value message_of(const ask *k, pb_str kind, pb_str to, uint32_t level, const char *state,
+                           const approval_posted *r) {
     pb_map_builder b = {.arena = k->arena};
     pb_map_add(&b, PB_STR("kind"), pb_string(kind));
     pb_map_add(&b, PB_STR("to"), pb_string(to));
@@ -250,7 +255,8 @@ static uint32_t level_of(pb_value message) {
     return v.kind == PB_INT && v.u.i > 0 ? (uint32_t)v.u.i : 0;
 }
 
-/* The groups that a message of this level is for: escalations in the order of their times, those of one time together. */
+/* The groups that a message of this level is for: escalations in the order of their times, those of one time together.
+ */
 static pb_value who_of(const ask *k, uint32_t level) {
     pb_value out[MESSAGES_MAX];
     uint32_t n = 0, i = 0;
@@ -273,10 +279,12 @@ static void on_posted(void *ctx, const approval_posted *r) {
     k->posting = NULL;
     k->posted = true;
     if (was_new) {
-        k->messages[k->at] = message_of(k, text_of(m, "kind"), text_of(m, "to"), level_of(m), r->ok ? "sent" : "failed", r);
+        k->messages[k->at] =
+            message_of(k, text_of(m, "kind"), text_of(m, "to"), level_of(m), r->ok ? "sent" : "failed", r);
         if (!r->ok) {
             k->failed = true;
-            if (!pb_str_is(text_of(m, "state"), "failed")) note(k, "approval_message_failed", "error", pb_string(r->error));
+            if (!pb_str_is(text_of(m, "state"), "failed"))
+                note(k, "approval_message_failed", "error", pb_string(r->error));
         }
         keep_messages(k); /* not kept: it is looked for the next time */
     }
@@ -322,28 +330,45 @@ static bool post(ask *k, bool update) {
 
 /* ---- the visit ---- */
 
-static void answer(ask *k) {
-    pb_arena *a = k->arena;
+/* "granted by alice, bob": for the evidence and whoever reads along. */
+static pb_str detail_of(const ask *k, pb_value people) {
+    pb_buf b = {0};
+    pb_buf_printf(&b, "%.*s", PB_ARG(k->apr.state));
+    for (uint32_t i = 0; i < count_of(people); i++)
+        pb_buf_printf(&b, "%s%.*s", i ? ", " : " by ", PB_ARG(pb_text(people.u.items[i])));
+    if (k->apr.reason.n) pb_buf_printf(&b, ": %.*s", PB_ARG(k->apr.reason));
+    pb_str s = b.oom ? (pb_str){"", 0} : pb_strdup(k->arena, b.data, b.len);
+    pb_buf_free(&b);
+    return s;
+}
+
+/* Those whose word it was: of an expired approval nobody's, though some may have granted it. */
+static pb_value deciders(const ask *k) {
     store_decision *d = NULL;
     uint32_t n = 0, by = 0;
-    store_decisions(k->store, k->apr.id, a, &d, &n);
-    pb_value *names, list, people[APPROVAL_QUORUM_MAX];
-    const char *counts = pb_str_is(k->apr.state, "granted") ? "grant" : "deny";
+    pb_value people[APPROVAL_QUORUM_MAX];
+    const char *counts = pb_str_is(k->apr.state, "granted")  ? "grant"
+                         : pb_str_is(k->apr.state, "denied") ? "deny"
+                                                             : NULL;
+    if (counts && store_decisions(k->store, k->apr.id, k->arena, &d, &n) != STORE_OK) n = 0;
     for (uint32_t i = 0; i < n && by < APPROVAL_QUORUM_MAX; i++)
         if (pb_str_is(d[i].verdict, counts)) people[by++] = pb_string(d[i].person);
-    if (pb_str_is(k->apr.state, "expired")) by = 0;
-    list = pb_list_new(a, by, &names);
-    for (uint32_t i = 0; list.kind == PB_LIST && i < by; i++) names[i] = people[i];
-    pb_map_builder b = {.arena = a};
+    return list_of(k->arena, people, by);
+}
+
+static void answer(ask *k) {
+    pb_value by = deciders(k);
+    pb_map_builder b = {.arena = k->arena};
     pb_map_add(&b, PB_STR("decision"), pb_string(k->apr.state));
-    pb_map_add(&b, PB_STR("by"), list);
+    pb_map_add(&b, PB_STR("by"), by);
     if (k->apr.reason.n) pb_map_add(&b, PB_STR("reason"), pb_string(k->apr.reason));
     char kind[32];
     snprintf(kind, sizeof kind, "approval_%.*s", PB_ARG(k->apr.state));
-    note(k, kind, "by", list);
+    note(k, kind, "by", by);
     pb_value v = pb_map_done(&b);
     vm_call *c = k->call;
     c->host_data = NULL;
+    c->step->detail = detail_of(k, by);
     if (v.kind == PB_MAP)
         vm_return(c, v);
     else
@@ -497,7 +522,8 @@ static void tell_former(ask *k) {
     k->channel = &updates;
     k->inside = true;
     k->posted = false;
-    void *handle = approval_update_start(k->loop, k->host->data, k->site, k->store, k->former.id, k->arena, on_former_updated, k);
+    void *handle =
+        approval_update_start(k->loop, k->host->data, k->site, k->store, k->former.id, k->arena, on_former_updated, k);
     k->inside = false;
     if (k->posted)
         visit(k);
@@ -519,7 +545,8 @@ static bool make(ask *k, pb_value args, const store_run *r) {
     if (!question_of(k, args, r, &q)) return false;
     k->has_former = q.drift && q.round > 1 && find_former(k, &q);
     /* First, so that it cannot be left standing when the process dies in between. */
-    if (k->has_former && store_approval_change(k->store, k->former.id, make_void, NULL, k->arena, &k->former) == STORE_ERROR) {
+    if (k->has_former &&
+        store_approval_change(k->store, k->former.id, make_void, NULL, k->arena, &k->former) == STORE_ERROR) {
         store_failed(k);
         return false;
     }
@@ -534,7 +561,8 @@ static bool make(ask *k, pb_value args, const store_run *r) {
 static bool ensure(ask *k, pb_value args) {
     pb_str run = text_of(pb_call_context(k->call), "id");
     pb_value round = pb_get_c(args, "round");
-    pb_str id = approval_id(k->arena, run, k->call->step->id, round.kind == PB_INT && round.u.i > 0 ? (uint32_t)round.u.i : 1);
+    pb_str id =
+        approval_id(k->arena, run, k->call->step->id, round.kind == PB_INT && round.u.i > 0 ? (uint32_t)round.u.i : 1);
     store_run r;
     store_result got = id.s ? store_approval_get(k->store, id, k->arena, &k->apr) : STORE_ERROR;
     if (got == STORE_OK) return true;
@@ -561,7 +589,8 @@ static void begin(const pb_host *h, vm_call *c, pb_loop *loop, pb_value args) {
     int64_t left = pb_call_time_left(c);
     k->end_ms = pb_loop_mono_ms() + (left * 2 / 3 < POSTS_MS ? left * 2 / 3 : POSTS_MS);
     if (!k->store) {
-        fail(c, "no_store", PB_STR("an approval is waited for in a store: give --store, PB_STORE, or `store` in the site block"));
+        fail(c, "no_store",
+             PB_STR("an approval is waited for in a store: give --store, PB_STORE, or `store` in the site block"));
         return;
     }
     if (!ensure(k, args)) return;
@@ -593,7 +622,9 @@ void limit_ask(const pb_host *h, vm_call *c, pb_loop *loop) {
         return;
     }
     pb_map_builder b = {.arena = a};
-    pb_map_add(&b, PB_STR("question"), pb_string(pb_printf(a, "%.*s has run as often as its limit allows. Let one more run go on?", PB_ARG(playbook))));
+    pb_map_add(&b, PB_STR("question"),
+               pb_string(pb_printf(a, "%.*s has run as often as its limit allows. Let one more run go on?",
+                                   PB_ARG(playbook))));
     pb_map_add(&b, PB_STR("block"), pb_string(pb_printf(a, "limit of playbook %.*s", PB_ARG(playbook))));
     begin(h, c, loop, pb_map_done(&b));
 }

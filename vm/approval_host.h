@@ -16,11 +16,11 @@ typedef struct approval_post {
     const store_approval *approval;
     const store_decision *decisions;
     uint32_t ndecisions;
-    pb_str to;        /* "#secops" */
-    pb_value who;     /* the groups to be mentioned: entries of `by` or `escalate` */
-    uint32_t level;   /* 0: the first message; 1, 2 ...: the escalations */
-    pb_value message; /* {channel, ts}: change this one; NONE: a new one */
-    bool doubt;       /* a new one that may have been sent before: look for it first */
+    pb_str to;           /* "#secops" */
+    pb_value who;        /* the groups to be mentioned: entries of `by` or `escalate` */
+    uint32_t level;      /* 0: the first message; 1, 2 ...: the escalations */
+    pb_value message;    /* {channel, ts}: change this one; NONE: a new one */
+    bool doubt;          /* a new one that may have been sent before: look for it first */
     int64_t deadline_ms; /* monotonic */
     pb_arena *arena;     /* the outcome lives here */
 } approval_post;
@@ -48,12 +48,13 @@ void approval_ask(const pb_host *h, vm_call *c, pb_loop *loop);
 void limit_ask(const pb_host *h, vm_call *c, pb_loop *loop);
 void approval_ask_cancel(const pb_host *h, vm_call *c); /* of both */
 
-/* Messages of an approval, brought up to date one by one; for the command line and for answers that come in by HTTP. done is called
- * once, perhaps before this returns (then it gives NULL); what could not be done is left to the run itself. */
+/* Messages of an approval, brought up to date one by one; for the command line and for answers that come in by HTTP.
+ * done is called once, perhaps before this returns (then it gives NULL); what could not be done is left to the run
+ * itself. */
 typedef struct approval_update approval_update;
 typedef void approval_updated_fn(void *ctx);
-approval_update *approval_update_start(pb_loop *l, approval_channels channels, const pb_site *site, store *s, pb_str approval,
-                                       pb_arena *a, approval_updated_fn *done, void *ctx);
+approval_update *approval_update_start(pb_loop *l, approval_channels channels, const pb_site *site, store *s,
+                                       pb_str approval, pb_arena *a, approval_updated_fn *done, void *ctx);
 void approval_update_stop(approval_update *u);
 
 #endif

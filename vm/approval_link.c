@@ -1,11 +1,11 @@
 /*
  * approval_link.c - signed links, and the pages behind them.
  *
- * Mail scanners, chat previews and browsers fetch links before people do, so a GET never decides. The page holds a form with a nonce
- * that is signed over the token and the minute it was made: a POST that no page of ours has led to is refused, and so is
- * one that another site's page sends. What is shown comes out of the store and out of events: every text is escaped, and the
- * page may load and run nothing (Content-Security-Policy), be kept or framed nowhere, and gives its address (which holds the token) to
- * no other site.
+ * Mail scanners, chat previews and browsers fetch links before people do, so a GET never decides. The page holds a form
+ * with a nonce that is signed over the token and the minute it was made: a POST that no page of ours has led to is
+ * refused, and so is one that another site's page sends. What is shown comes out of the store and out of events: every
+ * text is escaped, and the page may load and run nothing (Content-Security-Policy), be kept or framed nowhere, and
+ * gives its address (which holds the token) to no other site.
  *
  * All that is wrong with a genuine token is recorded with the approval; of a token that is not ours nothing can be
  * believed, except that somebody tried: when the approval that it claims exists, that is recorded.
@@ -20,22 +20,29 @@
 #include <stdio.h>
 
 enum {
-    SECRET_MIN = 16,     /* bytes of the link secret: less can be guessed */
+    SECRET_MIN = 16, /* bytes of the link secret: less can be guessed */
     TOKEN_MAX = 1024,
     BODY_MAX = 8192,
-    NONCE_MS = 900000,   /* how long a page can be looked at before its form is no longer taken */
+    NONCE_MS = 900000, /* how long a page can be looked at before its form is no longer taken */
     SHOWN_MAX = 4000,
     MAC_SIZE = 32
 };
 
 const char *const approval_page_headers[] = {
-    "Content-Type", "text/html; charset=utf-8",
-    "Cache-Control", "no-store",
-    "Referrer-Policy", "same-origin", /* no other site sees the token; with no-referrer a form's Origin would be "null" */
-    "X-Content-Type-Options", "nosniff",
-    "X-Frame-Options", "DENY",
-    "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Robots-Tag", "noindex, nofollow",
+    "Content-Type",
+    "text/html; charset=utf-8",
+    "Cache-Control",
+    "no-store",
+    "Referrer-Policy",
+    "same-origin", /* no other site sees the token; with no-referrer a form's Origin would be "null" */
+    "X-Content-Type-Options",
+    "nosniff",
+    "X-Frame-Options",
+    "DENY",
+    "Content-Security-Policy",
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Robots-Tag",
+    "noindex, nofollow",
     NULL};
 
 /* ---- base64url and signatures ---- */
@@ -44,7 +51,8 @@ static pb_str to_url64(pb_arena *a, const void *data, size_t n) {
     pb_str t = pb_base64(a, data, n);
     char *s = t.s ? pb_alloc(a, t.n + 1) : NULL;
     uint32_t k = 0;
-    for (uint32_t i = 0; s && i < t.n && t.s[i] != '='; i++) s[k++] = (char)(t.s[i] == '+' ? '-' : t.s[i] == '/' ? '_' : t.s[i]);
+    for (uint32_t i = 0; s && i < t.n && t.s[i] != '='; i++)
+        s[k++] = (char)(t.s[i] == '+' ? '-' : t.s[i] == '/' ? '_' : t.s[i]);
     return (pb_str){s, s ? k : 0};
 }
 
@@ -62,7 +70,8 @@ static bool from_url64(pb_arena *a, pb_str text, pb_str *out) {
 static bool mac(pb_str secret, const char *purpose, pb_str text, uint8_t out[MAC_SIZE], pb_arena *a) {
     pb_str all = pb_printf(a, "%s\n%.*s", purpose, PB_ARG(text));
     unsigned n = 0;
-    return all.s && HMAC(EVP_sha256(), secret.s, (int)secret.n, (const unsigned char *)all.s, all.n, out, &n) && n == MAC_SIZE;
+    return all.s && HMAC(EVP_sha256(), secret.s, (int)secret.n, (const unsigned char *)all.s, all.n, out, &n) &&
+           n == MAC_SIZE;
 }
 
 static pb_str signature(pb_arena *a, pb_str secret, const char *purpose, pb_str text) {
@@ -80,8 +89,10 @@ static const char token_purpose[] = "pbrun approval link 1", form_purpose[] = "p
 /* NULL, or what is missing. */
 static const char *secret_of(const pb_site *s, pb_str *secret) {
     *secret = s && s->serve.link_secret.kind == PB_SECRET ? pb_text(s->serve.link_secret) : (pb_str){"", 0};
-    if (!secret->n) return "links need a secret: write `link_secret: param` into `serve` of the site block and set that parameter";
-    return secret->n < SECRET_MIN ? "the site's link_secret is too short: at least 16 bytes, better 32 random ones" : NULL;
+    if (!secret->n)
+        return "links need a secret: write `link_secret: param` into `serve` of the site block and set that parameter";
+    return secret->n < SECRET_MIN ? "the site's link_secret is too short: at least 16 bytes, better 32 random ones"
+                                  : NULL;
 }
 
 /* ---- tokens ---- */
@@ -100,7 +111,9 @@ pb_str approval_link_make(pb_arena *a, const pb_site *s, const store_approval *a
     pb_str secret;
     const char *missing = secret_of(s, &secret);
     pb_map_builder b = {.arena = a};
-    if (!missing && !s->serve.url.n) missing = "links need to know where pbrun serve is reached: write `url: \"https://...\"` into `serve` of the site block";
+    if (!missing && !s->serve.url.n)
+        missing = "links need to know where pbrun serve is reached: write `url: \"https://...\"` into `serve` of the "
+                  "site block";
     *err = missing ? pb_str_c(missing) : PB_STR("out of memory");
     if (missing) return (pb_str){NULL, 0};
     pb_map_add(&b, PB_STR("a"), pb_string(apr->id));
@@ -165,11 +178,15 @@ static void add_html(pb_buf *b, pb_str s) {
 }
 
 static void page_begin(pb_buf *b, const char *title) {
-    pb_buf_printf(b, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
-                     "<title>%s</title><style>body{font:16px/1.5 sans-serif;max-width:46em;margin:2em auto;padding:0 1em;color:#222}"
-                     "dt{font-weight:bold}dd{margin:0 0 .6em;white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext}"
-                     "button{font:inherit;padding:.5em 1.5em;margin-right:1em}textarea{font:inherit;width:100%%}</style></head><body><h1>%s</h1>",
-                  title, title);
+    pb_buf_printf(
+        b,
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+        "content=\"width=device-width\">"
+        "<title>%s</title><style>body{font:16px/1.5 sans-serif;max-width:46em;margin:2em auto;padding:0 1em;color:#222}"
+        "dt{font-weight:bold}dd{margin:0 0 .6em;white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext}"
+        "button{font:inherit;padding:.5em "
+        "1.5em;margin-right:1em}textarea{font:inherit;width:100%%}</style></head><body><h1>%s</h1>",
+        title, title);
 }
 
 static bool page_end(pb_arena *a, pb_buf *b, int status, approval_page *out) {
@@ -240,7 +257,8 @@ static bool nonce_ok(pb_arena *a, pb_str secret, pb_str tok, pb_str given, int64
     return want.s && want.n == given.n && CRYPTO_memcmp(want.s, given.s, want.n) == 0;
 }
 
-static bool confirmation(pb_arena *a, const pb_site *site, const store_approval *apr, const token *t, int64_t now, approval_page *out) {
+static bool confirmation(pb_arena *a, const pb_site *site, const store_approval *apr, const token *t, int64_t now,
+                         approval_page *out) {
     pb_str secret;
     pb_buf b = {0};
     secret_of(site, &secret);
@@ -249,17 +267,25 @@ static bool confirmation(pb_arena *a, const pb_site *site, const store_approval 
     describe(a, &b, apr);
     pb_buf_puts(&b, "<p>You answer as <b>");
     add_html(&b, t->person);
-    pb_buf_puts(&b, "</b>. This link is good for one answer.</p><form method=\"post\"><input type=\"hidden\" name=\"nonce\" value=\"");
+    pb_buf_puts(&b, "</b>. This link is good for one answer.</p><form method=\"post\"><input type=\"hidden\" "
+                    "name=\"nonce\" value=\"");
     add_html(&b, nonce);
-    pb_buf_puts(&b, "\"><p><label>Reason<br><textarea name=\"reason\" rows=\"2\" maxlength=\"1000\"></textarea></label></p>"
-                    "<button name=\"verdict\" value=\"grant\">Approve</button><button name=\"verdict\" value=\"deny\">Deny</button></form>");
+    pb_buf_puts(&b,
+                "\"><p><label>Reason<br><textarea name=\"reason\" rows=\"2\" maxlength=\"1000\"></textarea></label></p>"
+                "<button name=\"verdict\" value=\"grant\">Approve</button><button name=\"verdict\" "
+                "value=\"deny\">Deny</button></form>");
     if (!nonce.s) b.oom = true;
     return page_end(a, &b, 200, out);
 }
 
 /* ---- the form ---- */
 
-static int hex(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
+static int hex(char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
 
 static bool unescape(pb_arena *a, pb_str s, pb_str *out) {
     char *t = pb_alloc(a, s.n + 1);
@@ -289,10 +315,11 @@ static bool read_form(pb_arena *a, pb_str body, form *f) {
         uint32_t end = at, eq;
         while (end < body.n && body.s[end] != '&') end++;
         for (eq = at; eq < end && body.s[eq] != '=';) eq++;
-        pb_str name = {body.s + at, eq - at}, value, *to = pb_str_is(name, "nonce")     ? &f->nonce
-                                                           : pb_str_is(name, "verdict") ? &f->verdict
-                                                           : pb_str_is(name, "reason")  ? &f->reason
-                                                                                        : NULL;
+        pb_str name = {body.s + at, eq - at}, value,
+               *to = pb_str_is(name, "nonce")     ? &f->nonce
+                     : pb_str_is(name, "verdict") ? &f->verdict
+                     : pb_str_is(name, "reason")  ? &f->reason
+                                                  : NULL;
         if (!to || to->n || eq == end || !unescape(a, (pb_str){body.s + eq + 1, end - eq - 1}, &value)) return false;
         *to = value;
         at = end + 1;
@@ -355,32 +382,43 @@ static bool post(visit *v) {
     form f;
     char digest[DIGEST_HEX + 1];
     secret_of(v->site, &secret);
-    if (v->q->origin.n && !is_own_origin(v->q->origin, v->site->serve.url)) return refused(v, 403, "the answer came from another site's page");
-    if (!read_form(v->arena, v->q->body, &f)) return say(v->arena, 400, "Not understood", PB_STR("The form is incomplete. Follow the link again."), v->out);
+    if (v->q->origin.n && !is_own_origin(v->q->origin, v->site->serve.url))
+        return refused(v, 403, "the answer came from another site's page");
+    if (!read_form(v->arena, v->q->body, &f))
+        return say(v->arena, 400, "Not understood", PB_STR("The form is incomplete. Follow the link again."), v->out);
     if (!nonce_ok(v->arena, secret, v->token.text, f.nonce, v->q->now))
-        return refused(v, 403, "the answer did not come from the link's own page, or the page was too old: follow the link again");
+        return refused(
+            v, 403, "the answer did not come from the link's own page, or the page was too old: follow the link again");
     if (!digest_sha256_hex(&v->token.text, 1, digest)) return false;
-    store_result once = store_once(v->store, pb_printf(v->arena, "link:%s", digest), v->q->now, v->token.expires + 86400000);
+    store_result once =
+        store_once(v->store, pb_printf(v->arena, "link:%s", digest), v->q->now, v->token.expires + 86400000);
     if (once == STORE_NO) return refused(v, 403, "the link has been used already; it is good for one answer");
-    if (once != STORE_OK) return say(v->arena, 503, "Out of order", PB_STR("The store cannot be written. Try again."), v->out);
+    if (once != STORE_OK)
+        return say(v->arena, 503, "Out of order", PB_STR("The store cannot be written. Try again."), v->out);
     approval_answer a = answer_of(v);
     a.grant = pb_str_is(f.verdict, "grant");
     a.reason = f.reason;
-    if (approval_decide(v->store, v->token.approval, &a) != STORE_OK) return say(v->arena, 503, "Out of order", a.why, v->out);
+    if (approval_decide(v->store, v->token.approval, &a) != STORE_OK)
+        return say(v->arena, 503, "Out of order", a.why, v->out);
     return decided(v, &a);
 }
 
 static bool get(visit *v) {
     if (!pb_str_is(v->apr.state, "open") || v->q->now >= v->apr.expires)
-        return say(v->arena, 410, "Closed", PB_STR("This approval has been decided, has expired or is void. There is nothing to answer any more."), v->out);
+        return say(
+            v->arena, 410, "Closed",
+            PB_STR("This approval has been decided, has expired or is void. There is nothing to answer any more."),
+            v->out);
     return confirmation(v->arena, v->site, &v->apr, &v->token, v->q->now, v->out);
 }
 
-bool approval_page_answer(store *s, const pb_site *site, const approval_page_request *q, pb_arena *a, approval_page *out) {
+bool approval_page_answer(store *s, const pb_site *site, const approval_page_request *q, pb_arena *a,
+                          approval_page *out) {
     visit v = {.store = s, .site = site, .q = q, .arena = a, .out = out};
     *out = (approval_page){.decided_run = {"", 0}, .approval = {"", 0}};
     bool read = read_token(a, site, q->token, &v.token, &v.genuine);
-    if (!read) return say(a, 404, "Not found", PB_STR("This is no link of an approval. Has it been copied completely?"), out);
+    if (!read)
+        return say(a, 404, "Not found", PB_STR("This is no link of an approval. Has it been copied completely?"), out);
     store_result r = store_approval_get(s, v.token.approval, a, &v.apr);
     if (r == STORE_ERROR) return say(a, 503, "Out of order", PB_STR("The store cannot be read. Try again."), out);
     /* A forged token must not tell whether its approval exists. */
@@ -390,7 +428,8 @@ bool approval_page_answer(store *s, const pb_site *site, const approval_page_req
         refused(&v, 404, "the link's signature is not ours");
         return say(a, 404, "Not found", PB_STR("This is no link of an approval. Has it been copied completely?"), out);
     }
-    if (r == STORE_NO) return say(a, 404, "Not found", PB_STR("This approval is not known here; its run may have been removed."), out);
+    if (r == STORE_NO)
+        return say(a, 404, "Not found", PB_STR("This approval is not known here; its run may have been removed."), out);
     if (q->now >= v.token.expires && q->post) return refused(&v, 410, "the link has expired");
     return q->post ? post(&v) : get(&v);
 }

@@ -1,6 +1,7 @@
 /*
- * approval_update.c - brings the messages of an approval up to date from outside of its run: after an answer from the command line, a
- * button or a link, so that everybody sees it at once and not when the run is taken up. Nothing depends on it: the run does it again.
+ * approval_update.c - brings the messages of an approval up to date from outside of its run: after an answer from the
+ * command line, a button or a link, so that everybody sees it at once and not when the run is taken up. Nothing depends
+ * on it: the run does it again.
  */
 #include "vm/approval_host.h"
 
@@ -74,8 +75,8 @@ static bool update_next(approval_update *u) {
     return !u->posted;
 }
 
-approval_update *approval_update_start(pb_loop *l, approval_channels channels, const pb_site *site, store *s, pb_str approval,
-                                       pb_arena *a, approval_updated_fn *done, void *ctx) {
+approval_update *approval_update_start(pb_loop *l, approval_channels channels, const pb_site *site, store *s,
+                                       pb_str approval, pb_arena *a, approval_updated_fn *done, void *ctx) {
     approval_update *u = pb_alloc(a, sizeof *u);
     if (u) {
         *u = (approval_update){.loop = l, .channels = channels, .site = site, .arena = a, .done = done, .ctx = ctx};

@@ -5,8 +5,8 @@
  * the store with it). --as says as whom one means to answer; it is refused when the login does not belong to that
  * person, so it is no way round.
  *
- * What is approved is shown before it is asked for; the answer carries the binding of what was shown, so that it does not count
- * for something that has taken its place meanwhile.
+ * What is approved is shown before it is asked for; the answer carries the binding of what was shown, so that it does
+ * not count for something that has taken its place meanwhile.
  */
 #include "stdlib/slack_approval.h"
 #include "vm/approval_host.h"
@@ -85,7 +85,8 @@ static void list_line(command *c, pb_buf *b, const store_approval *apr) {
     if (store_decisions(c->store, apr->id, c->arena, &d, &n) != STORE_OK) n = 0;
     pb_buf_printf(b, "%.*s  ", PB_ARG(apr->run));
     pb_str in = from_now(c, apr->expires);
-    pb_buf_printf(b, "%u of %u  %s %.*s  ", count_grants(d, n), apr->quorum, apr->expires > c->now ? "expires" : "expired", PB_ARG(in));
+    pb_buf_printf(b, "%u of %u  %s %.*s  ", count_grants(d, n), apr->quorum,
+                  apr->expires > c->now ? "expires" : "expired", PB_ARG(in));
     plain_add(b, apr->question, 120);
     pb_buf_putc(b, '\n');
 }
@@ -94,7 +95,8 @@ static int list_open(command *c) {
     store_approval *list;
     uint32_t n = 0;
     pb_buf b = {0};
-    if (store_approvals(c->store, (pb_str){"", 0}, true, LIST_MAX, c->arena, &list, &n) != STORE_OK) return store_failed(c);
+    if (store_approvals(c->store, (pb_str){"", 0}, true, LIST_MAX, c->arena, &list, &n) != STORE_OK)
+        return store_failed(c);
     for (uint32_t i = 0; i < n; i++) {
         if (!c->args->json) {
             list_line(c, &b, &list[i]);
@@ -118,7 +120,9 @@ static int list_open(command *c) {
 /* ---- which one ---- */
 
 static int no_run(const command *c, pb_str id) {
-    return cmd_fail(pb_printf(c->arena, "there is no run or approval %.*s in this store; `pbrun approve` lists what waits", PB_ARG(id)),
+    return cmd_fail(pb_printf(c->arena,
+                              "there is no run or approval %.*s in this store; `pbrun approve` lists what waits",
+                              PB_ARG(id)),
                     STATUS_USAGE);
 }
 
@@ -248,7 +252,8 @@ static void ask_members(command *c, approval_answer *q) {
     if (!n) return;
     q->members_error = PB_STR("out of memory");
     if (!l) return;
-    slack_members *m = slack_members_start(l, c->has_site ? &c->site : NULL, groups, n, pb_loop_mono_ms() + UPDATE_MS, c->arena, on_members, q);
+    slack_members *m = slack_members_start(l, c->has_site ? &c->site : NULL, groups, n, pb_loop_mono_ms() + UPDATE_MS,
+                                           c->arena, on_members, q);
     while (m && q->members.kind == PB_NONE && pb_str_is(q->members_error, "out of memory") && pb_loop_turn(l)) {
     }
     pb_loop_free(l);
@@ -257,7 +262,8 @@ static void ask_members(command *c, approval_answer *q) {
 static void update_messages(command *c) {
     waiting w = {.loop = pb_loop_new()};
     if (!w.loop) return;
-    approval_update *u = approval_update_start(w.loop, slack_channels(), c->has_site ? &c->site : NULL, c->store, c->apr.id, c->arena, on_done, &w);
+    approval_update *u = approval_update_start(w.loop, slack_channels(), c->has_site ? &c->site : NULL, c->store,
+                                               c->apr.id, c->arena, on_done, &w);
     if (u) wait_for(&w);
     if (!w.done) approval_update_stop(u);
     pb_loop_free(w.loop);
@@ -271,7 +277,8 @@ static int tell_json(command *c, const approval_answer *q) {
     pb_map_add(&b, PB_STR("approval"), pb_string(c->apr.id));
     pb_map_add(&b, PB_STR("verdict"), pb_string_c(!q->taken ? "refused" : q->grant ? "grant" : "deny"));
     pb_map_add(&b, PB_STR("person"), pb_string(q->person.n ? q->person : q->who));
-    pb_map_add(&b, PB_STR("reason"), q->taken ? (q->reason.n ? pb_string(q->reason) : PB_NONE_VALUE) : pb_string(q->why));
+    pb_map_add(&b, PB_STR("reason"),
+               q->taken ? (q->reason.n ? pb_string(q->reason) : PB_NONE_VALUE) : pb_string(q->why));
     pb_map_add(&b, PB_STR("state"), pb_string(q->state));
     pb_map_add(&b, PB_STR("grants"), pb_int(q->grants));
     pb_map_add(&b, PB_STR("quorum"), pb_int(q->quorum));
@@ -287,8 +294,8 @@ static int tell(command *c, const approval_answer *q) {
         printf("recorded: %.*s approves (%u of %u); it takes %u more\n", PB_ARG(q->person), q->grants, q->quorum,
                q->quorum - q->grants);
     else
-        printf("%.*s by %.*s; run %.*s goes on with `pbrun resume`, or at once where `pbrun serve` runs\n", PB_ARG(q->state),
-               PB_ARG(q->person), PB_ARG(c->apr.run));
+        printf("%.*s by %.*s; run %.*s goes on with `pbrun resume`, or at once where `pbrun serve` runs\n",
+               PB_ARG(q->state), PB_ARG(q->person), PB_ARG(c->apr.run));
     return fflush(stdout) == 0 ? STATUS_OK : STATUS_FAILED;
 }
 
@@ -323,9 +330,11 @@ static int decide(command *c) {
 
 static int answer(command *c) {
     const run_args *a = c->args;
-    if (!who_am_i(c)) return cmd_fail(PB_STR("your user id has no login name, so nobody can tell who answers"), STATUS_STOPPED);
+    if (!who_am_i(c))
+        return cmd_fail(PB_STR("your user id has no login name, so nobody can tell who answers"), STATUS_STOPPED);
     if (!a->yes && !isatty(STDIN_FILENO))
-        return cmd_fail(PB_STR("nobody can be asked here to confirm what is decided: look at it with `pbrun approve --json`, then give --yes"),
+        return cmd_fail(PB_STR("nobody can be asked here to confirm what is decided: look at it with `pbrun approve "
+                               "--json`, then give --yes"),
                         STATUS_USAGE);
     if (!a->yes && !confirmed(c)) return cmd_fail(PB_STR("nothing was decided"), STATUS_STOPPED);
     return decide(c);
@@ -338,7 +347,8 @@ static int make_link(command *c) {
     pb_str person = pb_str_c(c->args->link_for);
     if (!person.n) return cmd_fail(PB_STR("--link makes a link for one person: give --for NAME"), STATUS_USAGE);
     if (!approval_person(&c->apr, APPROVAL_BY_NAME, person).n)
-        return cmd_fail(pb_printf(c->arena, "%.*s is not among the people whom this approval asks", PB_ARG(person)), STATUS_STOPPED);
+        return cmd_fail(pb_printf(c->arena, "%.*s is not among the people whom this approval asks", PB_ARG(person)),
+                        STATUS_STOPPED);
     c->has_site = cmd_site_of_run(c->args, c->store, &c->run, c->arena, &c->site, &err);
     if (!c->has_site) return cmd_fail(err, STATUS_USAGE);
     link = approval_link_make(c->arena, &c->site, &c->apr, person, &err);
@@ -362,8 +372,10 @@ static int run(command *c) {
     const run_args *a = c->args;
     pb_str err = {0};
     int status;
-    if (a->noperands > 1) return cmd_fail(PB_STR("one run at a time: give one RUN, or none for a list of what waits"), STATUS_USAGE);
-    if (!c->grant && a->noperands && !a->reason) return cmd_fail(PB_STR("say why with --reason: who reads the evidence will want to know"), STATUS_USAGE);
+    if (a->noperands > 1)
+        return cmd_fail(PB_STR("one run at a time: give one RUN, or none for a list of what waits"), STATUS_USAGE);
+    if (!c->grant && a->noperands && !a->reason)
+        return cmd_fail(PB_STR("say why with --reason: who reads the evidence will want to know"), STATUS_USAGE);
     c->store = open_store(c, &err);
     if (!c->store) return cmd_fail(err, STATUS_USAGE);
     c->now = pb_loop_wall_ms();

@@ -1,8 +1,10 @@
 /*
- * cmd_site.c - the site's settings for commands that run nothing: those of --site, else those of the program that a run was begun with.
+ * cmd_site.c - the site's settings for commands that run nothing: those of --site, else those of the program that a run
+ * was begun with.
  *
- * Parameters come from --set, the run (what it was begun with, which has no secrets), the environment (PB_PARAM_<NAME>), and
- * the defaults, in this order. One that is set nowhere is none: the setting that needs it is then absent.
+ * Parameters come from --set, the run (what it was begun with, which has no secrets), the environment
+ * (PB_PARAM_<NAME>), and the defaults, in this order. One that is set nowhere is none: the setting that needs it is
+ * then absent.
  */
 #include "vm/cmd_site.h"
 
@@ -14,18 +16,22 @@
 
 enum { VARIABLE_MAX = 256 };
 
-static pb_str name_of(const vm_program *p, uint32_t i) { return vm_string(p, vm_field(p, SECTION_PARAMS, i, PARAMS_name)); }
+static pb_str name_of(const vm_program *p, uint32_t i) {
+    return vm_string(p, vm_field(p, SECTION_PARAMS, i, PARAMS_name));
+}
 
 static const char *set_text(const run_args *args, pb_str name) {
     for (size_t i = 0; i < args->nsets; i++)
-        if (strncmp(args->sets[i], name.s, name.n) == 0 && args->sets[i][name.n] == '=') return args->sets[i] + name.n + 1;
+        if (strncmp(args->sets[i], name.s, name.n) == 0 && args->sets[i][name.n] == '=')
+            return args->sets[i] + name.n + 1;
     return NULL;
 }
 
 static const char *variable_text(pb_str name) {
     char variable[VARIABLE_MAX] = "PB_PARAM_";
     if (name.n + 10 > VARIABLE_MAX) return NULL;
-    for (uint32_t i = 0; i < name.n; i++) variable[9 + i] = (char)(name.s[i] >= 'a' && name.s[i] <= 'z' ? name.s[i] - 32 : name.s[i]);
+    for (uint32_t i = 0; i < name.n; i++)
+        variable[9 + i] = (char)(name.s[i] >= 'a' && name.s[i] <= 'z' ? name.s[i] - 32 : name.s[i]);
     variable[9 + name.n] = 0;
     return getenv(variable);
 }
@@ -37,7 +43,8 @@ static bool parse(const vm_program *p, uint32_t i, const char *text, pb_arena *a
     return false;
 }
 
-static bool settle(const vm_program *p, uint32_t i, const run_args *args, pb_value of_run, pb_arena *a, pb_value *out, pb_str *err) {
+static bool settle(const vm_program *p, uint32_t i, const run_args *args, pb_value of_run, pb_arena *a, pb_value *out,
+                   pb_str *err) {
     pb_str name = name_of(p, i);
     const char *text = set_text(args, name);
     *out = PB_NONE_VALUE;
@@ -46,7 +53,9 @@ static bool settle(const vm_program *p, uint32_t i, const run_args *args, pb_val
     if (out->kind != PB_NONE && !(out->kind == PB_SECRET && !out->n)) return true;
     *out = PB_NONE_VALUE;
     if ((text = variable_text(name))) return parse(p, i, text, a, out, err);
-    uint32_t c = vm_field(p, SECTION_PARAMS, i, PARAMS_has_default) ? vm_field(p, SECTION_PARAMS, i, PARAMS_default_const) : IMAGE_NIL;
+    uint32_t c = vm_field(p, SECTION_PARAMS, i, PARAMS_has_default)
+                     ? vm_field(p, SECTION_PARAMS, i, PARAMS_default_const)
+                     : IMAGE_NIL;
     if (c != IMAGE_NIL) *out = vm_const(p, c);
     return true;
 }

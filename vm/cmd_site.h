@@ -8,7 +8,8 @@
 #include "vm/site.h"
 #include "vm/store.h"
 
-/* Of --site, else of the program that the run was begun with. False with a sentence in *err. Lives until the process ends; wipe it. */
+/* Of --site, else of the program that the run was begun with. False with a sentence in *err. Lives until the process
+ * ends; wipe it. */
 bool cmd_site_of_run(const run_args *args, store *s, const store_run *r, pb_arena *a, pb_site *out, pb_str *err);
 
 #endif

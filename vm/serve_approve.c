@@ -1,8 +1,9 @@
 /*
  * serve_approve.c - answers to approvals that come by HTTP: buttons in Slack, and signed links.
  *
- * What is believed and who may decide is said elsewhere (stdlib/slack_desk.c, vm/approval_link.c, vm/approval.c); here requests are
- * handed over, and when a decision was written, the messages are brought up to date and runs that can go on are taken up.
+ * What is believed and who may decide is said elsewhere (stdlib/slack_desk.c, vm/approval_link.c, vm/approval.c); here
+ * requests are handed over, and when a decision was written, the messages are brought up to date and runs that can go
+ * on are taken up.
  */
 #include "vm/serve_approve.h"
 
@@ -53,7 +54,9 @@ static void on_decided(void *ctx, pb_str run) {
     if (w->look) w->look(w->look_ctx);
 }
 
-static void on_log(void *ctx, pb_str sentence) { serve_log(((answers *)ctx)->world, "approval", "%.*s", PB_ARG(sentence)); }
+static void on_log(void *ctx, pb_str sentence) {
+    serve_log(((answers *)ctx)->world, "approval", "%.*s", PB_ARG(sentence));
+}
 
 static void slack_interactions(void *ctx, serve_exchange *x, const serve_request *q) {
     answers *p = ctx;
@@ -68,8 +71,12 @@ static void slack_interactions(void *ctx, serve_exchange *x, const serve_request
         serve_answer(x, &(serve_response){.status = 200, .type = "text/plain; charset=utf-8", .body = {"", 0}});
         return;
     }
-    serve_log(p->world, "slack_refused", "a request to /slack/interactions from %.*s: %.*s", PB_ARG(q->peer), PB_ARG(why));
-    serve_answer_error(x, q, status, "%s", status == 401 ? "not authenticated" : status == 503 ? "out of order" : "not understood");
+    serve_log(p->world, "slack_refused", "a request to /slack/interactions from %.*s: %.*s", PB_ARG(q->peer),
+              PB_ARG(why));
+    serve_answer_error(x, q, status, "%s",
+                       status == 401   ? "not authenticated"
+                       : status == 503 ? "out of order"
+                                       : "not understood");
 }
 
 /* ---- links ---- */
@@ -97,7 +104,8 @@ static void refresh_begin(answers *p, pb_str approval) {
     *r = (refresh){.arena = a, .next = p->refreshes, .link = &p->refreshes};
     if (r->next) r->next->link = &r->next;
     p->refreshes = r;
-    approval_update *u = approval_update_start(w->loop, slack_channels(), w->site, w->store, approval, a, on_refreshed, r);
+    approval_update *u =
+        approval_update_start(w->loop, slack_channels(), w->site, w->store, approval, a, on_refreshed, r);
     if (r->done)
         refresh_end(r);
     else
@@ -173,7 +181,8 @@ static void approve_post(void *ctx, serve_exchange *x, const serve_request *q) {
         answer_page(p, x, q, &v->page);
         return;
     }
-    slack_members *m = slack_members_start(p->world->loop, p->world->site, v->groups, n, pb_loop_mono_ms() + REMOTE_MS, q->arena, on_members, v);
+    slack_members *m = slack_members_start(p->world->loop, p->world->site, v->groups, n, pb_loop_mono_ms() + REMOTE_MS,
+                                           q->arena, on_members, v);
     if (m) v->members = m; /* NULL: answered, and v is gone */
 }
 
@@ -198,7 +207,8 @@ static void end(void *part) {
 
 static bool begin(const serve_world *w, serve_http *h, void **part, pb_str *err) {
     answers *p = calloc(1, sizeof *p);
-    slack_desk_config c = {.loop = w->loop, .store = w->store, .site = w->site, .decided = on_decided, .log = on_log, .ctx = p};
+    slack_desk_config c = {
+        .loop = w->loop, .store = w->store, .site = w->site, .decided = on_decided, .log = on_log, .ctx = p};
     *err = PB_STR("out of memory");
     if (!p) return false;
     *p = (answers){.world = w, .desk = slack_desk_new(&c)};

@@ -1,5 +1,6 @@
 /*
- * serve_approve.h - the server's part that takes answers to approvals: POST /slack/interactions, GET and POST /approve/TOKEN.
+ * serve_approve.h - the server's part that takes answers to approvals: POST /slack/interactions, GET and POST
+ * /approve/TOKEN.
  */
 #ifndef PB_SERVE_APPROVE_H
 #define PB_SERVE_APPROVE_H

@@ -1,10 +1,10 @@
 /*
- * approval.c - the rules of approvals: what an approval is bound to, who may decide it, and every way to cheat; signed links and
- * their pages. Against a real store.
+ * approval.c - the rules of approvals: what an approval is bound to, who may decide it, and every way to cheat; signed
+ * links and their pages. Against a real store.
  */
 #include "vm/approval.h"
-#include "vm/approval_link.h"
 #include "tests/lib/check.h"
+#include "vm/approval_link.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -53,7 +53,8 @@ static void make_site(void) {
 static int counter;
 
 static approval_question question(const char *by, const char *escalate, uint32_t quorum) {
-    approval_question q = {.run = pb_printf(arena, "run-%d", ++counter), .step = PB_STR("3"), .image = PB_STR("aa"), .round = 1};
+    approval_question q = {
+        .run = pb_printf(arena, "run-%d", ++counter), .step = PB_STR("3"), .image = PB_STR("aa"), .round = 1};
     pb_str err = {0};
     q.question = PB_STR("Terminate i-1?");
     q.block = PB_STR("x.pb:10 00ff");
@@ -84,8 +85,13 @@ static store_approval ask_oncall(uint32_t quorum) {
 }
 
 static approval_answer answer(const store_approval *apr, const char *slack, bool grant) {
-    return (approval_answer){.grant = grant, .kind = APPROVAL_BY_SLACK, .who = pb_str_c(slack), .via = PB_STR("slack"), .binding = apr->binding,
-                             .arena = arena, .now = NOW + MINUTE};
+    return (approval_answer){.grant = grant,
+                             .kind = APPROVAL_BY_SLACK,
+                             .who = pb_str_c(slack),
+                             .via = PB_STR("slack"),
+                             .binding = apr->binding,
+                             .arena = arena,
+                             .now = NOW + MINUTE};
 }
 
 /* "granted", "open 1/2", "denied", or "refused: why". */
@@ -170,7 +176,8 @@ static void test_bindings(void) {
         pb_value a = J("{\"i\":{\"state\":\"running\",\"tags\":{\"Owner\":\"a\",\"X\":1},\"n\":[1,2]}}");
         pb_value b = J("{\"i\":{\"state\":\"stopped\",\"tags\":{\"Owner\":\"a\",\"Y\":null},\"n\":[1,3]}}");
         pb_str text = pb_json_text(arena, approval_changes(arena, a, b));
-        CHECK_STR(text.s, "[\"i.state was \\\"running\\\", is \\\"stopped\\\"\",\"i.tags.X was 1, is nothing\",\"i.n[1] was 2, is 3\"]");
+        CHECK_STR(text.s, "[\"i.state was \\\"running\\\", is \\\"stopped\\\"\",\"i.tags.X was 1, is "
+                          "nothing\",\"i.n[1] was 2, is 3\"]");
         CHECK(approval_changes(arena, a, a).n == 0);
     }
 }
@@ -328,12 +335,16 @@ static void test_principals(void) {
         }
     }
     CASE("principals are found where the declaration says, and where AWS writes them") {
-        pb_value guardduty = J("{\"detail\":{\"resource\":{\"accessKeyDetails\":{\"userName\":\"eve\",\"principalId\":\"AIDA1\",\"userType\":\"IAMUser\"}}}}");
-        pb_value trail = J("{\"detail\":{\"userIdentity\":{\"type\":\"AssumedRole\",\"arn\":\"arn:aws:sts::1:assumed-role/R/eve\",\"sessionContext\":"
-                           "{\"sessionIssuer\":{\"arn\":\"arn:aws:iam::1:role/R\",\"userName\":\"R\"},\"sourceIdentity\":\"eve@x\"}}}}");
+        pb_value guardduty = J("{\"detail\":{\"resource\":{\"accessKeyDetails\":{\"userName\":\"eve\",\"principalId\":"
+                               "\"AIDA1\",\"userType\":\"IAMUser\"}}}}");
+        pb_value trail = J("{\"detail\":{\"userIdentity\":{\"type\":\"AssumedRole\",\"arn\":\"arn:aws:sts::1:assumed-"
+                           "role/R/eve\",\"sessionContext\":"
+                           "{\"sessionIssuer\":{\"arn\":\"arn:aws:iam::1:role/"
+                           "R\",\"userName\":\"R\"},\"sourceIdentity\":\"eve@x\"}}}}");
         pb_value own = J("{\"who\":{\"id\":\"eve\"}}");
         pb_str path = PB_STR("who.id");
-        CHECK_STR(pb_json_text(arena, approval_principals(arena, guardduty, PB_NONE_VALUE, NULL, 0)).s, "[\"eve\",\"AIDA1\"]");
+        CHECK_STR(pb_json_text(arena, approval_principals(arena, guardduty, PB_NONE_VALUE, NULL, 0)).s,
+                  "[\"eve\",\"AIDA1\"]");
         CHECK_STR(pb_json_text(arena, approval_principals(arena, trail, PB_NONE_VALUE, NULL, 0)).s,
                   "[\"arn:aws:sts::1:assumed-role/R/eve\",\"eve@x\",\"arn:aws:iam::1:role/R\",\"R\"]");
         CHECK_STR(pb_json_text(arena, approval_principals(arena, own, own, &path, 1)).s, "[\"eve\"]");
@@ -342,7 +353,8 @@ static void test_principals(void) {
 
 static void test_groups(void) {
     CASE("escalation: those asked later may answer when their time has come") {
-        approval_question q = question("[{\"kind\":\"group\",\"name\":\"oncall\"}]", "[{\"kind\":\"group\",\"name\":\"leads\",\"after\":600000}]", 1);
+        approval_question q = question("[{\"kind\":\"group\",\"name\":\"oncall\"}]",
+                                       "[{\"kind\":\"group\",\"name\":\"leads\",\"after\":600000}]", 1);
         store_approval apr = asked(&q);
         CHECK(apr.escalate_at == NOW + 10 * MINUTE && approval_wake(&apr) == apr.escalate_at);
         CHECK_REFUSED(says(&apr, "U0DAVE", true), "asked later");
@@ -352,8 +364,10 @@ static void test_groups(void) {
     }
     CASE("several escalations, one behind the other; none after expiry") {
         approval_question q = question("[{\"kind\":\"group\",\"name\":\"oncall\"}]",
-                                       "[{\"kind\":\"group\",\"name\":\"leads\",\"after\":1200000},{\"kind\":\"person\",\"name\":\"erin\",\"after\":600000},"
-                                       "{\"kind\":\"person\",\"name\":\"dave\",\"after\":3600000}]", 1);
+                                       "[{\"kind\":\"group\",\"name\":\"leads\",\"after\":1200000},{\"kind\":"
+                                       "\"person\",\"name\":\"erin\",\"after\":600000},"
+                                       "{\"kind\":\"person\",\"name\":\"dave\",\"after\":3600000}]",
+                                       1);
         store_approval apr = asked(&q);
         CHECK(apr.escalate_at == NOW + 10 * MINUTE);
         CHECK(approval_next_escalation(&apr, apr.escalate_at) == NOW + 20 * MINUTE);
@@ -388,7 +402,8 @@ static void test_groups(void) {
         CHECK(!approval_make(&q, NULL, NOW, arena, &apr, &err) && holds(err.s, "2 people"));
         q = question("[{\"kind\":\"group\",\"name\":\"oncall\"}]", "[]", 4); /* bob and bob2 are one */
         CHECK(!approval_make(&q, NULL, NOW, arena, &apr, &err));
-        q = question("[{\"kind\":\"group\",\"name\":\"leads\"}]", "[{\"kind\":\"person\",\"name\":\"erin\",\"after\":60000}]", 2);
+        q = question("[{\"kind\":\"group\",\"name\":\"leads\"}]",
+                     "[{\"kind\":\"person\",\"name\":\"erin\",\"after\":60000}]", 2);
         CHECK(approval_make(&q, NULL, NOW, arena, &apr, &err));
     }
 }
@@ -396,7 +411,8 @@ static void test_groups(void) {
 /* ---- links ---- */
 
 static approval_page page_of(pb_str token, bool post, const char *body, int64_t now) {
-    approval_page_request q = {.post = post, .token = token, .body = pb_str_c(body), .from = PB_STR("192.0.2.1"), .now = now};
+    approval_page_request q = {
+        .post = post, .token = token, .body = pb_str_c(body), .from = PB_STR("192.0.2.1"), .now = now};
     approval_page p = {0};
     CHECK(approval_page_answer(st, &site, &q, arena, &p));
     return p;
@@ -458,7 +474,8 @@ static void test_links(void) {
         site.serve.link_secret.u.s = "another secret another secret ab";
         CHECK(page_of(token, true, form, NOW + 2).status == 404);
         site.serve.link_secret = kept;
-        CHECK(page_of(PB_STR(""), true, form, NOW).status == 404 && page_of(PB_STR("a.b"), false, "", NOW).status == 404);
+        CHECK(page_of(PB_STR(""), true, form, NOW).status == 404 &&
+              page_of(PB_STR("a.b"), false, "", NOW).status == 404);
         CHECK(pb_str_is(now_of(&apr).state, "open"));
     }
     CASE("a POST that no page of ours has led to, an old page, another site's page") {
@@ -472,7 +489,11 @@ static void test_links(void) {
         CHECK(page_of(token, true, form, NOW + 16 * MINUTE).status == 403);
         CHECK(page_of(token, true, "nonce=%zz&verdict=grant", NOW + 2).status == 400);
         CHECK(page_of(token, true, "verdict=maybe", NOW + 2).status == 400);
-        approval_page_request q = {.post = true, .token = token, .body = pb_str_c(form), .origin = PB_STR("https://evil.example"), .now = NOW + 2};
+        approval_page_request q = {.post = true,
+                                   .token = token,
+                                   .body = pb_str_c(form),
+                                   .origin = PB_STR("https://evil.example"),
+                                   .now = NOW + 2};
         approval_page p;
         CHECK(approval_page_answer(st, &site, &q, arena, &p) && p.status == 403);
         CHECK(holds(last_of(&apr).reason.s, "another site"));
@@ -523,7 +544,8 @@ static void test_evidence(void) {
         CHECK(list.kind == PB_LIST && list.n == 1);
         pb_value decisions = pb_path(list, "0.decisions");
         CHECK(decisions.n == 2);
-        CHECK(pb_equal(pb_path(decisions, "0.verdict"), pb_string_c("refused")) && pb_path(decisions, "0.reason").n > 20);
+        CHECK(pb_equal(pb_path(decisions, "0.verdict"), pb_string_c("refused")) &&
+              pb_path(decisions, "0.reason").n > 20);
         CHECK(pb_equal(pb_path(decisions, "1.verdict"), pb_string_c("deny")));
         CHECK(pb_equal(pb_path(list, "0.state"), pb_string_c("denied")));
         CHECK(approval_evidence(st, PB_STR("run-none"), arena).kind == PB_NONE);

@@ -1,6 +1,6 @@
 /*
- * slack_desk.c - what Slack posts when a button is pressed: signatures against printed ones, and requests that are signed but bent in every place.
- * tests/slack/test_approvals.py has the rest, through a server.
+ * slack_desk.c - what Slack posts when a button is pressed: signatures against printed ones, and requests that are
+ * signed but bent in every place. tests/slack/test_approvals.py has the rest, through a server.
  */
 #include "stdlib/slack_approval.h"
 #include "tests/lib/check.h"
@@ -46,9 +46,16 @@ static store_approval ask(void) {
     pb_str other, err = {0};
     pb_value people;
     CHECK(store_run_begin(st, &r, NULL, false, PB_STR("me"), 1, arena, &why, &other) == STORE_OK);
-    static const char by[] = "[{\"kind\":\"group\",\"name\":\"g\",\"people\":[{\"name\":\"alice\",\"slack\":\"U0ALICE\"}]}]";
+    static const char by[] =
+        "[{\"kind\":\"group\",\"name\":\"g\",\"people\":[{\"name\":\"alice\",\"slack\":\"U0ALICE\"}]}]";
     CHECK(pb_json_parse(arena, by, sizeof by - 1, &people, &err));
-    approval_question q = {.run = r.id, .step = PB_STR("1"), .image = r.image, .round = 1, .question = PB_STR("ok?"), .by = people, .quorum = 1};
+    approval_question q = {.run = r.id,
+                           .step = PB_STR("1"),
+                           .image = r.image,
+                           .round = 1,
+                           .question = PB_STR("ok?"),
+                           .by = people,
+                           .quorum = 1};
     q.within_ms = INT64_C(1) << 50; /* decided at the machine's own time */
     store_approval apr;
     CHECK(approval_make(&q, NULL, 1, arena, &apr, &err));
@@ -57,10 +64,11 @@ static store_approval ask(void) {
 }
 
 static pb_str body_of(const store_approval *apr, const char *user) {
-    return pb_printf(arena,
-                     "payload=%%7B%%22type%%22:%%22block_actions%%22,%%22user%%22:%%7B%%22id%%22:%%22%s%%22%%7D,%%22actions%%22:"
-                     "[%%7B%%22type%%22:%%22button%%22,%%22action_id%%22:%%22grant:%.*s:%.*s%%22%%7D]%%7D",
-                     user, PB_ARG(apr->id), APPROVAL_PREFIX, apr->binding.s);
+    return pb_printf(
+        arena,
+        "payload=%%7B%%22type%%22:%%22block_actions%%22,%%22user%%22:%%7B%%22id%%22:%%22%s%%22%%7D,%%22actions%%22:"
+        "[%%7B%%22type%%22:%%22button%%22,%%22action_id%%22:%%22grant:%.*s:%.*s%%22%%7D]%%7D",
+        user, PB_ARG(apr->id), APPROVAL_PREFIX, apr->binding.s);
 }
 
 static uint32_t next_random(uint32_t *seed) { return *seed = *seed * 1664525u + 1013904223u; }
@@ -68,10 +76,13 @@ static uint32_t next_random(uint32_t *seed) { return *seed = *seed * 1664525u + 
 static void test_signatures(void) {
     CASE("the signature that Slack's documentation prints") {
         char got[SLACK_SIGNATURE + 1];
-        pb_str body = PB_STR("token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&"
-                             "user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2F"
-                             "commands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121."
-                             "803a0bc887a14d10d2c447fce8b6703c");
+        pb_str body =
+            PB_STR("token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&"
+                   "channel_name=foobar&"
+                   "user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%"
+                   "2Fhooks.slack.com%2F"
+                   "commands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121."
+                   "803a0bc887a14d10d2c447fce8b6703c");
         CHECK(slack_sign(PB_STR("8f742231b10e8888abcd99yyyzzz85a5"), PB_STR("1531420618"), body, got));
         CHECK_STR(got, "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503");
     }
@@ -90,9 +101,11 @@ static void test_signatures(void) {
             {"https://hooks.slack.com/\r\nX: y", false},
             {"http://127.0.0.1:1/actions", false},
         };
-        for (size_t i = 0; i < sizeof table / sizeof *table; i++) CHECK(slack_url_ok(pb_str_c(table[i].url)) == table[i].ok);
+        for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+            CHECK(slack_url_ok(pb_str_c(table[i].url)) == table[i].ok);
         setenv("SLACK_API_URL", "http://127.0.0.1:99/api", 1);
-        CHECK(slack_url_ok(PB_STR("http://127.0.0.1:99/actions")) && !slack_url_ok(PB_STR("http://127.0.0.1:9/actions")));
+        CHECK(slack_url_ok(PB_STR("http://127.0.0.1:99/actions")) &&
+              !slack_url_ok(PB_STR("http://127.0.0.1:9/actions")));
         CHECK(!slack_url_ok(PB_STR("http://127.0.0.1:99.evil.example/")));
         unsetenv("SLACK_API_URL");
     }
