@@ -129,17 +129,75 @@ static const char analysed[] =
     "playbook b { version \"1.0.0\" summary \"s\" owner \"o\" tier auto controls [\"c\"]\n  when test.e as e\n"
     "  where e.n > 7 and e.kind like \"a*\"\n  do t.mark(e.id, \"c\")\n  record { a: e.id } }\n";
 
+/* Everything that a test can give and expect. */
+static const char tests[] =
+    "event my.alert { source \"my\"  detail_type \"a\"  schema Alert }\n"
+    "type Alert { id: string  n: int?  owner: Owner? }\ntype Owner { name: string? }\n"
+    "param channel: string = \"#x\"\n"
+    "action team.mark(id: string, tags: map[string] = {}): bool contain on id {\n"
+    "  do aws.ec2.CreateTags(Resources: [id], Tags: [{ Key: k, Value: tags[k] } for k in tags.keys()])\n  return true\n"
+    "} undo none \"x\"\n"
+    "guard no_marks { on team.mark as act  where act.args.id == \"x\"  deny \"no\" }\n"
+    "playbook p { version \"1.0.0\" summary \"s\" owner \"o\" tier auto controls [\"c\"]\n  when my.alert as e\n"
+    "  do team.mark(e.id, { Channel: channel })\n  record { a: e.id } }\n"
+    "test \"all of it\" for p {\n"
+    "  given event \"e.json\" with { id: \"e\", detail.id: vm.ReservationId ?? \"r\", detail.n: none, detail.owner.name: \"x\" }\n"
+    "  given event { source: \"my\" }\n"
+    "  given { do aws.ec2.RunInstances(MinCount: 1, MaxCount: 1) as vm  let _t = aws.ec2.DescribeTags() }\n"
+    "  given param channel = \"#y\"\n  given fault aws.ec2.CreateTags \"Code\" times 2\n  given kill_switch on\n  given chat down\n"
+    "  given approval by \"alice\"\n  given denial by \"bob\"\n  given crash at each step\n  after 31m\n"
+    "  expect outcome done\n  expect do team.mark(\"e\", tags: { a: \"b\" })\n  expect no do team.mark\n"
+    "  expect do aws.ec2.CreateTags(Resources: [vm.ReservationId])\n  expect denied by no_marks\n"
+    "  expect run.playbook == \"p\" and (evidence.a as string) like \"x*\" and vm.ReservationId exists\n"
+    "  expect not (run.dry_run)\n  given event \"e.json\"\n}\n";
+
+/* The one built-in source that tests need. */
+static builtin_source testing_library(void) {
+    size_t n;
+    const builtin_source *all = stdlib_sources(&n);
+    while (n && strcmp(all->path, "<stdlib>/testing/test.pb") != 0) all++, n--;
+    return n ? *all : (builtin_source){"", "", 0};
+}
+
 /* The n-th allocation and all later ones fail, for every n. Never a crash, and never a yes that is none. */
 static bool every_allocation(const char *text, bool want) {
     for (size_t n = 1; n < 100000; n++) {
         pb_arena *a = pb_arena_new(0);
         diag_list *diags = diag_new(a);
-        ast_program *p = parse_text(a, diags, NULL, 0, "t.pb", text, strlen(text));
+        builtin_source library = testing_library();
+        ast_program *p = parse_text(a, diags, &library, text == tests, "t.pb", text, strlen(text));
         pb_arena_fail_after(a, n);
         bool ok = p && check_program(p, aws_schema(), diags), failed = pb_arena_failed(a);
         pb_arena_free(a);
         if (failed && ok) return false;
         if (!failed) return ok == want;
+    }
+    return false;
+}
+
+static const ast_decl *playbook_of(const ast_program *p) {
+    for (const ast_file *f = p->files; f; f = f->next)
+        for (const ast_decl *d = f->decls; d; d = d->next)
+            if (d->kind == DECL_PLAYBOOK) return d;
+    return NULL;
+}
+
+/* The same for making the image of a playbook with its tests. */
+static bool every_allocation_of_tests(void) {
+    builtin_source library = testing_library();
+    for (size_t n = 1; n < 100000; n++) {
+        pb_arena *a = pb_arena_new(0);
+        diag_list *diags = diag_new(a);
+        pb_buf image = {0};
+        ast_program *p = parse_text(a, diags, &library, 1, "t.pb", tests, strlen(tests));
+        bool ok = p && check_program(p, aws_schema(), diags);
+        pb_arena_fail_after(a, n);
+        ok = ok && codegen_tests(p, diags, playbook_of(p), NULL, &image);
+        bool failed = pb_arena_failed(a);
+        pb_buf_free(&image);
+        pb_arena_free(a);
+        if (failed && ok) return false;
+        if (!failed) return ok;
     }
     return false;
 }
@@ -283,6 +341,8 @@ int main(void) {
     test_shared_parts();
     CASE("memory may run out at every allocation of a good program") { CHECK(every_allocation(rich, true)); }
     CASE("memory may run out at every allocation of the analyses") { CHECK(every_allocation(analysed, true)); }
+    CASE("memory may run out at every allocation of a test") { CHECK(every_allocation(tests, true)); }
+    CASE("memory may run out at every allocation of a test's code") { CHECK(every_allocation_of_tests()); }
     CASE("memory may run out at every allocation of a wrong program") { CHECK(every_allocation(wrong, false)); }
     test_stdlib();
     return check_done();
