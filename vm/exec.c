@@ -414,7 +414,7 @@ static outcome exec_RECORD(exec *x) {
 
 /* ---- dispatch ---- */
 
-static outcome dispatch(exec *x) {
+static inline __attribute__((always_inline)) outcome dispatch(exec *x) {
     switch (op_code(x->i)) {
 #define OP(name, ...) \
     case OPCODE_##name: \
@@ -466,7 +466,7 @@ static inline __attribute__((always_inline)) outcome execute(fiber *f, bool cove
 }
 
 static outcome execute_plain(fiber *f) { return execute(f, false); }
-static outcome execute_covered(fiber *f) { return execute(f, true); }
+static __attribute__((noinline, cold)) outcome execute_covered(fiber *f) { return execute(f, true); }
 
 /* What the fiber was waiting for is there. */
 static outcome resume(fiber *f) {

@@ -29,7 +29,8 @@ void results_failure(const suite *s, const suite_test *t, bool colour, pb_buf *o
 
 void results_text(const suite *s, pb_buf *out) {
     uint32_t passed = count(s, TEST_PASSED), left = count(s, TEST_NOT_RUN);
-    pb_buf_printf(out, "%u passed, %u failed", passed, s->ntests - passed - left);
+    const char *colour = !s->options->colour ? "" : passed == s->ntests ? "\033[1;32m" : "\033[1;31m";
+    pb_buf_printf(out, "%s%u passed, %u failed%s", colour, passed, s->ntests - passed - left, *colour ? "\033[0m" : "");
     if (left) pb_buf_printf(out, ", %u not run", left);
     pb_buf_printf(out, " in %.2f s\n", (double)s->us / 1e6);
 }
