@@ -241,6 +241,17 @@ def _():
     has(p.stdout, "the approval by mallory was refused: ")
 
 
+@case("time: a run waits, a repeat is a duplicate, the condition behind the wait is looked at anew")
+def _():
+    wait = PLAYBOOK.replace("controls [\"SOC2-CC7.4\"]", "controls [\"SOC2-CC7.4\"]\n  dedupe by f.id within 1h")
+    wait = wait.replace("  if tagged.changed {", "  wait 15m\n  let j = ec2.instance(id)\n  where j.state == \"running\"\n  if tagged.changed {")
+    passes(HERE + VM + "expect outcome waiting\nexpect do ec2.tag\nexpect no do slack.notify\n"
+           + HERE + "expect outcome duplicate\nexpect no do ec2.tag\nafter 16m\nexpect outcome done\nexpect do slack.notify\n"
+           "after 1h\n" + HERE + "expect outcome waiting", playbook=wait)
+    passes(HERE + VM + "expect outcome waiting\ngiven { do aws.ec2.StopInstances(InstanceIds: [vm.id]) }\nafter 15m\n"
+           "expect outcome skipped\nexpect no do slack.notify", playbook=wait)
+
+
 @case("a crash at each moment ends alike, and is counted")
 def _():
     d = project([("t", HERE + VM + "given crash at each step\nexpect outcome done\nexpect do slack.notify")])
