@@ -91,6 +91,7 @@ static void look(aws_wait *w, const aws_outcome *o) {
     aws_acceptor x;
     pb_value v = PB_NONE_VALUE;
     uint32_t i = 0;
+    if (!o->ok && pb_str_is(o->code, "timeout") && w->seen[0]) return; /* the wait was over: what AWS said before counts */
     w->seen[0] = 0;
     for (x.matcher = AWS_MATCH_ERROR; i < w->info.nacceptors && x.matcher > AWS_MATCH_ANY; i++)
         aws_waiter_acceptor(aws_model_get(), &w->info, i, &x);
