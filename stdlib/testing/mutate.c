@@ -20,7 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DONE = 0, FAILED = 1, INTERNAL = 5, SHOWN = 200 };
+enum { DONE = 0, FAILED = 1, USAGE = 2, INTERNAL = 5, SHOWN = 200 };
 static const size_t MUTANT_MEMORY = (size_t)1 << 30;
 
 typedef enum fate { FATE_NONE, FATE_KILLED, FATE_COMPILER, FATE_SURVIVED, FATE_UNTESTED, FATE_BROKEN } fate;
@@ -222,7 +222,17 @@ static void note_mutation(void *ctx, uint32_t i, const mutation *m) {
     if (i < k->n) k->all[i] = (mutant){.m = *m, .reason = reason_of(k->read, m->span)};
 }
 
+static bool is_readable_again(const suite *s) {
+    for (size_t i = 0; i < s->options->npaths; i++)
+        if (strcmp(s->options->paths[i], "-") == 0) return false;
+    return true;
+}
+
 int mutate_run(suite *s, uint32_t workers) {
+    if (!is_readable_again(s)) {
+        fputs("pbc test: mutants are read from files again, so --mutate cannot be used with standard input\n", stderr);
+        return USAGE;
+    }
     pb_arena *a = pb_arena_new(0);
     diag_list *diags = a ? diag_new(a) : NULL;
     ast_program *p = diags ? read_again(s, a, diags) : NULL;
