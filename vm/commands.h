@@ -38,6 +38,10 @@ typedef struct run_args {
     const char *step;          /* undo */
     const char *as, *link_for; /* approve, deny: the person one answers as; approve --link: the person it is for */
     bool yes, link;
+    const char *status, *playbook, *incident; /* runs */
+    int64_t since_ms, prune_ms;
+    uint32_t max;
+    bool full; /* show */
     bool dry, observe, json, quiet, version;
     int64_t timeout_ms;
 } run_args;
@@ -51,6 +55,8 @@ struct store;
 struct store *cmd_store(const run_args *a, pb_arena *arena, pb_str *err);
 
 int cmd_kill_switch(const run_args *a);
+int cmd_runs(const run_args *a);
+int cmd_show(const run_args *a);
 int cmd_approve(const run_args *a);
 int cmd_deny(const run_args *a);
 

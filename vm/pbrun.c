@@ -8,6 +8,7 @@
 #include "lang/options.h"
 #include "stdlib/stdlib.h"
 #include "vm/cmd_session.h"
+#include "vm/history.h"
 #include "vm/plain.h"
 
 #include <errno.h>
@@ -53,9 +54,9 @@ static const cli_option option_rows[] = {
     {"run undo", 0, "dry-run", NULL, "read and plan, change nothing, tell nobody"},
     {"run serve", 0, "observe", NULL, "everything happens but changes: reads, messages, and a record of what was held back"},
     {"run serve approve resume undo", 0, "set", "NAME=VALUE", "set a parameter (or the environment variable PB_PARAM_<NAME>)"},
-    {"run serve kill-switch approve deny resume undo", 0, "json", NULL, "results (of serve: its log) as JSON, one object a line"},
+    {"run serve kill-switch approve deny resume undo runs show", 0, "json", NULL, "results (of serve: its log) as JSON, one object a line"},
     {"run serve resume undo", 0, "timeout", "DURATION", "time limit of each run, such as 90s or 5m (default 10m)"},
-    {"run serve kill-switch approve deny resume undo", 0, "store", "URL",
+    {"run serve kill-switch approve deny resume undo runs show", 0, "store", "URL",
      "where runs are kept, such as sqlite:///var/lib/pbrun/state.db (or the environment variable PB_STORE)"},
     {"serve", 0, "listen", "ADDRESS:PORT", "where requests come in (default 127.0.0.1:8080)"},
     {"kill-switch approve deny", 0, "reason", "TEXT", "why; it is kept, and shown to whoever meets the decision"},
@@ -65,6 +66,13 @@ static const cli_option option_rows[] = {
     {"approve", 0, "for", "PERSON", "whose link it is"},
     {"undo", 0, "step", "ID", "undo this step alone, with what is inside it; `step` of the run's evidence"},
     {"kill-switch", 0, "scope", "SCOPE", "global (the default), account:ID or playbook:NAME"},
+    {"runs", 0, "status", "STATUS", "active, waiting, ended, undone, or an outcome: done, skipped, stopped, failed, denied"},
+    {"runs", 0, "playbook", "NAME", "runs of this playbook"},
+    {"runs", 0, "incident", "ID", "runs of this incident"},
+    {"runs", 0, "since", "DURATION", "runs that began within it, such as 24h or 7d"},
+    {"runs", 0, "max", "N", "at most so many, 1 to 1000; the newest (default 50)"},
+    {"runs", 0, "prune", "DURATION", "list nothing; remove the runs that ended longer ago, such as 90d"},
+    {"show", 0, "full", NULL, "the calls inside the steps and the whole event too; nothing is cut; with --json the evidence"},
     {"run resume undo", 'q', "quiet", NULL, "no progress on standard error"},
     {"*", 'h', "help", NULL, "this text"},
     {"*", 0, "version", NULL, "the version"},
@@ -102,8 +110,34 @@ static bool add_operand(run_args *a, const char *text) {
     return true;
 }
 
+/* Options of `runs`. True: it is one of them; *wrong as take_option gives it. */
+static bool take_filter(run_args *a, const char *name, const char *value, const char **wrong) {
+    static const char duration[] = "that takes a duration such as 24h or 90d, not";
+    *wrong = NULL;
+    if (strcmp(name, "status") == 0) {
+        a->status = value;
+    } else if (strcmp(name, "playbook") == 0) {
+        a->playbook = value;
+    } else if (strcmp(name, "incident") == 0) {
+        a->incident = value;
+    } else if (strcmp(name, "since") == 0) {
+        if (!read_duration(value, &a->since_ms)) *wrong = duration;
+    } else if (strcmp(name, "prune") == 0) {
+        if (!read_duration(value, &a->prune_ms)) *wrong = duration;
+    } else if (strcmp(name, "max") == 0) {
+        unsigned long n = strspn(value, "0123456789") == strlen(value) ? strtoul(value, NULL, 10) : 0;
+        if (n < 1 || n > HISTORY_MAX) *wrong = "--max takes a number from 1 to 1000, not";
+        a->max = (uint32_t)n;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 /* NULL, or what is wrong; the value follows it in the message. */
 static const char *take_option(run_args *a, const char *name, const char *value) {
+    const char *wrong;
+    if (take_filter(a, name, value, &wrong)) return wrong;
     if (strcmp(name, "playbooks") == 0)
         return add_path(a, value) ? NULL : "too many paths; give a directory instead of";
     if (strcmp(name, "event") == 0) {
@@ -141,6 +175,7 @@ static const char *take_option(run_args *a, const char *name, const char *value)
         a->quiet |= strcmp(name, "quiet") == 0;
         a->yes |= strcmp(name, "yes") == 0;
         a->link |= strcmp(name, "link") == 0;
+        a->full |= strcmp(name, "full") == 0;
         a->version |= strcmp(name, "version") == 0;
     }
     return NULL;
@@ -264,6 +299,8 @@ static int command_resume(void *self) { return cmd_resume(self); }
 static int command_undo(void *self) { return cmd_undo(self); }
 static int command_approve(void *self) { return cmd_approve(&((session *)self)->args); }
 static int command_deny(void *self) { return cmd_deny(&((session *)self)->args); }
+static int command_runs(void *self) { return cmd_runs(&((session *)self)->args); }
+static int command_show(void *self) { return cmd_show(&((session *)self)->args); }
 static int command_kill_switch(void *self) { return cmd_kill_switch(&((session *)self)->args); }
 
 /* `sim` has options of its own and never gets here with them. */
@@ -275,8 +312,9 @@ static const cli_command commands[] = {
     {"serve", "PATH...", "run playbooks on events that come in by HTTP, and go on with what waited", command_serve},
     {"lambda", "", NULL, NULL},
     {"work", "", NULL, NULL},
-    {"runs", "", NULL, NULL},
-    {"show", "RUN", NULL, NULL},
+    {"runs", "", "the runs of a store, and what each waits for", command_runs},
+    {"show", "RUN", "what happened in a run, step by step, and how it goes on; RUN: an id or its beginning, an incident, or latest",
+     command_show},
     {"resume", "[RUN...]", "go on with runs that wait no longer or whose process has died; without RUN: all of them",
      command_resume},
     {"approve", "[RUN]", "grant what a run asks for; without RUN: what waits for an answer", command_approve},

@@ -79,7 +79,7 @@ typedef struct store_run {
     int64_t fence, lease_until;
     pb_str owner;             /* of the lease: host and pid, for people */
     pb_str origin;            /* what it was begun for ("event 17 contain_instance 0"): no second run of one origin; empty: none */
-    pb_str evidence;          /* the document, once there is one */
+    pb_str evidence;          /* the document, once there is one; each undoing adds its own, a line each */
 } store_run;
 
 /* Admission: what is asked before a run begins, all in one transaction. Empty/0 members are not asked. */
@@ -125,6 +125,8 @@ typedef struct store_filter { /* empty: any */
 } store_filter;
 /* Without what is long: event, params, context and evidence are left empty (store_run_get has them). */
 store_result store_runs_list(store *s, const store_filter *f, pb_arena *a, store_run **runs, uint32_t *n);
+/* Ids of the runs whose id begins so, newest first, at most max. */
+store_result store_runs_find(store *s, pb_str prefix, uint32_t max, pb_arena *a, pb_str **ids, uint32_t *n);
 store_result store_count_status(store *s, uint64_t *active, uint64_t *waiting, uint64_t *ended);
 
 /* ---- the journal of a run ---- */

@@ -88,10 +88,11 @@ typedef struct column {
     X(S_RUN_FENCE, "SELECT n FROM runs WHERE id=?1 AND fence=?2") \
     X(S_RUN_PARK, "UPDATE runs SET status=1, waits_for=?3, wake_at=?4, updated=?5, lease_until=0, owner='', " \
                   "due_at=CASE WHEN poked THEN ?5 WHEN ?4>0 THEN ?4 END WHERE id=?1 AND fence=?2") \
-    /* An undoing changes nothing of what the run had come to. */ \
+    /* An undoing changes nothing of what the run had come to; its document stands below the run's own. */ \
     X(S_RUN_END, "UPDATE runs SET status=?3, outcome=CASE status WHEN 3 THEN outcome ELSE ?4 END, " \
                  "code=CASE status WHEN 3 THEN code ELSE ?5 END, reason=CASE status WHEN 3 THEN reason ELSE ?6 END, " \
-                 "resource=CASE status WHEN 3 THEN resource ELSE ?7 END, evidence=CASE status WHEN 3 THEN evidence ELSE ?8 END, " \
+                 "resource=CASE status WHEN 3 THEN resource ELSE ?7 END, " \
+                 "evidence=CASE status WHEN 3 THEN trim(evidence||char(10)||?8,char(10)) ELSE ?8 END, " \
                  "updated=?9, ended=CASE status WHEN 3 THEN ended ELSE ?10 END, waits_for='', wake_at=0, lease_until=0, owner='', due_at=NULL " \
                  "WHERE id=?1 AND fence=?2") \
     X(S_RUN_RELEASE, "UPDATE runs SET lease_until=0, owner='', updated=?3, due_at=?3 WHERE id=?1 AND fence=?2 " \
@@ -110,6 +111,7 @@ typedef struct column {
                    "WHEN 'undone' THEN status=4 ELSE outcome=?2 AND status IN (2,4) END) AND (?3='' OR incident=?3) " \
                    "AND (?4='' OR resource=?4) AND (?5='' OR id>?5) AND started>=?6 ORDER BY started DESC, n DESC " \
                    "LIMIT ?7") \
+    X(S_RUNS_FIND, "SELECT id FROM runs WHERE id>=?1 AND id<?1||'~' ORDER BY id DESC LIMIT ?2") \
     X(S_RUNS_COUNT, "SELECT count(*) FILTER (WHERE status IN (0,3)), count(*) FILTER (WHERE status=1), " \
                     "count(*) FILTER (WHERE status IN (2,4)) FROM runs") \
     X(S_JOURNAL_PUT, "INSERT INTO journal(run,seq,kind,step,name,at,data) VALUES(?1,?2,?3,?4,?5,?6,?7)") \

@@ -309,6 +309,15 @@ store_result store_runs_list(store *s, const store_filter *f, pb_arena *a, store
     return store_read_all(s, st, run_columns, RUN_NCOLUMNS, a, sizeof **runs, (void **)runs, n);
 }
 
+store_result store_runs_find(store *s, pb_str prefix, uint32_t max, pb_arena *a, pb_str **ids, uint32_t *n) {
+    static const column one[] = {{COL_TEXT, 0}};
+    sqlite3_stmt *st = store_statement_of(s, S_RUNS_FIND);
+    if (!st) return STORE_ERROR;
+    store_bind_text(st, 1, prefix);
+    sqlite3_bind_int64(st, 2, max);
+    return store_read_all(s, st, one, 1, a, sizeof **ids, (void **)ids, n);
+}
+
 store_result store_count_status(store *s, uint64_t *active, uint64_t *waiting, uint64_t *ended) {
     sqlite3_stmt *st = store_statement_of(s, S_RUNS_COUNT);
     if (!st) return STORE_ERROR;
