@@ -29,7 +29,7 @@ enum {
     QUEUE_MAX = 10000, /* events waiting in the store; more are told to come later */
     HANDS_MAX = 256,   /* events taken and not yet done with */
     RUNS_MAX = 512,    /* under way at once */
-    TAKE_MAX = 16,     /* events begun in one go, so that requests do not wait for long */
+    TAKE_MAX = 8,      /* events begun in one go, so that requests do not wait for long */
     ATTEMPTS_MAX = 5,  /* an event that was taken so often and never done kills whoever takes it */
     TICK_MS = 1000,    /* queue, due runs and answers given by other processes are looked at so often anyway */
     DRAIN_MS = 30000,
@@ -425,6 +425,7 @@ int cmd_serve(session *s) {
     if (!v) return cmd_fail((pb_str){0}, STATUS_INTERNAL);
     v->s = s;
     int status = serve(v);
+    serve_in_end(v->in);
     serve_http_free(v->http);
     serve_sns_free(v->sns);
     for (size_t i = 0; i < PARTS_MAX && serve_parts[i]; i++)

@@ -248,6 +248,13 @@ static struct MHD_Response *make_response(const serve_http *h, const serve_respo
     return m;
 }
 
+static void on_timer(void *ctx);
+
+static void turn_soon(serve_http *h) {
+    pb_timer_cancel(h->timer);
+    h->timer = pb_timer_start(h->world->loop, 0, on_timer, h);
+}
+
 static void hand_back(serve_exchange *x) {
     *x->link = x->next;
     if (x->next) x->next->link = x->link;
@@ -261,7 +268,9 @@ void serve_answer(serve_exchange *x, const serve_response *r) {
     x->response = make_response(x->http, r);
     if (r->refused) count_failure(x->http, x->request.peer.s);
     if (x->handed) hand_back(x);
-    if (x->suspended) x->http->mhd.resume_connection(x->connection);
+    if (!x->suspended) return;
+    x->http->mhd.resume_connection(x->connection);
+    turn_soon(x->http); /* the library's descriptor does not tell of it */
 }
 
 void serve_answer_error(serve_exchange *x, const serve_request *q, int status, const char *fmt, ...) {

@@ -26,6 +26,7 @@ enum {
     WINDOW_S = 300,   /* between the sender's clock and ours, either way */
     BATCH_MAX = 1000, /* events of one request: one transaction, held in memory */
     HMAC_HEX = 64,
+    TOGETHER_MAX = 64, /* requests of one transaction */
     SIGNATURES_MAX = 4 /* v1 values in one header: secrets are changed with the old one still good */
 };
 
@@ -36,7 +37,18 @@ struct serve_in {
     void (*added)(void *ctx);
     void *ctx;
     pb_str secret, token;
+    struct arrival *arrived[TOGETHER_MAX];
+    uint32_t narrived;
+    pb_timer *flush;
 };
+
+/* A request whose events are to be stored. It lives in the request's arena. */
+typedef struct arrival {
+    serve_exchange *exchange;
+    const serve_request *request;
+    store_batch batch;
+    bool again_is_well;
+} arrival;
 
 /* ---- secrets ---- */
 
@@ -53,13 +65,13 @@ serve_in *serve_in_new(const serve_world *w, serve_metrics *m, uint32_t queue_ma
     serve_in *in = pb_alloc(w->arena, sizeof *in);
     *err = PB_STR("out of memory");
     if (!in) return NULL;
-    *in = (serve_in){w,
-                     m,
-                     queue_max,
-                     added,
-                     ctx,
-                     setting(w->site->serve.events_secret, "PB_EVENTS_SECRET"),
-                     setting(w->site->serve.events_token, "PB_EVENTS_TOKEN")};
+    *in = (serve_in){.world = w,
+                     .metrics = m,
+                     .queue_max = queue_max,
+                     .added = added,
+                     .ctx = ctx,
+                     .secret = setting(w->site->serve.events_secret, "PB_EVENTS_SECRET"),
+                     .token = setting(w->site->serve.events_token, "PB_EVENTS_TOKEN")};
     bool is_short = (in->secret.n && in->secret.n < SHORTEST) || (in->token.n && in->token.n < SHORTEST);
     if (is_short)
         *err = pb_printf(w->arena,
@@ -70,7 +82,6 @@ serve_in *serve_in_new(const serve_world *w, serve_metrics *m, uint32_t queue_ma
 }
 
 bool serve_in_authenticated(const serve_in *in) { return in->secret.n || in->token.n; }
-void serve_in_free(serve_in *in) { (void)in; /* the world's arena has it */ }
 
 /* ---- who ---- */
 
@@ -118,7 +129,7 @@ static bool hmac_hex(const serve_request *q, pb_str secret, const signature *g, 
 }
 
 /* NULL: genuine, with the key that makes it single-use in *b. */
-static const char *check_signature(const serve_in *in, const serve_request *q, pb_str header, serve_batch *b) {
+static const char *check_signature(const serve_in *in, const serve_request *q, pb_str header, serve_sender *b) {
     signature g;
     char want[HMAC_HEX + 1];
     bool same = false;
@@ -141,7 +152,7 @@ static pb_str given_token(const serve_request *q) {
 }
 
 /* NULL: may send. */
-static const char *check_sender(const serve_in *in, const serve_request *q, serve_batch *b) {
+static const char *check_sender(const serve_in *in, const serve_request *q, serve_sender *b) {
     pb_str signed_by = serve_header(q, "X-PB-Signature"), token = given_token(q);
     if (signed_by.n) return check_signature(in, q, signed_by, b);
     if (!token.n) return "neither X-PB-Signature nor a token was sent";
@@ -205,48 +216,78 @@ static bool read_events(const serve_request *q, batch_list *l, pb_str text) {
 
 /* ---- in ---- */
 
-static void answer_taken(serve_exchange *x, const serve_request *q, uint32_t n) {
-    pb_str body = pb_printf(q->arena, "{\"accepted\":%u}", n);
-    serve_answer(x, &(serve_response){.status = 202, .body = body});
+static void answer_taken(const arrival *n) {
+    pb_str body = pb_printf(n->request->arena, "{\"accepted\":%u}", n->batch.n);
+    serve_answer(n->exchange, &(serve_response){.status = 202, .body = body});
 }
 
-void serve_in_take(serve_in *in, serve_exchange *x, const serve_request *q, const serve_batch *b, pb_str text) {
+static void answer_refused(const serve_in *in, const arrival *n) {
+    const serve_request *q = n->request;
+    in->metrics->counts[n->batch.used ? COUNT_REPLAYED : COUNT_FULL]++;
+    if (!n->batch.used)
+        serve_answer_error(n->exchange, q, 429, "the queue is full: %u events are waiting at most; send it again later",
+                           in->queue_max);
+    else if (n->again_is_well)
+        serve_answer(n->exchange, &(serve_response){.status = 200, .body = PB_STR("{\"accepted\":0}")});
+    else
+        serve_answer_error(n->exchange, q, 409, "this very request was taken before; nothing was added");
+}
+
+/* All that have come since the last turn of the loop go into the store together, with one fsync. */
+static void flush(void *ctx) {
+    serve_in *in = ctx;
+    store_batch batches[TOGETHER_MAX];
+    uint32_t n = in->narrived;
+    bool any = false;
+    in->flush = NULL;
+    in->narrived = 0;
+    for (uint32_t i = 0; i < n; i++) batches[i] = in->arrived[i]->batch;
+    store_result r = store_events_add(in->world->store, batches, n, in->queue_max, pb_loop_wall_ms());
+    if (r != STORE_OK)
+        serve_log(in->world, "store_failed", "events could not be stored: %s", store_error(in->world->store));
+    for (uint32_t i = 0; i < n; i++) {
+        arrival *a = in->arrived[i]; /* gone once it is answered */
+        a->batch = batches[i];
+        if (r == STORE_OK && a->batch.result == STORE_OK) {
+            in->metrics->counts[COUNT_ACCEPTED] += a->batch.n;
+            any = true;
+            answer_taken(a);
+        } else if (r == STORE_OK) {
+            answer_refused(in, a);
+        } else {
+            serve_answer_error(a->exchange, a->request, 503, "the event could not be stored; send it again later");
+        }
+    }
+    if (any) in->added(in->ctx);
+}
+
+static void arrive(serve_in *in, arrival *a) {
+    in->arrived[in->narrived++] = a;
+    if (!in->flush) in->flush = pb_timer_start(in->world->loop, 0, flush, in);
+    if (in->flush && in->narrived < TOGETHER_MAX) return;
+    pb_timer_cancel(in->flush);
+    flush(in);
+}
+
+void serve_in_take(serve_in *in, serve_exchange *x, const serve_request *q, const serve_sender *from, pb_str text) {
     batch_list l = {0};
-    int64_t first = 0;
-    uint64_t *counts = in->metrics->counts;
+    arrival *a = pb_alloc(q->arena, sizeof *a);
     if (!read_events(q, &l, text)) {
-        counts[COUNT_MALFORMED]++;
+        in->metrics->counts[COUNT_MALFORMED]++;
         serve_log(in->world, "event_malformed", "from %.*s: %.*s", PB_ARG(q->peer), PB_ARG(l.error));
         serve_answer_error(x, q, 400, "%.*s", PB_ARG(l.error));
-        return;
+    } else if (!a) {
+        serve_answer_error(x, q, 503, "out of memory");
+    } else {
+        *a = (arrival){
+            x, q, {from->source, l.texts, l.n, from->once, from->until, STORE_ERROR, false, 0}, from->again_is_well};
+        arrive(in, a);
     }
-    switch (
-        store_events_add(in->world->store, b->source, l.texts, l.n, in->queue_max, b->once, b->until, q->now, &first)) {
-    case STORE_OK:
-        counts[COUNT_ACCEPTED] += l.n;
-        answer_taken(x, q, l.n);
-        in->added(in->ctx);
-        return;
-    case STORE_NO:
-        counts[first ? COUNT_REPLAYED : COUNT_FULL]++;
-        if (first && b->again_is_well)
-            serve_answer(x, &(serve_response){.status = 200, .body = PB_STR("{\"accepted\":0}")});
-        else if (first)
-            serve_answer_error(x, q, 409, "this very request was taken before; nothing was added");
-        else
-            serve_answer_error(x, q, 429, "the queue is full: %u events are waiting at most; send it again later",
-                               in->queue_max);
-        return;
-    case STORE_LOST:
-    case STORE_ERROR: break;
-    }
-    serve_log(in->world, "store_failed", "events could not be stored: %s", store_error(in->world->store));
-    serve_answer_error(x, q, 503, "the event could not be stored; send it again later");
 }
 
 static void on_events(void *ctx, serve_exchange *x, const serve_request *q) {
     serve_in *in = ctx;
-    serve_batch b = {.source = PB_STR("http")};
+    serve_sender b = {.source = PB_STR("http")};
     if (!serve_in_authenticated(in)) {
         serve_log(in->world, "event_refused",
                   "from %.*s: no secret is configured: set serve { events_secret: ... } in the site, or "
@@ -268,4 +309,10 @@ static void on_events(void *ctx, serve_exchange *x, const serve_request *q) {
 
 bool serve_in_routes(serve_in *in, serve_http *h) {
     return serve_route_add(h, &(serve_route){"POST", "/events", on_events, in, 0});
+}
+
+void serve_in_end(serve_in *in) {
+    if (!in) return;
+    pb_timer_cancel(in->flush);
+    if (in->narrived) flush(in);
 }

@@ -65,17 +65,17 @@ serve_in *serve_in_new(const serve_world *w, serve_metrics *m, uint32_t queue_ma
                        pb_str *err);
 bool serve_in_routes(serve_in *in, serve_http *h);
 bool serve_in_authenticated(const serve_in *in); /* is any secret configured? */
-void serve_in_free(serve_in *in);
+void serve_in_end(serve_in *in); /* what has come is stored and answered */
 
-/* What serve_in.c does with texts of events that somebody has vouched for; serve_sns.c uses it too. */
-typedef struct serve_batch {
+/* Who has vouched for a text with events, and how it is answered. serve_sns.c uses it too. */
+typedef struct serve_sender {
     pb_str source;
     pb_str once;  /* a key that may be used once; empty: none */
     int64_t until;
     bool again_is_well; /* taken before: 200, nothing is added (who sends until it is answered) */
-} serve_batch;
+} serve_sender;
 /* Reads, checks and stores the events of a text (one, a list, or one after another), and gives the answer. */
-void serve_in_take(serve_in *in, serve_exchange *x, const serve_request *q, const serve_batch *b, pb_str text);
+void serve_in_take(serve_in *in, serve_exchange *x, const serve_request *q, const serve_sender *from, pb_str text);
 
 /* ---- serve_sns.c: events out of SNS topics ---- */
 

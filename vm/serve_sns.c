@@ -248,10 +248,10 @@ static void confirm(message *m) {
 }
 
 static void take(message *m) {
-    serve_batch b = {.source = pb_printf(m->request->arena, "sns:%.*s", PB_ARG(m->topic)),
-                     .once = pb_printf(m->request->arena, "sns:%.*s", PB_ARG(member(m, "MessageId"))),
-                     .until = m->request->now + 2 * (int64_t)OLD_MS,
-                     .again_is_well = true};
+    serve_sender b = {.source = pb_printf(m->request->arena, "sns:%.*s", PB_ARG(m->topic)),
+                      .once = pb_printf(m->request->arena, "sns:%.*s", PB_ARG(member(m, "MessageId"))),
+                      .until = m->request->now + 2 * (int64_t)OLD_MS,
+                      .again_is_well = true};
     if (b.source.s && b.once.s)
         serve_in_take(m->sns->in, m->exchange, m->request, &b, member(m, "Message"));
     else

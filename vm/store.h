@@ -224,10 +224,20 @@ typedef struct store_event {
 } store_event;
 /* STORE_NO: `max` events are waiting already, nothing was added. On disk when it says STORE_OK. */
 store_result store_event_add(store *s, pb_str source, pb_str body, uint32_t max, int64_t now, int64_t *id);
-/* The same for several, all of them or none. *first: the first one's id; the others follow it. once (empty: none): a key as of store_once, used
- * up in the same transaction: only when the events are in. STORE_NO: no room (*first 0), or the key was used before (*first -1). */
-store_result store_events_add(store *s, pb_str source, const pb_str *bodies, uint32_t n, uint32_t max, pb_str once, int64_t until,
-                              int64_t now, int64_t *first);
+/* Several that come together: all of them or none. */
+typedef struct store_batch {
+    pb_str source;
+    const pb_str *bodies;
+    uint32_t n;
+    pb_str once;         /* a key as of store_once, used up only when the events are in; empty: none */
+    int64_t until;
+    /* What came of it: */
+    store_result result; /* OK; NO: no room, or the key was used before (`used`) */
+    bool used;
+    int64_t first;       /* the first one's id; the others follow it */
+} store_batch;
+/* Many batches in one transaction, each with a result of its own. STORE_ERROR: none of them is in. */
+store_result store_events_add(store *s, store_batch *batches, uint32_t n, uint32_t max, int64_t now);
 /* The oldest that nobody has (or whose owner's lease is over); it is leased to owner. */
 store_result store_event_take(store *s, pb_str owner, int64_t now, pb_arena *a, store_event *out);
 /* All its runs are begun (or it can never be handled: why). */

@@ -50,32 +50,35 @@ static store_result put(store *s, pb_str source, pb_str body, int64_t now) {
     return store_step(s, st, NULL);
 }
 
-static store_result put_all(store *s, pb_str source, const pb_str *bodies, uint32_t n, uint32_t max, int64_t now,
-                            int64_t *first) {
+/* OK and NO are the batch's own result: what decides it is asked before anything is written. */
+static store_result put_batch(store *s, store_batch *b, uint32_t max, int64_t now) {
     int64_t before = 0;
     store_result r = waiting(s, max, &before);
-    if (r != STORE_OK) return r;
-    if (before + n > max) return STORE_NO;
-    for (uint32_t i = 0; r == STORE_OK && i < n; i++) {
-        r = put(s, source, bodies[i], now);
-        if (i == 0) *first = sqlite3_last_insert_rowid(s->db);
+    b->result = STORE_NO;
+    if (r != STORE_OK || before + b->n > max) return r;
+    if (b->once.n) r = use_key(s, b->once, now, b->until);
+    b->used = r == STORE_NO;
+    if (r != STORE_OK) return r == STORE_NO ? STORE_OK : r;
+    for (uint32_t i = 0; r == STORE_OK && i < b->n; i++) {
+        r = put(s, b->source, b->bodies[i], now);
+        if (i == 0) b->first = sqlite3_last_insert_rowid(s->db);
     }
+    b->result = STORE_OK;
     return r;
 }
 
-store_result store_events_add(store *s, pb_str source, const pb_str *bodies, uint32_t n, uint32_t max, pb_str once,
-                              int64_t until, int64_t now, int64_t *first) {
-    *first = 0;
+store_result store_events_add(store *s, store_batch *batches, uint32_t n, uint32_t max, int64_t now) {
     store_result r = store_begin_write(s, true);
     if (r != STORE_OK) return r;
-    if (once.n) r = use_key(s, once, now, until);
-    if (r == STORE_NO) *first = -1;
-    if (r == STORE_OK) r = put_all(s, source, bodies, n, max, now, first);
+    for (uint32_t i = 0; r == STORE_OK && i < n; i++) r = put_batch(s, &batches[i], max, now);
     return store_end_write(s, r);
 }
 
 store_result store_event_add(store *s, pb_str source, pb_str body, uint32_t max, int64_t now, int64_t *id) {
-    return store_events_add(s, source, &body, 1, max, PB_STR(""), 0, now, id);
+    store_batch b = {.source = source, .bodies = &body, .n = 1};
+    store_result r = store_events_add(s, &b, 1, max, now);
+    *id = b.first;
+    return r == STORE_OK ? b.result : r;
 }
 
 store_result store_event_take(store *s, pb_str owner, int64_t now, pb_arena *a, store_event *out) {

@@ -321,8 +321,10 @@ static void test_http(void) {
         CHECK(ask(&r, "GET", "/held", PB_STR("")));
         for (int i = 0; i < 1000 && !held; i++) pb_loop_turn(loop);
         CHECK(held && !r.over && serve_http_open(http) == 1);
+        int64_t then = pb_loop_mono_ms();
         if (held) serve_answer(held, &(serve_response){.status = 200, .body = PB_STR("late")});
         for (int i = 0; i < 1000 && !r.over; i++) pb_loop_turn(loop);
+        CHECK(pb_loop_mono_ms() - then < 500); /* sent at once, not at the next sweep */
         CHECK(r.status == 200 && pb_str_is(r.body, "late") && pb_str_is(r.frame, "DENY"));
         CHECK(serve_http_open(http) == 0);
         r = request("GET", "/echo/a/b?c", PB_STR(""));

@@ -316,7 +316,8 @@ static void test_admission(store *s, store *t) {
         store_run r = {.id = PB_STR("z8"), .playbook = PB_STR("again"), .mode = PB_STR("observe")};
         CHECK(store_run_begin(u, &r, &q, false, PB_STR("me"), 600, arena, &why, &other) == STORE_OK);
         r = (store_run){.id = PB_STR("z9"), .playbook = PB_STR("again"), .mode = PB_STR("")};
-        CHECK(store_run_begin(u, &r, &q, false, PB_STR("me"), 700, arena, &why, &other) == STORE_NO && why == ADMIT_DUPLICATE);
+        CHECK(store_run_begin(u, &r, &q, false, PB_STR("me"), 700, arena, &why, &other) == STORE_NO &&
+              why == ADMIT_DUPLICATE);
         CHECK(pb_str_is(other, "z2"));
         store_close(u);
     }
@@ -511,16 +512,18 @@ static void test_people(store *s, store *t) {
 /* ---- events, keys, images, pruning ---- */
 
 static void test_events(store *s, store *t) {
-    int64_t id, first;
+    int64_t id;
     store_event e;
     uint64_t n;
     CASE("events: bounded, oldest first, leased, done") {
         CHECK(store_event_add(s, PB_STR("http"), PB_STR("{1}"), 3, 10, &id) == STORE_OK && id == 2);
         const pb_str two[] = {PB_STR("{2}"), PB_STR("{3}")};
-        CHECK(store_events_add(t, PB_STR("sns"), two, 2, 2, PB_STR("once"), 99, 10, &first) == STORE_NO && first == 0);
-        CHECK(store_events_add(t, PB_STR("sns"), two, 2, 3, PB_STR("once"), 99, 10, &first) == STORE_OK && first == 3);
-        CHECK(store_events_add(s, PB_STR("sns"), two, 2, 99, PB_STR("once"), 99, 10, &first) == STORE_NO &&
-              first == -1);
+        store_batch b = {.source = PB_STR("sns"), .bodies = two, .n = 2, .once = PB_STR("once"), .until = 99};
+        CHECK(store_events_add(t, &b, 1, 2, 10) == STORE_OK && b.result == STORE_NO && !b.used); /* no room */
+        store_batch bs[] = {b, b, {.source = PB_STR("x"), .bodies = two, .n = 1}};
+        CHECK(store_events_add(t, bs, 3, 3, 10) == STORE_OK && bs[0].result == STORE_OK && bs[0].first == 3);
+        CHECK(bs[1].result == STORE_NO && !bs[1].used && bs[2].result == STORE_NO);
+        CHECK(store_events_add(s, &b, 1, 99, 10) == STORE_OK && b.result == STORE_NO && b.used);
         CHECK(store_event_add(s, PB_STR("http"), PB_STR("{4}"), 3, 10, &id) == STORE_NO);
         CHECK(store_events_waiting(s, &n) == STORE_OK && n == 3);
         CHECK(store_event_take(s, PB_STR("a"), 100, arena, &e) == STORE_OK && e.id == 2 && pb_str_is(e.body, "{1}"));
