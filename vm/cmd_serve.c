@@ -60,7 +60,7 @@ typedef struct server {
     void *parts[PARTS_MAX];
     pb_str owner;
     bool stopping, failed;
-    int64_t stop_by;
+    int64_t stop_by, rest_until; /* monotonic; rest_until: the store has failed and is left alone until then */
 } server;
 
 /* ---- the log ---- */
@@ -107,10 +107,18 @@ static bool all_begun(const engine_event *ev) {
     return true;
 }
 
+/* The store has failed: what has to do with it is tried again at the next tick, not at each turn. */
+static void rest(server *v, const char *what) {
+    v->rest_until = pb_loop_mono_ms() + TICK_MS;
+    serve_log(&v->world, "store_failed", "%s: %s", what, store_error(v->s->store));
+}
+
+static bool rests(const server *v) { return pb_loop_mono_ms() < v->rest_until; }
+
 static void event_done(server *v, ticket *t, pb_str why) {
     if (t->done) return;
     if (store_event_done(v->s->store, t->id, why, pb_loop_wall_ms()) == STORE_ERROR) {
-        serve_log(&v->world, "store_failed", "event %lld: %s", (long long)t->id, store_error(v->s->store));
+        rest(v, "an event cannot be marked as done");
         return; /* it will be taken again, and recognised */
     }
     t->done = true;
@@ -118,7 +126,7 @@ static void event_done(server *v, ticket *t, pb_str why) {
 }
 
 static void look_at_hands(server *v) {
-    for (uint32_t i = 0; i < HANDS_MAX; i++) {
+    for (uint32_t i = 0; i < HANDS_MAX && !rests(v); i++) {
         ticket *t = &v->hands[i];
         if (t->number && t->event && !t->done && all_begun(t->event)) event_done(v, t, PB_STR(""));
     }
@@ -155,14 +163,14 @@ static void submit(server *v, const store_event *e, pb_arena *a) {
 /* One event out of the queue. False: there is none, or no room. */
 static bool take_one(server *v) {
     store_event e;
-    if (v->stopping || v->nhands == HANDS_MAX || !engine_room(v->s->engine)) return false;
+    if (v->stopping || rests(v) || v->nhands == HANDS_MAX || !engine_room(v->s->engine)) return false;
     pb_arena *a = pb_arena_new(EVENTS_ARENA);
     store_result r = a ? store_event_take(v->s->store, v->owner, pb_loop_wall_ms(), a, &e) : STORE_ERROR;
     if (r == STORE_OK && !ticket_by_id(v, e.id)) {
         submit(v, &e, a); /* the arena is the engine's */
         return true;
     }
-    if (r == STORE_ERROR) serve_log(&v->world, "store_failed", "%s", a ? store_error(v->s->store) : "out of memory");
+    if (r == STORE_ERROR) rest(v, "no event can be taken");
     pb_arena_free(a);
     return r == STORE_OK;
 }

@@ -107,6 +107,8 @@ store_result store_no_memory(store *s) { return store_fail(s, "out of memory whi
 const char *store_error(const store *s) { return s->error; }
 bool store_is_broken(const store *s) { return s->broken; }
 
+static bool is_no_room(int why) { return why == EFBIG || why == EDQUOT || why == ENOSPC; }
+
 static store_result fail_io(store *s, int rc, int why) {
     if (rc == SQLITE_IOERR_NOMEM) return store_no_memory(s);
     if (rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC) {
@@ -116,7 +118,7 @@ static store_result fail_io(store *s, int rc, int why) {
                           "then start pbrun again: it goes on from what is really there",
                           s->path, strerror(why ? why : EIO));
     }
-    if (why == EFBIG || why == EDQUOT || why == ENOSPC)
+    if (is_no_room(why))
         return store_fail(s, "%s: no room for more (%s); raise the limit or free some space; nothing was changed",
                           s->path, strerror(why));
     return store_fail(s, "%s: reading or writing failed (%s); check the disk; nothing was changed", s->path,
@@ -124,7 +126,8 @@ static store_result fail_io(store *s, int rc, int why) {
 }
 
 store_result store_fail_db(store *s, int rc) {
-    int why = s->db ? sqlite3_system_errno(s->db) : 0;
+    int last = errno, why = s->db ? sqlite3_system_errno(s->db) : 0;
+    if (!why && is_no_room(last)) why = last; /* of a commit SQLite does not keep it */
     switch (rc & 0xff) {
     case SQLITE_NOMEM: return store_no_memory(s);
     case SQLITE_FULL: return store_fail(s, "%s: the disk is full; free some space; nothing was changed", s->path);
@@ -304,6 +307,7 @@ static void roll_back(store *s) {
 store_result store_begin_write(store *s, bool durable) {
     if (s->broken || !store_statement_of(s, S_ROLLBACK) || !store_statement_of(s, S_COMMIT)) return STORE_ERROR;
     roll_back(s); /* should one have failed before */
+    errno = 0;
     if (s->lazy_sync == durable) {
         if (simple(s, durable ? S_SYNC_FULL : S_SYNC_NORMAL) != STORE_OK) return STORE_ERROR;
         s->lazy_sync = !durable;

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import sqlite3
@@ -82,7 +83,7 @@ class Account:
 
 
 class Server:
-    def __init__(self, store, account=None, *more, env=None, wait=True, pb=playbook):
+    def __init__(self, store, account=None, *more, env=None, wait=True, pb=playbook, file_size=None):
         self.store = store
         self.log_path = os.path.join(tempdir(), "log")
         full = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SLACK_", "PB_EVENTS", "PB_STORE"))}
@@ -91,7 +92,8 @@ class Server:
         full.update(env or {})
         full = {k: v for k, v in full.items() if v is not None}
         with open(self.log_path, "w", encoding="utf-8") as log:
-            self.process = subprocess.Popen([PBRUN, "serve", "-p", pb, "--store", "sqlite:" + store, "--listen", "127.0.0.1:0", *more], stderr=log, env=full)
+            self.process = subprocess.Popen([PBRUN, "serve", "-p", pb, "--store", "sqlite:" + store, "--listen", "127.0.0.1:0", *more], stderr=log, env=full,
+                                            preexec_fn=file_size and (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))))
         self.port = None
         if wait:
             self.until(lambda: "listening" in self.log())
@@ -402,6 +404,27 @@ def _():
     eq(status, 503)
     has(text, "the store cannot be written")
     assert path not in text
+    eq(s.stop(), 0)
+
+
+@case("no room on the disk: 503, nothing half-taken; when there is room again it goes on")
+def _():
+    path = new_store()
+    s = Server(path, file_size=600000)
+    taken = 0
+    for i in range(200):
+        status, text, _ = s.post([event("f%03d%s" % (i, "x" * 2000))] * 5)
+        if status != 202:
+            break
+        taken += 5
+    eq(status, 503, text)
+    has(s.log(), "no room for more")
+    eq(s.request("GET", "/healthz")[0], 503)
+    eq(s.stop(), 0)
+    eq(rows(path, "SELECT count(*) FROM events")[0][0], taken)
+    s = Server(path, account)
+    s.until(lambda: s.metrics()["pbrun_events_waiting"] == 0)
+    eq(rows(path, "SELECT count(*) FROM runs")[0][0], taken)
     eq(s.stop(), 0)
 
 
