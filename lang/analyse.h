@@ -95,6 +95,8 @@ typedef struct known_list {
     uint32_t count;
     const char *prefix; /* what stands before a name in this field, or "" */
     bool covered;       /* each of them ought to be handled by somebody */
+    const char *const *retired; /* names that were in use once: never sent again */
+    uint32_t nretired;
 } known_list;
 
 /* What a field of an event can be; NULL: anything. `path` is the dotted path below the payload. */
@@ -102,6 +104,7 @@ const known_list *known_of(const ast_decl *event, pb_str path);
 /* Texts that do not begin with the list's prefix are not judged: known. */
 bool known_has(const known_list *l, const pb_schema *schema, pb_str text);
 bool known_matches(const known_list *l, const pb_schema *schema, pb_str pattern); /* a glob */
+bool known_retired(const known_list *l, pb_str text);
 void known_offer(const known_list *l, const pb_schema *schema, nearest *n);
 /* A glob; in facts.c. A * in `text` fits a * only, so this also says that one pattern takes all that another one does.
  */

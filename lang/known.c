@@ -10,8 +10,17 @@
 
 static const char *const guardduty[] = {
 #define K(name) name,
+#define R(name)
 #include "lang/data/guardduty.def"
 #undef K
+#undef R
+};
+static const char *const guardduty_retired[] = {
+#define K(name)
+#define R(name) name,
+#include "lang/data/guardduty.def"
+#undef K
+#undef R
 };
 static const char *const signin[] = {
 #define K(name) name,
@@ -25,9 +34,9 @@ static const char *const cloudtrail[] = {
 };
 static const struct {
     const char *service;
-    uint32_t highest;
+    const char *numbers; /* "1-4,6" */
 } controls[] = {
-#define C(service, highest) {service, highest},
+#define C(service, numbers) {service, numbers},
 #include "lang/data/controls.def"
 #undef C
 };
@@ -42,16 +51,21 @@ static const struct {
     {"aws.guardduty",
      NULL,
      NULL,
-     {"GuardDuty has no finding type", "a finding type of GuardDuty", KNOWN_NAMES, LIST(guardduty), "", true}},
-    {"aws.signin", NULL, NULL, {"there is no sign-in event", "a sign-in event", KNOWN_NAMES, LIST(signin), "", false}},
+     {"GuardDuty has no finding type", "a finding type of GuardDuty", KNOWN_NAMES, LIST(guardduty), "", true,
+      LIST(guardduty_retired)}},
+    {"aws.signin",
+     NULL,
+     NULL,
+     {"there is no sign-in event", "a sign-in event", KNOWN_NAMES, LIST(signin), "", false, NULL, 0}},
     {"aws.*",
      "AWS API Call via CloudTrail",
      NULL,
-     {"no API call of AWS is named", "an API call of AWS", KNOWN_OPERATIONS, LIST(cloudtrail), "", false}},
+     {"no API call of AWS is named", "an API call of AWS", KNOWN_OPERATIONS, LIST(cloudtrail), "", false, NULL, 0}},
     {"aws.securityhub",
      NULL,
      "GeneratorId",
-     {"Security Hub has no control", "a control of Security Hub", KNOWN_CONTROLS, NULL, 0, "security-control/", false}},
+     {"Security Hub has no control", "a control of Security Hub", KNOWN_CONTROLS, NULL, 0, "security-control/", false,
+      NULL, 0}},
 };
 
 const known_list *known_of(const ast_decl *event, pb_str path) {
@@ -66,6 +80,22 @@ const known_list *known_of(const ast_decl *event, pb_str path) {
 
 /* ---- controls ---- */
 
+/* A number of the list at *z, which is moved behind it. */
+static uint32_t number_of(const char **z) {
+    uint32_t n = 0;
+    for (; **z >= '0' && **z <= '9'; ++*z) n = n * 10 + (uint32_t)(**z - '0');
+    return n;
+}
+
+static bool is_among(const char *numbers, uint32_t number) {
+    for (const char *z = numbers; *z; z += *z == ',') {
+        uint32_t first = number_of(&z), last = first;
+        if (*z == '-') z++, last = number_of(&z);
+        if (number >= first && number <= last) return true;
+    }
+    return false;
+}
+
 static bool has_control(pb_str id) {
     const char *dot = id.n ? memchr(id.s, '.', id.n) : NULL;
     uint32_t at = dot ? (uint32_t)(dot - id.s) : id.n, number = 0;
@@ -74,7 +104,7 @@ static bool has_control(pb_str id) {
         number = number * 10 + (uint32_t)(id.s[i] - '0');
     }
     for (size_t i = 0; i < sizeof controls / sizeof *controls; i++)
-        if (pb_str_is((pb_str){id.s, at}, controls[i].service)) return number >= 1 && number <= controls[i].highest;
+        if (pb_str_is((pb_str){id.s, at}, controls[i].service)) return is_among(controls[i].numbers, number);
     return false;
 }
 
@@ -117,13 +147,31 @@ static bool strip(const known_list *l, pb_str *text) {
     return true;
 }
 
+/* "CreateFunction20150331", "GetFunction20150331v2": a name with the version of the API behind it; else the name. */
+static pb_str without_version(pb_str name) {
+    enum { DATE = 8 };
+    uint32_t n = name.n, digits = 0;
+    if (n > 2 && name.s[n - 2] == 'v' && name.s[n - 1] >= '0' && name.s[n - 1] <= '9') n -= 2;
+    while (digits < n && name.s[n - digits - 1] >= '0' && name.s[n - digits - 1] <= '9') digits++;
+    return digits == DATE ? (pb_str){name.s, n - digits} : name;
+}
+
+static bool is_among_names(const char *const *names, uint32_t count, pb_str text) {
+    for (uint32_t i = 0; i < count; i++)
+        if (pb_str_is(text, names[i])) return true;
+    return false;
+}
+
 bool known_has(const known_list *l, const pb_schema *schema, pb_str text) {
     if (!strip(l, &text)) return true;
     if (l->kind == KNOWN_CONTROLS) return has_control(text);
-    for (uint32_t i = 0; i < l->count; i++)
-        if (pb_str_is(text, l->names[i])) return true;
-    return l->kind == KNOWN_OPERATIONS && (!schema || each_operation(schema, is_name, &text));
+    if (is_among_names(l->names, l->count, text)) return true;
+    if (l->kind != KNOWN_OPERATIONS) return false;
+    pb_str name = without_version(text);
+    return !schema || each_operation(schema, is_name, &name);
 }
+
+bool known_retired(const known_list *l, pb_str text) { return is_among_names(l->retired, l->nretired, text); }
 
 bool known_matches(const known_list *l, const pb_schema *schema, pb_str pattern) {
     if (!strip(l, &pattern)) return true;

@@ -2,7 +2,9 @@
  * lint_types.c - finding types, event names and controls that AWS does not send.
  *
  * A misspelt pattern behind `like` is well typed and never matches. Every comparison of a field that has a list
- * (known.c) with constants is held against that list. A pattern must fit at least one name.
+ * (known.c) with constants is held against that list. A pattern must fit at least one name. No list is ever complete,
+ * and a false alarm costs more than a slip that is missed: every message says how to allow it, and of API calls, which
+ * are added every week, only a name that is a letter or two from a known one is spoken of.
  */
 #include "lang/analyse.h"
 
@@ -29,14 +31,36 @@ static pb_str without_prefix(const known_list *l, pb_str s) {
     return s.n >= n ? (pb_str){s.s + n, s.n - n} : s;
 }
 
+#define ALLOW "`# pbc: allow PB0617 \"why\"` behind the line"
+
 static void check_text(types *t, const known_list *l, const ast_expr *e) {
     checker *c = t->c;
     if (e->kind != EXPR_STRING || known_has(l, c->schema, e->u.string)) return;
     pb_str name = without_prefix(l, e->u.string);
-    diag *d = diag_add(c->diags, DIAG_UNKNOWN_FINDING_TYPE, e->span, "%s `%.*s`", l->what, PB_ARG(name));
+    if (known_retired(l, name)) {
+        diag_add(c->diags, DIAG_UNKNOWN_FINDING_TYPE, e->span, "`%.*s` is retired: AWS does not send it any more",
+                 PB_ARG(name));
+        return;
+    }
+    enum { SLIP = 2 }; /* letters */
     nearest n = nearest_to(name);
+    if (l->kind == KNOWN_OPERATIONS && n.distance > SLIP + 1) n.distance = SLIP + 1;
     known_offer(l, c->schema, &n);
+    if (l->kind == KNOWN_OPERATIONS && !n.best.n) return;
+    diag *d = diag_add(c->diags, DIAG_UNKNOWN_FINDING_TYPE, e->span, "%s `%.*s`", l->what, PB_ARG(name));
     nearest_hint(c, d, &n);
+    if (n.best.n)
+        check_hint(c, d, "%.*s or, if AWS does send it: " ALLOW, PB_ARG(d->hint));
+    else
+        check_hint(c, d, "if AWS does send it, newer than the list: " ALLOW);
+}
+
+/* "Delte*": no call begins with that word. What is behind a known verb may be newer than the models. */
+static bool has_unknown_verb(checker *c, const known_list *l, pb_str pattern) {
+    uint32_t n = pattern.n && pattern.s[0] >= 'A' && pattern.s[0] <= 'Z';
+    while (n && n < pattern.n && pattern.s[n] >= 'a' && pattern.s[n] <= 'z') n++;
+    pb_str verb = pb_printf(c->arena, "%.*s*", (int)n, pattern.s);
+    return n > 1 && verb.n && !known_matches(l, c->schema, verb);
 }
 
 /* The beginning of a known name up to where the pattern's first wildcard is, counted in separators. */
@@ -55,14 +79,20 @@ static void check_glob(types *t, const known_list *l, const ast_expr *e) {
     if (e->kind != EXPR_STRING || known_matches(l, c->schema, e->u.string)) return;
     pb_str pattern = e->u.string, head = {pattern.s, 0};
     while (head.n < pattern.n && pattern.s[head.n] != '*' && pattern.s[head.n] != '?') head.n++;
+    if (l->kind == KNOWN_OPERATIONS && head.n == pattern.n) {
+        check_text(t, l, e);
+        return;
+    }
+    if (l->kind == KNOWN_OPERATIONS && !has_unknown_verb(c, l, pattern)) return;
     diag *d = diag_add(c->diags, DIAG_UNKNOWN_FINDING_TYPE, e->span, "`%.*s` fits no name of %s", PB_ARG(pattern),
                        l->missing);
     nearest n = nearest_to(head);
     offer_heads(l, head, &n);
     if (head.n == pattern.n) known_offer(l, c->schema, &n);
+    check_hint(c, d, "if AWS does send such, newer than the list: " ALLOW);
     if (!n.best.n) return;
     pb_str rest = {pattern.s + head.n, pattern.n - head.n};
-    check_hint(c, d, "did you mean `%.*s%.*s`?", PB_ARG(n.best), PB_ARG(rest));
+    check_hint(c, d, "did you mean `%.*s%.*s`? or, if AWS does send such: " ALLOW, PB_ARG(n.best), PB_ARG(rest));
     if (!n.tie && head.n && (head.s[head.n - 1] == '/' || head.s[head.n - 1] == ':'))
         diag_fix(c->diags, d, e->span, "\"%.*s%.*s\"", PB_ARG(n.best), PB_ARG(rest));
 }
