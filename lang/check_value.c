@@ -34,7 +34,7 @@ void say_maybe_absent(checker *c, const ast_expr *e, const char *needs) {
     pb_str text = check_source(c, e->span, "this value");
     diag *d = diag_add(c->diags, DIAG_MAYBE_ABSENT, e->span, "%.*s may be absent, but %s", PB_ARG(text), needs);
     narrow_path path;
-    if (text.s[0] == '`') text = (pb_str){text.s + 1, text.n - 2};
+    if (text.n > 2 && text.s[0] == '`') text = (pb_str){text.s + 1, text.n - 2};
     if (e->kind == EXPR_NONE)
         check_hint(c, d, "give a value");
     else if (narrow_path_of(e, &path) && text.n)
