@@ -2,6 +2,7 @@
 graceful stops, health, numbers, and senders who mean ill."""
 # runs: sanitized
 # speed: slow
+import atexit
 import hashlib
 import hmac
 import http.client
@@ -47,6 +48,16 @@ playbook mark {
   record { affected_resource: f.key }
 }
 '''
+_processes = []
+
+
+@atexit.register
+def end_processes():  # those of a case that failed
+    for p in _processes:
+        if p.poll() is None:
+            p.kill()
+
+
 playbook = os.path.join(work, "mark.pb")
 with open(playbook, "w", encoding="utf-8") as f:
     f.write(PLAYBOOK)
@@ -64,6 +75,7 @@ class Account:
         self.state = os.path.join(tempdir(), "state.db")
         self.process = subprocess.Popen([PBRUN, "sim", "--port", "0", "--state", self.state, "--account", ACCOUNT, "--region", REGION, "--access-key", KEY,
                                          "--secret-key", SECRET, *more], stdout=subprocess.PIPE, text=True)
+        _processes.append(self.process)
         self.url = self.process.stdout.readline().split()[-1]
         out = run(["/usr/bin/python3", "-c", "import boto3,sys\nfrom botocore.config import Config\n"
                    "boto3.client('s3', endpoint_url=sys.argv[1], region_name='us-east-1', aws_access_key_id=sys.argv[2], aws_secret_access_key=sys.argv[3],"
@@ -94,6 +106,7 @@ class Server:
         with open(self.log_path, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen([PBRUN, "serve", "-p", pb, "--store", "sqlite:" + store, "--listen", "127.0.0.1:0", *more], stderr=log, env=full,
                                             preexec_fn=file_size and (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))))
+        _processes.append(self.process)
         self.port = None
         if wait:
             self.until(lambda: "listening" in self.log())
