@@ -3,6 +3,7 @@
 #   make            build/pbc and build/pbrun
 #   make demo       a simulated account, five findings, five playbooks
 #   make test       everything; make test-fast: the part that takes seconds
+#   make crash      pbrun is killed wherever it can be, and looked whether anything is lost or done twice
 #   make bench      ratios against jq and boto3, in one run
 #   make conformance  every operation of AWS against botocore: operations, inputs, mismatches
 #   make fuzz       fuzz drivers, FUZZ_SECONDS each (needs clang)
@@ -153,6 +154,8 @@ demo: deps
 bench: all $(BUILD)/tests/constant
 	$(PY) tests/bench/bench.py
 	PB_BUILD=$(BUILD) $(PY) tests/bench/bench_aws.py
+crash: all
+	PB_BUILD=$(BUILD) $(PY) tests/crash/crash.py $(CRASH)
 conformance: $(BUILD)/tests/codec_driver $(BUILD)/tests/sigv4
 	PB_BUILD=$(BUILD) $(PY) -W ignore tests/aws/conformance.py
 fuzz: all fuzz-build
@@ -178,7 +181,7 @@ clean:
 	rm -rf build
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: FORCE all unit deps test test-fast demo bench conformance fuzz fuzz-build lint install clean
+.PHONY: FORCE all unit deps test test-fast demo bench crash conformance fuzz fuzz-build lint install clean
 .DELETE_ON_ERROR:
 # One line a file; V=1 shows the commands.
 ifndef V

@@ -159,8 +159,16 @@ static void keep_evidence(session *s, const engine_run *r) {
     pb_arena_free(a);
 }
 
+/* Its process died after the document was in the log and before the run's row said so. */
+static bool in_log(session *s, const engine_run *r) {
+    pb_arena *a = r->ended_before ? pb_arena_new(0) : NULL;
+    bool found = a && evidence_has(s->log, r->id, r->facts.started_ms, a);
+    pb_arena_free(a);
+    return found;
+}
+
 void session_evidence(session *s, const engine_run *r) {
-    if (s->log) keep_evidence(s, r);
+    if (s->log && !in_log(s, r)) keep_evidence(s, r);
 }
 
 /* A run that was taken to be undone, and nothing was: it has left its evidence when it ended. */

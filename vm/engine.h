@@ -65,6 +65,7 @@ typedef struct engine_run {
     bool over_limit;
     bool kept;                   /* it has a row in the store */
     bool undo;                   /* an ended run is being undone */
+    bool ended_before;           /* its journal was whole: only its row did not say yet that it had ended */
     struct brakes_wait *telling; /* the alerts channel is told of a guard's denial */
     bool told;                   /* ... has been, or there is none */
     pb_str match_error;

@@ -263,6 +263,7 @@ void engine_replay_go(engine_run *r) {
         }
         if (!more && o != VM_RUNNING && !p->want_undo) {
             r->replay = NULL; /* it had ended; only its row did not say so */
+            r->ended_before = true;
             r->ahead_ms = r->clock_ms - pb_loop_mono_ms();
             return;
         }

@@ -63,6 +63,8 @@ typedef struct evidence_log evidence_log;
 evidence_log *evidence_open(const char *dir, pb_arena *a, pb_str *err);
 /* Appends one line, whole or not at all, and waits until it is on disk. False with a sentence in *err. */
 bool evidence_append(evidence_log *l, const char *line, size_t n, pb_arena *a, pb_str *err);
+/* Is the document of this run that was started then in the log? Reads the whole log. */
+bool evidence_has(evidence_log *l, pb_str run, int64_t started_ms, pb_arena *a);
 void evidence_close(evidence_log *l);
 
 #endif

@@ -10,8 +10,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -140,6 +142,40 @@ bool evidence_append(evidence_log *l, const char *line, size_t n, pb_arena *a, p
 cleanup:
     pb_buf_free(&b);
     return ok;
+}
+
+/* Both are texts that JSON writes as they are. */
+static bool line_has(const char *line, size_t n, const char *member, pb_str value) {
+    char want[128];
+    int len = snprintf(want, sizeof want, "\"%s\":\"%.*s\"", member, PB_ARG(value));
+    return len > 0 && (size_t)len < sizeof want && memmem(line, n, want, (size_t)len);
+}
+
+static bool any_line(const char *p, size_t n, pb_str run, pb_str started) {
+    const char *end = p + n, *stop;
+    for (; p < end; p = stop + 1) {
+        stop = memchr(p, '\n', (size_t)(end - p));
+        if (!stop) return false; /* torn */
+        size_t len = (size_t)(stop - p);
+        if (line_has(p, len, "run_id", run) && line_has(p, len, "started_at", started)) return true;
+    }
+    return false;
+}
+
+bool evidence_has(evidence_log *l, pb_str run, int64_t started_ms, pb_arena *a) {
+    struct stat st;
+    pb_str err, started = pb_time_text(a, started_ms);
+    bool found = false;
+    if (!started.n || !lock(l, a, &err)) return false;
+    if (fstat(l->fd, &st) == 0 && st.st_size > 0) {
+        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, l->fd, 0);
+        if (p != MAP_FAILED) {
+            found = any_line(p, (size_t)st.st_size, run, started);
+            munmap(p, (size_t)st.st_size);
+        }
+    }
+    flock(l->fd, LOCK_UN);
+    return found;
 }
 
 void evidence_close(evidence_log *l) {

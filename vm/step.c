@@ -284,7 +284,7 @@ outcome step_answered(fiber *f) {
 
 /* An action that was called again after a call in doubt, and found nothing left to do, cannot know that it was not the
  * doubtful call that did it: so it says that it has. */
-static bool say_changed(vm_run *r, pb_value *result) {
+bool step_say_changed(vm_run *r, pb_value *result) {
     pb_map_builder b = {.arena = r->env.arena};
     pb_value changed = pb_get_c(*result, "changed");
     if (result->kind != PB_MAP || changed.kind != PB_BOOL || changed.u.b) return true;
@@ -301,7 +301,7 @@ outcome step_return(fiber *f, pb_value result) {
     if (t->use == FRAME_GUARD) return guard_returned(f, result);
     if (t->use == FRAME_UNDO) return undo_returned(f, result);
     if (t->own_step) {
-        if (t->step->doubted && !say_changed(r, &result)) return RAISE;
+        if (t->step->doubted && !step_say_changed(r, &result)) return RAISE;
         t->step->result = result;
         step_done(r, t->step);
     }

@@ -139,6 +139,7 @@ static vm_capture *leave(fiber *f, pb_value result) {
 
 outcome undo_returned(fiber *f, pb_value result) {
     vm_step *s = f->top->step;
+    if (s->doubted && !step_say_changed(f->run, &result)) return RAISE;
     vm_capture *c = leave(f, result);
     s->result = result;
     step_done(f->run, s);
@@ -153,6 +154,7 @@ outcome undo_failed(fiber *f) {
     vm_capture *c = leave(f, PB_NONE_VALUE);
     if (r->env.error.again) { /* a call in doubt: it reads first, so it is simply begun again */
         r->env.error.again = false;
+        s->doubted++;
         return step_next_try(f, s) && enter(f, c, s, into) ? GO : RAISE;
     }
     s->error_code = r->env.error.code;

@@ -87,6 +87,14 @@ class FakeSlack:
         if path.startswith("/actions/"):
             self.ephemeral.append(json.loads(body))
             return 200, "ok"
+        if path.startswith("/services/"):  # an incoming webhook: no token, its channel is fixed
+            self.calls.append(("webhook", json.loads(body)))
+            fault = self.faults.get("webhook") and self.faults["webhook"].pop(0)
+            self.n += 1
+            self.messages["webhook", str(self.n)] = json.loads(body)
+            if callable(fault):
+                fault()
+            return 200, None if fault else "ok"
         method = path.rpartition("/")[2]
         if headers.get("Authorization") != "Bearer " + TOKEN:
             return 200, {"ok": False, "error": "invalid_auth"}

@@ -82,7 +82,8 @@ class Slack:
 class Proxy:
     """Stands between client and account. faults: {operation: [fault, ...]}, used up one by one; "*" is every operation. A fault is
     (status, error code), "garbage", "nothing" (the connection ends without an answer), "half" (half a body), "after" (the account does
-    it, the answer is lost) or "hang". `seen` counts what arrived, `requests` has it: (method, path, form)."""
+    it, the answer is lost), "hang", or a function: it is given one that passes the request on, and then the connection ends without an
+    answer. `seen` counts what arrived, `requests` has it: (method, path, form)."""
 
     def __init__(self, target):
         self.faults, self.seen, self.requests = {}, {}, []
@@ -100,16 +101,12 @@ class Proxy:
                     proxy.seen[operation] = proxy.seen.get(operation, 0) + 1
                     queue = proxy.faults.get(operation) or proxy.faults.get("*") or []
                     fault = queue.pop(0) if queue else None
+                if callable(fault):
+                    fault(lambda: self.forward(body))
+                    return self.hang_up()
                 if fault in (None, "half", "after"):
-                    c = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-                    c.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-                    for name, value in self.headers.items():
-                        c.putheader(name, value)
-                    c.endheaders(body)
-                    r = c.getresponse()
-                    data = r.read()
+                    r, data = self.forward(body)
                     headers = [(n, v) for n, v in r.getheaders() if n.lower() not in ("content-length", "transfer-encoding", "connection", "date", "server")]
-                    c.close()
                     if fault is None:
                         return self.reply(r.status, data if self.command != "HEAD" else b"", headers)
                     if fault == "half":
@@ -132,6 +129,18 @@ class Proxy:
                 xml = ("<Response><Errors>%s</Errors><RequestID>r-fault</RequestID></Response>" if ec2 else "<ErrorResponse>%s<RequestId>r-fault</RequestId></ErrorResponse>"
                        if form else "%s") % error
                 return self.reply(status, xml.encode(), [("Content-Type", "text/xml")])
+
+            def forward(self, body):
+                c = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+                try:
+                    c.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+                    for name, value in self.headers.items():
+                        c.putheader(name, value)
+                    c.endheaders(body)
+                    r = c.getresponse()
+                    return r, r.read()
+                finally:
+                    c.close()
 
             def hang_up(self):
                 self.close_connection = True
