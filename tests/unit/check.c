@@ -138,7 +138,7 @@ static const char tests[] =
     "  do aws.ec2.CreateTags(Resources: [id], Tags: [{ Key: k, Value: tags[k] } for k in tags.keys()])\n  return true\n"
     "} undo none \"x\"\n"
     "guard no_marks { on team.mark as act  where act.args.id == \"x\"  deny \"no\" }\n"
-    "playbook p { version \"1.0.0\" summary \"s\" owner \"o\" tier auto controls [\"c\"]\n  when my.alert as e\n"
+    "playbook p { version \"1.0.0\" summary \"s\" owner \"o\" tier auto controls [\"c\"]\n  when my.alert as e\n  where e.id matches \"^[a-z]+$\"\n"
     "  do team.mark(e.id, { Channel: channel })\n  record { a: e.id } }\n"
     "test \"all of it\" for p {\n"
     "  given event \"e.json\" with { id: \"e\", detail.id: vm.ReservationId ?? \"r\", detail.n: none, detail.owner.name: \"x\" }\n"
@@ -147,7 +147,7 @@ static const char tests[] =
     "  given param channel = \"#y\"\n  given fault aws.ec2.CreateTags \"Code\" times 2\n  given kill_switch on\n  given chat down\n"
     "  given approval by \"alice\"\n  given denial by \"bob\"\n  given crash at each step\n  after 31m\n"
     "  expect outcome done\n  expect do team.mark(\"e\", tags: { a: \"b\" })\n  expect no do team.mark\n"
-    "  expect do aws.ec2.CreateTags(Resources: [vm.ReservationId])\n  expect denied by no_marks\n"
+    "  expect do aws.ec2.CreateTags(Resources: [vm.ReservationId ?? \"r\"])\n  expect denied by no_marks\n"
     "  expect run.playbook == \"p\" and (evidence.a as string) like \"x*\" and vm.ReservationId exists\n"
     "  expect not (run.dry_run)\n  given event \"e.json\"\n}\n";
 
