@@ -49,7 +49,7 @@ UNIT_SRC   := $(wildcard tests/unit/*.c)
 
 GEN_OBJ    := $(BUILD)/lang/lexer.o $(BUILD)/lang/parser.o
 LANG_OBJ   := $(LANG_SRC:%.c=$(BUILD)/%.o) $(GEN_OBJ)
-VM_OBJ     := $(VM_SRC:%.c=$(BUILD)/%.o)
+VM_OBJ     := $(VM_SRC:%.c=$(BUILD)/%.o) $(BUILD)/web_files.o
 STDLIB_OBJ := $(STDLIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/stdlib_sources.o $(BUILD)/aws_model.o $(BUILD)/aws_permissions.o
 TESTING_OBJ := $(TESTING_SRC:%.c=$(BUILD)/%.o)
 UNIT_BIN   := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
@@ -96,6 +96,11 @@ $(LANG_OBJ): | $(BUILD)/lang/parser.h
 $(BUILD)/stdlib_sources.c: stdlib/gen_sources.py $(STDLIB_PB)
 	@mkdir -p $(@D)
 	$(PY) $< $@ $(STDLIB_PB)
+
+# The server's page.
+$(BUILD)/web_files.c: vm/web/gen_files.py $(wildcard vm/web/*.html vm/web/*.css vm/web/*.js)
+	@mkdir -p $(@D)
+	$(PY) $^ $@
 
 $(BUILD)/aws_permissions.c: stdlib/aws/gen_permissions.py stdlib/aws/permissions.tsv
 	@mkdir -p $(@D)

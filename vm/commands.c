@@ -1,5 +1,5 @@
 /*
- * commands.c - what several commands need: the store as the command line and the environment name it.
+ * commands.c - what several commands need: the store as the command line and the environment name it, durations.
  */
 #include "vm/commands.h"
 
@@ -12,4 +12,22 @@ store *cmd_store(const run_args *a, pb_arena *arena, pb_str *err) {
     if (url && *url) return store_open(url, arena, err);
     *err = PB_STR("which store? give --store URL, such as --store sqlite:///var/lib/pbrun/state.db, or set PB_STORE");
     return NULL;
+}
+
+bool cmd_duration(const char *text, int64_t *ms) {
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    const int64_t year = 365 * (int64_t)86400000;
+    int64_t n = 0;
+    const char *p = text;
+    for (; *p >= '0' && *p <= '9'; p++)
+        if ((n = n * 10 + (*p - '0')) > year) return false;
+    for (size_t i = 0; p != text && i < sizeof units / sizeof *units; i++) {
+        if (strcmp(p, units[i].unit) != 0) continue;
+        *ms = n * units[i].ms; /* both factors are below 2^36 */
+        return n > 0 && *ms <= year;
+    }
+    return false;
 }

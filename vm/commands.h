@@ -54,6 +54,9 @@ int cmd_fail(pb_str message, int status);
 struct store;
 struct store *cmd_store(const run_args *a, pb_arena *arena, pb_str *err);
 
+/* "500ms" "30s" "5m" "2h" "7d", up to a year. */
+bool cmd_duration(const char *text, int64_t *ms);
+
 int cmd_kill_switch(const run_args *a);
 int cmd_runs(const run_args *a);
 int cmd_show(const run_args *a);

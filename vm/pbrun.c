@@ -79,25 +79,6 @@ static const cli_option option_rows[] = {
     {0},
 };
 
-/* "500ms" "30s" "5m" "2h" "7d", up to a year. */
-static bool read_duration(const char *text, int64_t *ms) {
-    static const struct {
-        const char *unit;
-        int64_t ms;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-    const int64_t year = 365 * (int64_t)86400000;
-    int64_t n = 0;
-    const char *p = text;
-    for (; *p >= '0' && *p <= '9'; p++)
-        if ((n = n * 10 + (*p - '0')) > year) return false;
-    for (size_t i = 0; p != text && i < sizeof units / sizeof *units; i++) {
-        if (strcmp(p, units[i].unit) != 0) continue;
-        *ms = n * units[i].ms; /* both factors are below 2^36 */
-        return n > 0 && *ms <= year;
-    }
-    return false;
-}
-
 static bool add_path(run_args *a, const char *path) {
     if (a->npaths == PATHS_MAX) return false;
     a->paths[a->npaths++] = path;
@@ -121,9 +102,9 @@ static bool take_filter(run_args *a, const char *name, const char *value, const 
     } else if (strcmp(name, "incident") == 0) {
         a->incident = value;
     } else if (strcmp(name, "since") == 0) {
-        if (!read_duration(value, &a->since_ms)) *wrong = duration;
+        if (!cmd_duration(value, &a->since_ms)) *wrong = duration;
     } else if (strcmp(name, "prune") == 0) {
-        if (!read_duration(value, &a->prune_ms)) *wrong = duration;
+        if (!cmd_duration(value, &a->prune_ms)) *wrong = duration;
     } else if (strcmp(name, "max") == 0) {
         unsigned long n = strspn(value, "0123456789") == strlen(value) ? strtoul(value, NULL, 10) : 0;
         if (n < 1 || n > HISTORY_MAX) *wrong = "--max takes a number from 1 to 1000, not";
@@ -148,7 +129,7 @@ static const char *take_option(run_args *a, const char *name, const char *value)
         if (a->nsets == SETS_MAX) return "too many --set options:";
         a->sets[a->nsets++] = value;
     } else if (strcmp(name, "timeout") == 0) {
-        return read_duration(value, &a->timeout_ms) ? NULL : "--timeout takes a duration such as 90s, 5m or 2h, not";
+        return cmd_duration(value, &a->timeout_ms) ? NULL : "--timeout takes a duration such as 90s, 5m or 2h, not";
     } else if (strcmp(name, "evidence") == 0) {
         a->evidence = value;
     } else if (strcmp(name, "site") == 0) {
@@ -323,7 +304,7 @@ static const cli_command commands[] = {
     {"kill-switch", "on|observe|off|status", "stop all changes, or see what is stopped (not SSM or DynamoDB: they are set with AWS's tools)",
      command_kill_switch},
     {"drill", "", NULL, NULL},
-    {"evidence resume", "verify|show|export", NULL, NULL},
+    {"evidence", "verify|show|export", NULL, NULL},
     {"report", "", NULL, NULL},
     {0},
 };

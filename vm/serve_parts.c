@@ -4,5 +4,6 @@
 #include "vm/serve_parts.h"
 
 #include "vm/serve_approve.h"
+#include "vm/serve_web.h"
 
-const serve_part *const serve_parts[] = {&serve_approve_part, NULL};
+const serve_part *const serve_parts[] = {&serve_approve_part, &serve_web_part, NULL};
