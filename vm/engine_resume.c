@@ -107,7 +107,6 @@ static bool build(engine_run *r, const store_run *row, const wish *w, pb_str *er
     const pb_value *params = engine_params_of(e, p, row->params, r->arena, err);
     if (!params || !engine_program_site(e, p, params, err)) return false;
     if (!read_event(r, row, err) || !read_journal(r, w, err) || !engine_context_again(r)) return false;
-    r->gate.over_limit = r->over_limit;
     *err = PB_STR("out of memory");
     return engine_run_prepare(r, params);
 }

@@ -137,6 +137,7 @@ bool engine_run_prepare(engine_run *r, const pb_value *params) {
                                                     : PB_DESTROY,
                          .deadline_ms = deadline,
                          .ahead_ms = r->ahead_ms - r->dead_ms,
+                         .over_limit = r->over_limit,
                          .journal = &r->journal,
                          .brakes = p->brakes ? p->brakes : e->brakes,
                          .crash = &e->crash};

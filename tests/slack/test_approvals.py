@@ -727,6 +727,11 @@ def _():
     c.pbrun("approve", second, "--yes")
     c.resume(status=3)
     eq(len(c.asked()), 2, "now the block's own question")
+    c.begin()
+    third = [r for (r,) in c.sql("SELECT id FROM runs") if r not in (first, second)][0]
+    c.pbrun("deny", third, "--yes", "--reason", "too many")
+    c.resume()
+    eq(((c.evidence()["run_id"], c.evidence()["outcome"]), len(c.asked())), ((third, "stopped"), 2), "denied: it does not go on")
     c.close()
 
 
