@@ -43,9 +43,10 @@ def find(fast):
 
 def run(job):
     name, command, build = job
-    env = dict(os.environ, PB_BUILD=build, PYTHONPATH=os.path.join(ROOT, "tests/lib"), PYTHONDONTWRITEBYTECODE="1")
-    for key in [k for k in env if k.startswith(("AWS_", "SLACK_", "PB_PARAM_"))] + ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"]:
+    env = dict(os.environ, PYTHONPATH=os.path.join(ROOT, "tests/lib"), PYTHONDONTWRITEBYTECODE="1")
+    for key in [k for k in env if k.startswith(("AWS_", "SLACK_", "PB_"))] + ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"]:
         env.pop(key, None)
+    env["PB_BUILD"] = build
     env["AWS_EC2_METADATA_DISABLED"] = "true"  # a machine in the cloud has credentials that no test may find
     if build.endswith("san"):
         env.update(SANITIZERS)

@@ -1,5 +1,6 @@
 """Where keys come from: AWS's chain of sources against real local servers (metadata, containers, STS), files, processes; renewed in
 time, fetched once for everybody, and every failure says which source, why and what to do. No secret in any of it."""
+# speed: slow
 # runs: sanitized
 import base64
 import datetime

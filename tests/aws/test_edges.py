@@ -1,5 +1,6 @@
 """The edges of the network, seen through our client: bad addresses, bad certificates, metadata that never answer, a gigabyte, a byte a
 second, proxies. Each ends in time with an error that names the cause, and memory stays bounded."""
+# speed: slow
 # runs: sanitized
 import os
 import socket

@@ -1,5 +1,6 @@
 """Endpoints of every service against botocore's own evaluation of AWS's endpoint rules. A sample of regions and variants by default;
 PB_CONFORMANCE_N=all holds all services in all regions and variants against it (15 s)."""
+# speed: slow
 import os
 import random
 

@@ -1,5 +1,6 @@
 """Everything that can go wrong on the wire: AWS refusing, throttling, breaking, lying, silent, half-dead; each call ends in time with
 a clear error, is tried as often as it should be, and nothing is done twice. The other end is a raw socket here."""
+# speed: slow
 # runs: sanitized
 import datetime
 import email.utils

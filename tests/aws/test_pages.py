@@ -1,5 +1,6 @@
 """Answers in pages: which operations have them, and that all pages of a read are one answer, as botocore's paginators make it. The other
 end is a server that answers from a list, and the simulated account."""
+# speed: slow
 # runs: sanitized
 import json
 import os

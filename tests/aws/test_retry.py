@@ -1,4 +1,5 @@
 """How often and how fast the client sends: the budget of retries that all calls share, and the rate of the adaptive mode beside botocore's."""
+# speed: slow
 # runs: sanitized
 import json
 import os

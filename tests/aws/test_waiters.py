@@ -1,5 +1,6 @@
 """`wait until`: the table's waiters and how they judge answers, beside botocore's; how a wait polls and ends; what the compiler says; and a
 run over the simulated account."""
+# speed: slow
 # runs: sanitized
 import json
 import os

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """pbc fmt: the canonical layout (format/NAME.pb becomes format/NAME.out), and what holds for every file: formatting twice
 is formatting once, the tree and all comments stay, and line ends and blanks of the source do not matter."""
+# speed: slow
 # runs: sanitized
 import glob
 import os

@@ -1,5 +1,6 @@
 """Runs that are kept in a store: killed and resumed, parked and taken up again, refused where there is no store, left as they are where the
 disk is full. tests/unit/journal.c kills a run at every moment; here pbrun itself is killed at some, beside a simulated account."""
+# speed: slow
 import json
 import os
 import re

@@ -1,5 +1,6 @@
 """pbrun run as its callers see it: events good and bad, results, evidence, parameters, signals, progress.
 
+# speed: slow
 # runs: sanitized
 """
 import fcntl

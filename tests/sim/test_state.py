@@ -1,4 +1,5 @@
 """What the simulated account keeps, shows, survives; its options and faults."""
+# speed: slow
 # runs: sanitized
 import concurrent.futures
 import os

@@ -1,5 +1,6 @@
 """The simulated account misbehaves as it was told to, and in each protocol's own words: faults, throttles, delays, half and lost
 answers, small and empty pages, rules that come while it runs. boto3 is the client."""
+# speed: slow
 # runs: sanitized
 import http.client
 import re

@@ -1,5 +1,6 @@
 """slack.post against a receiver on this machine that behaves like Slack: what is sent, how errors read, limits, outages; and
 that neither token nor webhook address ever shows."""
+# speed: slow
 # runs: sanitized
 import http.server
 import json

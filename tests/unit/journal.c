@@ -5,6 +5,8 @@
  * run.
  *
  * The world is memory that parent and children share: what a killed process has done to it stays done.
+ *
+ * speed: slow
  */
 #include "tests/lib/check.h"
 

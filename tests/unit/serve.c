@@ -1,6 +1,8 @@
 /*
  * serve.c - the server's parts in one process: requests and answers over a real connection on one loop, forms, messages
  * of SNS signed here with a key of the test's own, which the fetcher hands out in AWS's place.
+ *
+ * speed: slow
  */
 #include "tests/lib/check.h"
 #include "vm/serve_own.h"

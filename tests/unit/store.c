@@ -1,6 +1,8 @@
 /*
  * store.c - the store: what is kept, what is refused, what two connections may do to each other, and what is left when
  * the disk, the memory or the process fails in the middle.
+ *
+ * speed: slow
  */
 #include "vm/store.h"
 #include "tests/lib/check.h"
