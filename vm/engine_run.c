@@ -266,11 +266,15 @@ void engine_run_leave(engine_run *r, engine_left why, pb_str reason) {
     if (why == LEFT_PARKED || why == LEFT_STOPPED) failed = !engine_row_leave(r);
     gone(r);
     stop_waiting(r);
+    if (failed) {
+        engine_store_failed(r->engine);
+        r->facts.code = pb_str_c(codes[LEFT_STORE]);
+        r->facts.reason = r->left_why = r->engine->store_error;
+    }
     if (w->run_parked) w->run_parked(w->ctx, r);
     if (r->journal.store && (r->left == LEFT_LOST || r->left == LEFT_STORE)) store_drop(r->journal.store, r->id);
     let_go(r);
     engine_event_over(r->event);
-    if (failed) engine_store_failed(r->engine);
 }
 
 /* ---- going on ---- */

@@ -310,7 +310,8 @@ def whole_step(step):
 def essence(d):
     """Of a document of evidence: the outcome, the record, and the chain of steps (which try of a step it was is not of the essence)."""
     def step(a):
-        return [whole_step(a["step"]), a["action"], a["status"], a["effect"], a["target"], (a["error"] or {}).get("code")]
+        # Which of two undos of parallel steps comes first is as open as which of the steps did.
+        return [a.get("undoes") or whole_step(a["step"]), a["action"], a["status"], a["effect"], a["target"], (a["error"] or {}).get("code")]
     return {"outcome": d["outcome"], "status": d["remediation_status"], "reason": d["reason"], "record": d.get("record"), "resource": d["affected_resource"],
             "undo_of": d.get("undo_of"), "not_undoable": [[whole_step(x["step"]), x["action"], x["why"]] for x in d.get("not_undoable") or []], "steps": sorted(step(a) for a in d["automated_actions"]),
             "reads": sorted({json.dumps(step(a)) for a in d["reads"]}),
