@@ -20,7 +20,7 @@
 
 /* A record's members in the order of its columns: X(type, member). TEXT, LONG_TEXT and VALUE are left empty in lists
  * where they are long. */
-typedef enum column_type { COL_TEXT, COL_LONG, COL_VALUE, COL_INT64, COL_UINT32, COL_STATUS, COL_BOOL } column_type;
+typedef enum column_type { COL_TEXT, COL_LONG, COL_BYTES, COL_VALUE, COL_INT64, COL_UINT32, COL_STATUS, COL_BOOL } column_type;
 typedef struct column {
     column_type type;
     size_t offset;
@@ -42,7 +42,7 @@ typedef struct column {
 #define DECISION_COLUMNS(X) \
     X(TEXT, approval) X(TEXT, person) X(TEXT, via) X(TEXT, verdict) X(TEXT, reason) X(TEXT, proof) X(INT64, at)
 
-#define JOURNAL_COLUMNS(X) X(INT64, seq) X(STATUS, kind) X(TEXT, step) X(TEXT, name) X(INT64, at) X(TEXT, data)
+#define JOURNAL_COLUMNS(X) X(INT64, seq) X(STATUS, kind) X(TEXT, step) X(TEXT, name) X(INT64, at) X(BYTES, data)
 
 #define SWITCH_COLUMNS(X) X(TEXT, scope) X(TEXT, state) X(TEXT, reason) X(TEXT, who) X(INT64, at)
 

@@ -83,6 +83,14 @@ static const char *const migrations[] = {
     " why TEXT NOT NULL, body TEXT NOT NULL) STRICT;"
     "CREATE INDEX events_waiting ON events(id) WHERE done_at IS NULL;"
     "CREATE INDEX events_done ON events(done_at) WHERE done_at IS NOT NULL;",
+
+    /* 2: what an entry holds is bytes (vm/freeze.h), not text. */
+    "CREATE TABLE journal2(run INTEGER NOT NULL REFERENCES runs(n) ON DELETE CASCADE, seq INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL, step TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, data BLOB NOT NULL,"
+    " PRIMARY KEY(run,seq)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO journal2 SELECT run,seq,kind,step,name,at,CAST(data AS BLOB) FROM journal;"
+    "DROP TABLE journal;"
+    "ALTER TABLE journal2 RENAME TO journal;",
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
@@ -170,6 +178,10 @@ void store_bind_text(sqlite3_stmt *st, int i, pb_str t) {
     sqlite3_bind_text64(st, i, t.n ? t.s : "", t.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
+static void bind_bytes(sqlite3_stmt *st, int i, pb_str t) {
+    sqlite3_bind_blob64(st, i, t.n ? t.s : "", t.n, SQLITE_STATIC);
+}
+
 store_result store_finish(store *s, sqlite3_stmt *st, int rc) {
     store_result r = rc == SQLITE_ROW || rc == SQLITE_DONE ? STORE_OK : store_fail_db(s, rc);
     sqlite3_reset(st);
@@ -213,6 +225,7 @@ bool store_bind_record(store *s, sqlite3_stmt *st, int at, const column *columns
         switch (columns[i].type) {
         case COL_TEXT:
         case COL_LONG: store_bind_text(st, at, *(const pb_str *)m); break;
+        case COL_BYTES: bind_bytes(st, at, *(const pb_str *)m); break;
         case COL_INT64: sqlite3_bind_int64(st, at, *(const int64_t *)m); break;
         case COL_UINT32: sqlite3_bind_int64(st, at, *(const uint32_t *)m); break;
         case COL_STATUS: sqlite3_bind_int(st, at, (int)*(const unsigned *)m); break;
@@ -231,7 +244,8 @@ bool store_read_record(store *s, sqlite3_stmt *st, int at, const column *columns
         char *m = (char *)record + columns[i].offset;
         switch (columns[i].type) {
         case COL_TEXT:
-        case COL_LONG: *(pb_str *)m = store_column_text(a, st, at); break;
+        case COL_LONG:
+        case COL_BYTES: *(pb_str *)m = store_column_text(a, st, at); break;
         case COL_INT64: *(int64_t *)m = sqlite3_column_int64(st, at); break;
         case COL_UINT32: *(uint32_t *)m = (uint32_t)sqlite3_column_int64(st, at); break;
         case COL_STATUS: *(unsigned *)m = (unsigned)sqlite3_column_int(st, at); break;

@@ -66,6 +66,16 @@ static void sql(const char *path, const char *text) {
     sqlite3_close(db);
 }
 
+static int number_in(const char *path, const char *text) {
+    sqlite3 *db;
+    sqlite3_stmt *st = NULL;
+    CHECK(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_prepare_v2(db, text, -1, &st, NULL) == SQLITE_OK);
+    int n = st && sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int(st, 0) : -1;
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    return n;
+}
+
 /* ---- opening ---- */
 
 static void test_opening(void) {
@@ -93,6 +103,31 @@ static void test_opening(void) {
         store_close(open_ok(path_in("newer.db")));
         sql(path_in("newer.db"), "PRAGMA user_version=99");
         CHECK(strstr(refusal(path_in("newer.db")), "newer pbrun (store version 99"));
+    }
+    CASE("a store of version 1 is brought up to date: what its journal holds is the same, every byte") {
+        const char *p = path_in("older.db");
+        store *s = open_ok(p);
+        store_run r;
+        CHECK(s && begin(s, "r", &r) == STORE_OK && append(s, &r, "1") == STORE_OK);
+        CHECK(store_commit(s, NULL, NULL) == STORE_OK);
+        store_close(s);
+        sql(p,
+            "CREATE TABLE old(run INTEGER NOT NULL REFERENCES runs(n) ON DELETE CASCADE, seq INTEGER NOT NULL,"
+            " kind INTEGER NOT NULL, step TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, data TEXT NOT NULL,"
+            " PRIMARY KEY(run,seq)) STRICT, WITHOUT ROWID;"
+            "INSERT INTO old SELECT run,seq,kind,step,name,at,CAST(data AS TEXT) FROM journal;"
+            "INSERT INTO old SELECT run,2,kind,step,name,at,CAST(x'00ff41fe00' AS TEXT) FROM journal;"
+            "DROP TABLE journal; ALTER TABLE old RENAME TO journal; PRAGMA user_version=1");
+        s = open_ok(p);
+        journal_entry *e;
+        uint32_t n = 0;
+        CHECK(s && store_journal(s, PB_STR("r"), arena, &e, &n) == STORE_OK && n == 2);
+        CHECK(n == 2 && pb_str_eq(e[0].data, (pb_str){"a\0b", 3}) && pb_str_is(e[0].step, "1"));
+        CHECK(n == 2 && pb_str_eq(e[1].data, (pb_str){"\0\377A\376\0", 5}));
+        CHECK(s && append(s, &r, "2") == STORE_OK && store_commit(s, NULL, NULL) == STORE_OK);
+        CHECK(entries_of(s, "r") == 3);
+        store_close(s);
+        CHECK(number_in(p, "SELECT count(*) FROM journal WHERE typeof(data)<>'blob'") == 0);
     }
     CASE("what is no database is refused") {
         FILE *f = fopen(path_in("text.db"), "w");
