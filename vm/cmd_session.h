@@ -26,7 +26,7 @@ typedef struct session {
     int signal_fd;
     int status;
     bool stopped, output_failed, store_failed;
-    const cli *cli;
+    cli cli;
     const engine_config *config; /* instead of `run`'s own; providers and watch are the caller's. NULL: `run`'s */
 } session;
 

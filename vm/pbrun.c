@@ -261,13 +261,13 @@ static int command_run(void *self) {
 /* ---- commands ---- */
 
 static int command_manual(void *self) {
-    cli_man(((session *)self)->cli);
+    cli_man(&((session *)self)->cli);
     return STATUS_OK;
 }
 
 static int command_completion(void *self) {
     const session *s = self;
-    if (s->args.npaths == 1 && cli_complete(s->cli, s->args.paths[0])) return STATUS_OK;
+    if (s->args.npaths == 1 && cli_complete(&s->cli, s->args.paths[0])) return STATUS_OK;
     return usage("for which shell? bash, zsh or fish");
 }
 
@@ -317,7 +317,7 @@ static bool is_planned(const char *name) {
 }
 
 static int run_command(session *s, int argc, char **argv) {
-    const cli c = {"pbrun",
+    s->cli = (cli){"pbrun",
                    "Runs security playbooks.",
                    {"done or nothing matched", "a run or an event failed, or playbooks do not compile", "wrong usage",
                     "waiting for an approval", "stopped by the kill switch, a guard or a limit", "internal error"},
@@ -326,7 +326,7 @@ static int run_command(session *s, int argc, char **argv) {
                    set_option,
                    &s->args};
     const cli_command *command = NULL;
-    int n = 0, status = cli_parse(&c, argc, argv, &command, &n);
+    int n = 0, status = cli_parse(&s->cli, argc, argv, &command, &n);
     if (status >= 0) return status;
     if (s->args.version) return printf("pbrun %s\n", PB_VERSION) > 0 ? STATUS_OK : STATUS_FAILED;
     if (!command || !command->run) return usage("no command");
@@ -335,7 +335,6 @@ static int run_command(session *s, int argc, char **argv) {
     for (int i = 0; i < n; i++)
         if (paths ? !add_path(&s->args, argv[i]) : !add_operand(&s->args, argv[i]))
             return usage(paths ? "too many paths; give a directory" : "too many operands");
-    s->cli = &c;
     return command->run(s);
 }
 

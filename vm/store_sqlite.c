@@ -168,8 +168,8 @@ store_result store_fail_db(store *s, int rc) {
 sqlite3_stmt *store_statement_of(store *s, store_statement which) {
     sqlite3_stmt **p = &s->prepared[which];
     if (s->broken) return NULL;
-    if (*p) return *p;
-    int rc = sqlite3_prepare_v3(s->db, statement_text[which], -1, SQLITE_PREPARE_PERSISTENT, p, NULL);
+    int rc = *p ? SQLITE_OK
+                : sqlite3_prepare_v3(s->db, statement_text[which], -1, SQLITE_PREPARE_PERSISTENT, p, NULL);
     if (rc != SQLITE_OK) store_fail_db(s, rc);
     return *p;
 }
