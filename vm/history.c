@@ -159,7 +159,7 @@ static history_found by_prefix(store *s, pb_str what, pb_arena *a, pb_str *id, p
     enum { MAX = LISTED + 1 };
     pb_str *ids;
     uint32_t n = 0;
-    bool whole = what.n > 4 && memcmp(what.s, "run-", 4) == 0;
+    bool whole = what.n >= 4 && memcmp(what.s, "run-", 4) == 0;
     pb_str prefix = whole ? what : pb_printf(a, "run-%.*s", PB_ARG(what));
     if (!prefix.s || store_runs_find(s, prefix, MAX, a, &ids, &n) != STORE_OK) return FOUND_ERROR;
     if (n == 1) *id = ids[0];

@@ -93,7 +93,7 @@ class History:
                 "time": "2026-01-02T03:04:05Z", "detail": {"id": "%s-%s" % (kind, text), "kind": kind, "text": text, "host": self.hosts.get(name or kind, self.lab.instance)}}
 
     def pbrun(self, *args, status=0, stdin=None, **env):
-        full = self.lab.env(PB_PARAM_UI=UI_TOKEN, PB_PARAM_LINKS=LINK_SECRET, PB_STORE=self.store, **env)
+        full = self.lab.env(PB_PARAM_UI=UI_TOKEN, PB_PARAM_LINKS=LINK_SECRET, **dict({"PB_STORE": self.store}, **env))
         p = subprocess.run([PBRUN, *args], input=stdin, env=full, capture_output=True, text=True, timeout=60, check=False)
         if status is not None:
             eq(p.returncode, status, p.stdout + p.stderr)
