@@ -146,7 +146,8 @@ fuzz-build:
 deps:
 	@.ci/deps
 
-test: deps
+test:
+	.ci/deps tests
 	$(MAKE) all unit
 	$(MAKE) SAN=1 all unit
 	$(if $(shell command -v clang),$(MAKE) fuzz-build)
