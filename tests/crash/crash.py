@@ -463,8 +463,8 @@ def check(case, base, shim, keep=False):
         del want["statuses"]
         counted["hit"] = hit
         extra = len(got["messages"]) - len(want["messages"])
-        if case.scenario.webhook and extra == 1 and set(got["messages"]) == set(want["messages"]):
-            counted["webhook messages doubled"] = 1
+        if case.scenario.webhook and 0 < extra <= 1 + bool(case.second) and set(got["messages"]) == set(want["messages"]):
+            counted["webhook messages doubled"] = extra
             got["messages"] = want["messages"]
         counted["evidence told, not logged"] = world.only_told
         why = "; ".join(differences(got, want)) or None
@@ -510,9 +510,9 @@ def arguments(argv):
     p.add_argument("--sample", type=int, default=0, help="so many cases only")
     p.add_argument("--only", action="append", default=[], help="scenarios with this in their name")
     p.add_argument("--ways", default=",".join(WAYS), type=lambda t: t.split(","), help="of: " + " ".join(WAYS))
-    p.add_argument("--calls", type=int, default=40, help="of `call` and `full`: so many a stage (there are hundreds), of `disk` half of it")
+    p.add_argument("--calls", type=int, default=30, help="of `call` and `full`: so many a stage (there are hundreds), of `disk` half of it")
     p.add_argument("--second", type=float, default=0.25, help="share of cases in which the process that takes over is killed too")
-    p.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1), help="cases at a time; most of their time is spent in the playbooks' own pauses")
+    p.add_argument("--jobs", type=int, default=4 * (os.cpu_count() or 1), help="cases at a time; most of their time is spent in the playbooks' own pauses")
     p.add_argument("--case", help="this case only, with what was said")
     return p.parse_args(argv)
 
