@@ -160,6 +160,7 @@ demo: deps
 bench: all $(BUILD)/tests/constant
 	$(PY) tests/bench/bench.py
 	PB_BUILD=$(BUILD) $(PY) tests/bench/bench_aws.py
+	PB_BUILD=$(BUILD) $(PY) tests/bench/bench_load.py
 crash: all
 	PB_BUILD=$(BUILD) $(PY) tests/crash/crash.py $(CRASH)
 conformance: $(BUILD)/tests/codec_driver $(BUILD)/tests/sigv4

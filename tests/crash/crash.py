@@ -109,6 +109,12 @@ def show(state):
     return json.loads(subprocess.run([PBRUN, "sim", "--state", state, "--show"], capture_output=True, text=True, check=True, timeout=LIMIT).stdout)
 
 
+def quiet(owner):
+    """A client that was killed is no news."""
+    owner.server.handle_error = lambda *_: None
+    return owner
+
+
 class World:
     """A fresh account, a store and a Slack; the processes of one case run in it."""
 
@@ -123,7 +129,7 @@ class World:
         self.sim = subprocess.Popen([PBRUN, "sim", "--port", "0", "--state", self.state, "--seed", "crash", "--account", ACCOUNT, "--region", REGION,
                                      "--access-key", KEY, "--secret-key", SECRET], stdout=subprocess.PIPE, text=True)
         self.url = self.sim.stdout.readline().split()[-1]
-        self.slack = FakeSlack()
+        self.slack = quiet(FakeSlack())
         self.process, self.told, self.log = None, [], []
         self.playbook = base.approved if scenario.playbook == APPROVED else scenario.playbook
 
@@ -351,7 +357,7 @@ class Case(collections.namedtuple("Case", "scenario stage way n second")):
 
 def killer(world, way, n):
     """The n-th request kills the process; the URL of the proxy that does it."""
-    proxy = Proxy(world.url)
+    proxy = quiet(Proxy(world.url))
 
     def kill(forward):
         if way == "done":
@@ -429,7 +435,7 @@ def measure(world, scenario):
         for f in (count, calls):
             if os.path.exists(f):
                 os.unlink(f)
-        proxy = Proxy(world.url)
+        proxy = quiet(Proxy(world.url))
         before = len(world.slack.calls)
         status, err = world.do(stage, url=proxy.url, env={"PB_CRASH_COUNT": count, "SHIM_COUNT": calls}) if stage not in ("later", "expire") else world.do(stage)
         if status not in (0, 3):
