@@ -114,9 +114,10 @@ static bool read_zone(reader *r, int64_t *ms) {
 }
 
 bool pb_time_parse(pb_str s, int64_t *ms) {
+    if (!s.n) return false;
     reader r = {s.s, s.s + s.n};
     int64_t days, clock = 0, zone = 0;
-    if (!s.n || !read_date(&r, &days)) return false;
+    if (!read_date(&r, &days)) return false;
     if (r.p < r.end && (!one_of(&r, "Tt ") || !read_clock(&r, &clock) || !read_zone(&r, &zone))) return false;
     if (r.p != r.end) return false;
     *ms = days * DAY_MS + clock - zone;

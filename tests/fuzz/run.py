@@ -7,14 +7,27 @@ replayed first. What a run finds is left in build/fuzz/crashes/; when it is mend
 import argparse
 import glob
 import os
+import re
+import shutil
 import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, "build/fuzz")
-DRIVERS = ["source", "image", "event", "answer", "request"]
 # the most bytes an input may have
-SETTINGS = {"source": 4096, "image": 8192, "event": 8192, "answer": 4096, "request": 4096}
+SETTINGS = {"source": 4096, "layout": 4096, "lsp": 4096, "image": 8192, "event": 8192, "answer": 4096, "request": 4096, "frozen": 2048,
+            "door": 4096}
+DRIVERS = list(SETTINGS)
+SIGNS = ["\"\"\"", "${", "?.", "??", "->", "==", "!=", "<=", ">=", "5TB", "10GiB", "500ms", "30s", "7d", "# pbc: allow PB0614 \\\"r\\\"", "\\x0a", "\\x0d\\x0a"]
+MEMBERS = {  # what JSON texts of each driver are made of
+    "lsp": ["jsonrpc", "2.0", "id", "method", "params", "textDocument", "uri", "version", "text", "position", "line", "character", "range",
+            "contentChanges", "initialize", "shutdown", "exit", "rootUri", "textDocument/didOpen", "textDocument/didChange", "textDocument/didClose",
+            "textDocument/hover", "textDocument/completion", "Content-Length: "],
+    "door": ["payload=", "block_actions", "actions", "action_id", "type", "button", "user", "Type", "Notification", "MessageId", "TopicArn", "Message",
+             "Timestamp", "SignatureVersion", "Signature", "SigningCertURL", "SubscribeURL", "Token", "t=", "v1=", "Origin: ", "Bearer ",
+             "verdict=grant", "csrf=", "detail-type", "source", "detail"],
+    "event": ["source", "detail-type", "detail", "account", "region", "resources", "findings"],
+}
 
 ANSWERS = [
     "ec2 DescribeInstances 200\ncontent-type: text/xml\n\n<DescribeInstancesResponse><requestId>r</requestId><reservationSet><item><ownerId>1</ownerId><instancesSet><item>"
@@ -44,6 +57,31 @@ REQUESTS = [
 ]
 
 
+MESSAGES = [
+    "RContent-Length: 46\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\"}",
+    "J" + "\n".join([
+        '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"rootUri":"file:///tmp","capabilities":{}}}',
+        '{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{"textDocument":{"uri":"file:///t.pb","version":1,"text":"playbook p { when test.finding as f }"}}}',
+        '{"jsonrpc":"2.0","id":2,"method":"textDocument/hover","params":{"textDocument":{"uri":"file:///t.pb"},"position":{"line":0,"character":3}}}',
+        '{"jsonrpc":"2.0","id":3,"method":"shutdown"}', '{"jsonrpc":"2.0","method":"exit"}']),
+]
+# Values (the first byte of what follows V is the version), rows of a journal, and changes of rows that are right.
+FROZEN = [b"V\x01" + bytes([tag]) + rest for tag in range(16) for rest in (b"", b"\x00", b"\x01a\x01b", b"\x02\x01\x02\x80\x01", b"\xff" * 10)]
+FROZEN += [b"X2 1 t.put 3\nabc", b"X5 - - 0\n", b"M" + bytes([1, 0, 7, 2]), b"M" + bytes([2, 3, 255, 0, 3, 1, 9, 1])]
+DOOR = [
+    'Es\nContent-Type: application/json\n\n{"version":"0","id":"1","source":"test","detail-type":"T","detail":{}}',
+    'Et\n\n[{"id":"1","source":"a","detail-type":"b","detail":{}}]\n{"id":"2","source":"a","detail-type":"b","detail":{}}',
+    "E\nX-PB-Signature: t=1764000000,v1=" + "0" * 64 + "\n\n{}",
+    'S\n\n{"Type":"Notification","TopicArn":"arn:aws:sns:eu-west-1:111122223333:alerts","Message":"{}","MessageId":"1"}',
+    "N\n\nType: Notification\nMessage: {\"id\":\"1\",\"source\":\"a\",\"detail-type\":\"b\",\"detail\":{}}\nMessageId: 1\n",
+    "Ag\n\nabc.def",
+    'A=g\n\n{"a":"x","p":"alice","b":"00","e":1764000001000}',
+    "Al\nOrigin: https://pb.example.com\nContent-Type: application/x-www-form-urlencoded\n\nverdict=grant",
+    "Kb\n\npayload=%7B%22type%22:%22block_actions%22,%22user%22:%7B%22id%22:%22U0ALICE%22%7D,%22actions%22:[%7B%22type%22:%22button%22,%22action_id%22:%22grant:a:b%22%7D]%7D",
+    "K\nX-Slack-Signature: v0=00\nX-Slack-Request-Timestamp: 1764000000\n\npayload=%7B%7D",
+]
+
+
 def read(path):
     with open(path, "rb") as f:
         return f.read()
@@ -66,6 +104,16 @@ def seeds(driver):
         texts = [read(p) for p in sorted(glob.glob(ROOT + "/tests/lang/*/*.pb") + glob.glob(ROOT + "/stdlib/*.pb"))]
         library = [b"L" + read(p) for p in sorted(glob.glob(ROOT + "/playbooks/*.pb"))]
         return [b" " + t for t in texts] + library
+    if driver in ("layout", "lsp"):
+        folders = ("tests/lang/good", "tests/lang/bad", "tests/lang/format", "stdlib", "stdlib/testing", "playbooks")
+        texts = [read(p) for f in folders for p in sorted(glob.glob(os.path.join(ROOT, f, "*.pb")))]
+        if driver == "layout":
+            return texts
+        return [bytes([i % 12, i % 40, i % 20]) + t for i, t in enumerate(texts)] + [m.encode() for m in MESSAGES]
+    if driver == "frozen":
+        return FROZEN
+    if driver == "door":
+        return [d.encode() for d in DOOR]
     if driver == "image":
         return [i for i in built_image() if len(i) < 64 << 10]
     if driver == "event":
@@ -73,8 +121,25 @@ def seeds(driver):
     return [t.encode() for t in (ANSWERS if driver == "answer" else REQUESTS)]
 
 
-def prepare(driver):
-    folder = os.path.join(BUILD, "corpus", driver)
+def dictionary(driver):
+    """A file with the driver's words, or None."""
+    words = list(MEMBERS.get(driver, []))
+    if driver in ("source", "layout", "lsp"):
+        words += re.findall(r'^WORD\("(\w+)"', read(os.path.join(ROOT, "lang/words.def")).decode(), re.M)
+    signs = SIGNS if driver in ("source", "layout") else []
+    if not words:
+        return None
+    path = os.path.join(BUILD, driver + ".dict")
+    with open(path, "w", encoding="utf-8") as f:
+        f.writelines('"%s"\n' % w for w in words + [x.replace('"', '\\"') if not x.startswith("#") else x for x in signs])
+    return path
+
+
+def prepare(driver, corpus="corpus"):
+    """A folder with the seeds. What a long run has learnt stays in "corpus" for the next."""
+    folder = os.path.join(BUILD, corpus, driver)
+    if corpus != "corpus":
+        shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder, exist_ok=True)
     for i, data in enumerate(seeds(driver)):
         with open(os.path.join(folder, "seed%03d" % i), "wb") as f:
@@ -86,7 +151,7 @@ def found(driver):
     return sorted(glob.glob(os.path.join(ROOT, "tests/fuzz/found", driver, "*")))
 
 
-def fuzz(driver, seconds):
+def fuzz(driver, seconds, corpus="corpus"):
     """Runs one driver. (true when nothing was found, the end of what it said)"""
     program = os.path.join(BUILD, "drivers", driver)
     crashes = os.path.join(BUILD, "crashes", driver) + "/"
@@ -94,8 +159,9 @@ def fuzz(driver, seconds):
     env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:allocator_may_return_null=1", UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1")
     said = ""
     steps = [[program] + found(driver)] if found(driver) else []
-    steps.append([program, "-max_total_time=%d" % seconds, "-max_len=%d" % SETTINGS[driver], "-timeout=20", "-rss_limit_mb=2048",
-                  "-print_final_stats=1", "-artifact_prefix=" + crashes, prepare(driver)])
+    words = ["-dict=" + dictionary(driver)] if dictionary(driver) else []
+    steps.append([program] + words + ["-max_total_time=%d" % seconds, "-max_len=%d" % SETTINGS[driver], "-timeout=20", "-rss_limit_mb=2048",
+                  "-print_final_stats=1", "-artifact_prefix=" + crashes, prepare(driver, corpus)])
     for command in steps:
         p = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, errors="replace", check=False)
         said = p.stderr
