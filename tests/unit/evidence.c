@@ -291,6 +291,26 @@ static void logs(void) {
         CHECK_STR(text, "{\"torn\n{\"again\n");
         evidence_close(l);
     }
+    CASE("the document of a run that was started at a time is found, no other, and no torn or quoted one") {
+        static const char line[] = "{\"run_id\":\"run-1\",\"note\":\"\\\"run_id\\\":\\\"run-2\\\"\",\"started_at\":\"1970-01-01T00:00:01Z\"}";
+        evidence_log *l = evidence_open(dir, arena, &err);
+        CHECK(l && !evidence_has(l, PB_STR("run-1"), 1000, arena));
+        file_append(path, line);
+        CHECK(!evidence_has(l, PB_STR("run-1"), 1000, arena));
+        CHECK(evidence_append(l, line, sizeof line - 1, arena, &err));
+        CHECK(evidence_has(l, PB_STR("run-1"), 1000, arena));
+        CHECK(!evidence_has(l, PB_STR("run-1"), 2000, arena));
+        CHECK(!evidence_has(l, PB_STR("run-2"), 1000, arena));
+        CHECK(!evidence_has(l, PB_STR("run-"), 1000, arena));
+        evidence_close(l);
+        unlink(path);
+        unlink(torn);
+        l = evidence_open(dir, arena, &err);
+        CHECK(l && !evidence_has(l, PB_STR("run-1"), 1000, arena));
+        CHECK(evidence_append(l, "{\"a\":1}", 7, arena, &err) && evidence_append(l, "{\"b\":2}", 7, arena, &err));
+        CHECK(evidence_append(l, "{\"c\":3}", 7, arena, &err));
+        evidence_close(l);
+    }
     CASE("what does not fit is taken back") {
         evidence_log *l = evidence_open(dir, arena, &err);
         struct rlimit old, small;
