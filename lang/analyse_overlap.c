@@ -235,7 +235,8 @@ void analyse_overlap(checker *c) {
     fleet_playbook *all = NULL, **end = &all;
     if (!k.memo) return;
     for (decl_info *d = analyse_next(c, NULL, DECL_PLAYBOOK); d; d = analyse_next(c, d, DECL_PLAYBOOK)) {
-        fleet_playbook *p = d->decl->event_decl ? collect(&k, d) : NULL;
+        bool deployed = !source_is_test(&c->program->sources->files[d->decl->span.file]);
+        fleet_playbook *p = d->decl->event_decl && deployed ? collect(&k, d) : NULL;
         if (!p || !p->acts) continue;
         bool said = false;
         for (const fleet_playbook *o = all; o && !said; o = o->next)

@@ -560,7 +560,7 @@ static void gen_playbook(cg *g, const ast_decl *d) {
 static void gen_playbooks(cg *g) {
     for (const ast_file *f = g->program->files; f; f = f->next)
         for (const ast_decl *d = f->decls; d && iw_fault_of(g->w) == IW_OK; d = d->next)
-            if (d->kind == DECL_PLAYBOOK && (!g->tested || g->tested == d)) gen_playbook(g, d);
+            if (d->kind == DECL_PLAYBOOK && (g->tested ? g->tested == d : !cg_for_tests(g, d))) gen_playbook(g, d);
 }
 
 static void gen_guards(cg *g) {

@@ -107,6 +107,7 @@ uint32_t cg_body(cg *g, const ast_decl *d, pb_str name, const ast_stmt *first); 
 /* ---- codegen_test.c ---- */
 void cg_tests(cg *g); /* those of g->tested; fills their index */
 bool cg_is_tested(const cg *g, const ast_decl *test);
+bool cg_for_tests(const cg *g, const ast_decl *d); /* it stands in a file of tests: not deployed */
 
 /* ---- codegen_reach.c ---- */
 void cg_forget(ast_program *p); /* the tree may have been through here before */

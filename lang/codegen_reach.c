@@ -294,7 +294,8 @@ void cg_reach(cg *g) {
     const ast_decl *site = cg_site(g);
     for (ast_file *f = g->program->files; f; f = f->next)
         for (ast_decl *d = f->decls; d && !g->failed; d = d->next)
-            if (d->kind == DECL_PLAYBOOK && (!g->only.s || pb_str_eq(g->only, d->name.parts[0].text))) {
+            if (d->kind == DECL_PLAYBOOK && (!g->only.s || pb_str_eq(g->only, d->name.parts[0].text)) &&
+                (g->tested == d || !cg_for_tests(g, d))) {
                 g->playbooks++;
                 reach_body(g, d);
             } else if (d->kind == DECL_TEST && cg_is_tested(g, d)) {

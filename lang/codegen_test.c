@@ -15,6 +15,10 @@ const ast_decl *site_of_tests(const ast_program *p, const ast_decl *test) {
     return d;
 }
 
+bool cg_for_tests(const cg *g, const ast_decl *d) {
+    return source_is_test(&g->program->sources->files[d->span.file]);
+}
+
 bool cg_is_tested(const cg *g, const ast_decl *test) {
     return g->tested && test->playbook == g->tested && site_of_tests(g->program, test) == g->site;
 }

@@ -210,7 +210,11 @@ static void write_item(writer *w, const ast_decl *d) {
     row_end(w);
 }
 
-static bool users(const writer *w, const ast_file *f) { return !w->program->sources->files[f->file].builtin; }
+/* Does what this file has of the kind belong to the page? Of files of tests only guards hold elsewhere. */
+static bool users(const writer *w, const ast_file *f, ast_decl_kind kind) {
+    const source_file *s = &w->program->sources->files[f->file];
+    return !s->builtin && (kind == DECL_GUARD || !source_is_test(s));
+}
 
 static const struct {
     ast_decl_kind kind;
@@ -222,7 +226,7 @@ static const struct {
 
 static bool has_any(const writer *w, ast_decl_kind kind) {
     for (const ast_file *f = w->program->files; f; f = f->next)
-        for (const ast_decl *d = users(w, f) ? f->decls : NULL; d; d = d->next)
+        for (const ast_decl *d = users(w, f, kind) ? f->decls : NULL; d; d = d->next)
             if (d->kind == kind) return true;
     return false;
 }
@@ -232,7 +236,7 @@ static void write_section(writer *w, size_t i) {
     heading(w, 2, pb_str_c(sections[i].title), (pb_str){"", 0});
     table_begin(w, sections[i].column, "what it is");
     for (const ast_file *f = w->program->files; f; f = f->next)
-        for (const ast_decl *d = users(w, f) ? f->decls : NULL; d; d = d->next)
+        for (const ast_decl *d = users(w, f, sections[i].kind) ? f->decls : NULL; d; d = d->next)
             if (d->kind == sections[i].kind) write_item(w, d);
     table_end(w);
 }
@@ -240,7 +244,7 @@ static void write_section(writer *w, size_t i) {
 static void write_overview(writer *w) {
     table_begin(w, "playbook", "what it does");
     for (const ast_file *f = w->program->files; f; f = f->next)
-        for (const ast_decl *d = users(w, f) ? f->decls : NULL; d; d = d->next) {
+        for (const ast_decl *d = users(w, f, DECL_PLAYBOOK) ? f->decls : NULL; d; d = d->next) {
             if (d->kind != DECL_PLAYBOOK) continue;
             pb_str name = d->name.parts[0].text, tier = flow_header(d, "tier");
             row_begin(w, name);
@@ -269,7 +273,7 @@ bool doc_write(const ast_program *p, bool html, pb_buf *out) {
     write_overview(&w);
     if (has_any(&w, DECL_PLAYBOOK)) heading(&w, 2, PB_STR("What each one does"), (pb_str){"", 0});
     for (const ast_file *f = p->files; f; f = f->next)
-        for (const ast_decl *d = users(&w, f) ? f->decls : NULL; d; d = d->next)
+        for (const ast_decl *d = users(&w, f, DECL_PLAYBOOK) ? f->decls : NULL; d; d = d->next)
             if (d->kind == DECL_PLAYBOOK) write_playbook(&w, d);
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) write_section(&w, i);
     put(&w, "</body></html>\n", "");

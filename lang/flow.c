@@ -269,6 +269,7 @@ flow *flow_of_program(const ast_program *p, pb_str only) {
     for (const ast_file *f = p->files; f; f = f->next)
         for (const ast_decl *d = f->decls; d; d = d->next) {
             if (d->kind != DECL_PLAYBOOK || (only.n && !pb_str_eq(only, d->name.parts[0].text))) continue;
+            if (!only.n && source_is_test(&p->sources->files[f->file])) continue;
             *at = flow_of(p, d);
             if (!*at) return NULL;
             at = &(*at)->next;

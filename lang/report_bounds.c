@@ -426,7 +426,7 @@ void report_bounds(ast_program *p, bool json, pb_buf *out) {
     json_object *list = json ? json_object_new_array() : NULL;
     for (const ast_file *f = p->files; f; f = f->next)
         for (const ast_decl *d = f->decls; d; d = d->next) {
-            if (d->kind != DECL_PLAYBOOK) continue;
+            if (d->kind != DECL_PLAYBOOK || source_is_test(&p->sources->files[f->file])) continue;
             k.in = d;
             bound b = of_stmts(&k, d->body);
             if (json)

@@ -33,7 +33,9 @@ static const ast_decl *next_playbook(const coverage *k, const ast_decl *d, pb_st
     bool past = !d;
     for (const ast_file *f = k->program->files; f; f = f->next)
         for (const ast_decl *p = f->decls; p; p = p->next) {
-            if (past && p->kind == DECL_PLAYBOOK && is_handled(k, p, type)) return p;
+            if (past && p->kind == DECL_PLAYBOOK && !source_is_test(&k->program->sources->files[f->file]) &&
+                is_handled(k, p, type))
+                return p;
             past = past || p == d;
         }
     return NULL;

@@ -1,4 +1,5 @@
 import "playbooks/block_public_bucket.pb"
+import "playbooks/guards.pb"
 
 test "public access is blocked and people are told" for block_public_bucket {
   given event "block_public_bucket.event.json" with { detail.resource.s3BucketDetails.name: bucket.name }
@@ -96,4 +97,14 @@ test "a run that is killed at any moment ends alike" for block_public_bucket {
   expect outcome done
   expect do slack.notify
   expect aws.s3.GetPublicAccessBlock(Bucket: bucket.name).PublicAccessBlockConfiguration.BlockPublicPolicy == true
+}
+
+test "making evidence less public is welcome" for block_public_bucket {
+  given event "block_public_bucket.event.json" with { detail.resource.s3BucketDetails.name: bucket.name }
+  given {
+    let bucket = sim.bucket(public: true)
+    do aws.s3.PutBucketTagging(Bucket: bucket.name, Tagging: { TagSet: [{ Key: "Evidence", Value: "True" }] })
+  }
+  expect outcome done
+  expect do s3.block_public_access
 }

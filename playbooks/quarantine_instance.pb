@@ -23,10 +23,9 @@ playbook quarantine_instance {
   where i.state != "terminated" and i.state != "shutting-down"
 
   do ebs.snapshot_volumes(i, tags: { IncidentID: run.incident_id }) as snapshots timeout 2m
-  parallel {
-    do ec2.isolate(i) as isolation timeout 2m
-    do ec2.tag(i, { SecurityStatus: "Isolated", IncidentID: run.incident_id }) as tagged
-  }
+  do ec2.isolate(i) as isolation timeout 2m
+  # Only now: an instance that could not be isolated, or that a guard protects, must not say that it is.
+  do ec2.tag(i, { SecurityStatus: "Isolated", IncidentID: run.incident_id }) as tagged
 
   if isolation.changed or snapshots.changed or tagged.changed {
     do slack.notify(

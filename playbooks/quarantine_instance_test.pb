@@ -1,4 +1,5 @@
 import "playbooks/quarantine_instance.pb"
+import "playbooks/guards.pb"
 
 action fixture.groups(id: string): list[string] read {
   let i = aws.ec2.DescribeInstances(InstanceIds: [id]).Reservations.first().Instances.first()
@@ -180,4 +181,43 @@ test "a run that is killed at any moment ends alike" for quarantine_instance {
   expect fixture.groups(vm.id) == ["ir-isolate-v1"]
   expect "SecurityStatus=Isolated" in fixture.tags(vm.id)
   expect aws.ec2.DescribeSnapshots(OwnerIds: ["self"]).Snapshots.size() == vm.volumes.size()
+}
+
+test "a Critical instance is not isolated, and not marked as if it were" for quarantine_instance {
+  given event "quarantine_instance.event.json" with { detail.resource.instanceDetails.instanceId: vm.id }
+  given {
+    let vm = sim.instance(tags: { Critical: "True" })
+  }
+  expect denied by critical_instances
+  expect no do ec2.isolate
+  expect no do ec2.tag
+  expect (evidence.remediation_status as string) == "denied"
+}
+
+test "other values of the tag, and other tags, mean nothing" for quarantine_instance {
+  given event "quarantine_instance.event.json" with { detail.resource.instanceDetails.instanceId: vm.id }
+  given {
+    let vm = sim.instance(tags: { Critical: "False", Important: "True" })
+  }
+  expect outcome done
+}
+
+test "the neighbour's tag means nothing" for quarantine_instance {
+  given event "quarantine_instance.event.json" with { detail.resource.instanceDetails.instanceId: vm.id }
+  given {
+    let neighbour = sim.instance(tags: { Critical: "True" })
+    let vm = sim.instance()
+  }
+  expect outcome done
+  expect neighbour.id != vm.id
+}
+
+test "tags that cannot be read are a no" for quarantine_instance {
+  given event "quarantine_instance.event.json" with { detail.resource.instanceDetails.instanceId: vm.id }
+  given {
+    let vm = sim.instance()
+  }
+  given fault aws.ec2.DescribeTags "UnauthorizedOperation" times 1
+  expect denied by critical_instances
+  expect no do ec2.isolate
 }

@@ -1,4 +1,5 @@
 import "playbooks/revoke_exposed_key.pb"
+import "playbooks/guards.pb"
 
 test "the key is turned off, its sessions end, people are told" for revoke_exposed_key {
   given event "revoke_exposed_key.event.json" with {
@@ -162,4 +163,17 @@ test "the channel is the deployment's" for revoke_exposed_key {
   given param
   alerts_channel = "#soc"
   expect do slack.notify("#soc")
+}
+
+test "a user for emergencies keeps its sessions and its key: by its tag" for revoke_exposed_key {
+  given event "revoke_exposed_key.event.json" with {
+    detail.resource.accessKeyDetails.userName: root.name
+    detail.resource.accessKeyDetails.accessKeyId: root.key
+  }
+  given {
+    let root = sim.user(tags: { BreakGlass: "True" })
+  }
+  expect denied by break_glass_users
+  expect no do iam.deactivate_key
+  expect all(k in aws.iam.ListAccessKeys(UserName: root.name).AccessKeyMetadata: k.Status == "Active")
 }

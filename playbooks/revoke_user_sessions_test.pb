@@ -1,4 +1,5 @@
 import "playbooks/revoke_user_sessions.pb"
+import "playbooks/guards.pb"
 
 test "the user's sessions end, the user and its key are kept, people are told" for revoke_user_sessions {
   given event "revoke_user_sessions.event.json" with { detail.resource.accessKeyDetails.userName: mallory.name }
@@ -74,4 +75,38 @@ test "a run that is killed at any moment ends alike" for revoke_user_sessions {
   expect outcome done
   expect do slack.notify
   expect aws.iam.ListUserPolicies(UserName: mallory.name).PolicyNames == ["AWSRevokeOlderSessions"]
+}
+
+test "a user for emergencies keeps its sessions: by its name" for revoke_user_sessions {
+  given event "revoke_user_sessions.event.json" with { detail.resource.accessKeyDetails.userName: root.name }
+  given {
+    let root = sim.user(name: "break-glass-1")
+  }
+  expect denied by break_glass_users
+  expect no do iam.revoke_sessions
+}
+
+test "other tags, other values and other names are nobody's for emergencies" for revoke_user_sessions {
+  given event "revoke_user_sessions.event.json" with { detail.resource.accessKeyDetails.userName: user.name }
+  given {
+    let user = sim.user(name: "not-break-glass", tags: { BreakGlass: "False", Emergency: "True" })
+  }
+  expect outcome done
+}
+
+test "a user that is gone, and what cannot be a user's name, are the act's to refuse" for revoke_user_sessions {
+  given event "revoke_user_sessions.event.json" with { detail.resource.accessKeyDetails.userName: "nobody" }
+  expect outcome failed
+  given event "revoke_user_sessions.event.json" with { detail.resource.accessKeyDetails.userName: "<!channel>" }
+  expect outcome failed
+  expect (evidence.reason.code as string) == "InvalidUserName"
+}
+
+test "whether it is for emergencies cannot be found out: a no" for revoke_user_sessions {
+  given event "revoke_user_sessions.event.json" with { detail.resource.accessKeyDetails.userName: user.name }
+  given {
+    let user = sim.user()
+  }
+  given fault aws.iam.ListUserTags "AccessDenied" times 9
+  expect denied by break_glass_users
 }

@@ -9,7 +9,7 @@ import os
 import re
 
 import botocore.session
-from lab import ACCOUNT, NAMES, PLAYBOOKS, REGION, Lab, Proxy
+from lab import ACCOUNT, FILES, NAMES, PLAYBOOKS, REGION, Lab, Proxy
 from npm import MODULES, NODE, install
 from pbtest import BUILD, PBC, ROOT, case, eq, has, main, run, tempdir
 
@@ -260,7 +260,7 @@ def demo_requests():
         lab.set_up()
         proxy = Proxy(lab.url)
         for name in NAMES * 2:
-            p = lab.run(PLAYBOOKS, lab.events[name], tempdir(), url=proxy.url)
+            p = lab.run(FILES, lab.events[name], tempdir(), url=proxy.url)
             eq(p.returncode, 0, p.stderr)
         for method, path, form in proxy.requests:
             if form.get("Action") == ["GetCallerIdentity"]:
@@ -285,7 +285,7 @@ def simulate(*cases):
 def manifest():
     """Every AWS operation that the playbooks' image names."""
     image = os.path.join(tempdir(), "p.pbx")
-    eq(run([PBC, "build", "-o", image, PLAYBOOKS]).returncode, 0)
+    eq(run([PBC, "build", "-o", image, *FILES]).returncode, 0)
     return re.findall(r"^  \w+ +aws\.(\w+\.\w+)$", run([PBC, "dis", image]).stdout, re.M)
 
 
@@ -325,7 +325,7 @@ FORBIDDEN_ELSEWHERE = [
 @case("policy: each call that the demo makes is allowed, with the session policy too; a sample of others is not")
 def _():
     install()
-    policy, asked, operations = policy_of("--account", ACCOUNT, "--region", REGION, PLAYBOOKS), demo_requests(), manifest()
+    policy, asked, operations = policy_of("--account", ACCOUNT, "--region", REGION, *FILES), demo_requests(), manifest()
     unique = [json.loads(x) for x in sorted({json.dumps(a, sort_keys=True) for a in asked})]
     assert len(asked) > 60 and len({a["action"] for a in unique}) >= 18, (len(asked), sorted({a["action"] for a in unique}))
     answer = policies([operations], "compact")[0]
@@ -345,7 +345,7 @@ def _():
 def _():
     used = {a["action"] for a in demo_requests()}
     # the former only with cut: "strip-ip", the latter only when somebody added rules to the quarantine group
-    eq({a for a, _, _ in grants(policy_of(PLAYBOOKS))} - used, 
+    eq({a for a, _, _ in grants(policy_of(*FILES))} - used, 
        {"ec2:DisassociateAddress", "ec2:RevokeSecurityGroupIngress", "ec2:DeleteTags", "iam:DeleteUserPolicy"})  # the last two undo
 
 
@@ -400,7 +400,7 @@ def _():
 def _():
     mine = policy_of(playbook('  do aws.ec2.RevokeSecurityGroupIngress(GroupId: "sg-1", SecurityGroupRuleIds: ["sgr-1"])'))
     eq(grants(mine), [("ec2:RevokeSecurityGroupIngress", "arn:aws:ec2:*:*:security-group/*", {})])
-    theirs = [c for a, _, c in grants(policy_of(PLAYBOOKS)) if a == "ec2:RevokeSecurityGroupIngress"]
+    theirs = [c for a, _, c in grants(policy_of(*FILES)) if a == "ec2:RevokeSecurityGroupIngress"]
     eq(theirs, [{"StringEquals": {"aws:ResourceTag/ir:managed": "true"}}])
 
 
@@ -408,12 +408,12 @@ def _():
 
 @case("policy: account, region and partition stand in every ARN that has them")
 def _():
-    policy = policy_of("--region", "cn-north-1", "--account", ACCOUNT, PLAYBOOKS)
+    policy = policy_of("--region", "cn-north-1", "--account", ACCOUNT, *FILES)
     for _, resource, _ in grants(policy):
         if resource != "*":
             parts = resource.split(":")
             eq((parts[1], parts[3] in ("", "cn-north-1"), parts[4] in ("", ACCOUNT)), ("aws-cn", True, True), resource)
-    any_place = {r.split(":")[3] + " " + r.split(":")[4] for _, r, _ in grants(policy_of(PLAYBOOKS)) if r.startswith("arn:aws:ec2")}
+    any_place = {r.split(":")[3] + " " + r.split(":")[4] for _, r, _ in grants(policy_of(*FILES)) if r.startswith("arn:aws:ec2")}
     eq(any_place, {"* *", "* "})
 
 
@@ -421,23 +421,23 @@ def _():
 def _():
     paths = sorted(glob.glob(os.path.join(PLAYBOOKS, "*.pb")))
     eq(run([PBC, "iam", *paths]).stdout, run([PBC, "iam", "--json", *reversed(paths)]).stdout)
-    names = [s["Sid"] for s in policy_of(PLAYBOOKS)["Statement"]]
+    names = [s["Sid"] for s in policy_of(*FILES)["Statement"]]
     eq((len(set(names)), [n for n in names if not re.fullmatch(r"[A-Za-z0-9]+", n)]), (len(names), []))
 
 
 @case("policy: of one playbook, and of one that calls nothing")
 def _():
-    eq({a for a, _, _ in grants(policy_of("--playbook", "block_public_bucket", PLAYBOOKS))},
+    eq({a for a, _, _ in grants(policy_of("--playbook", "block_public_bucket", *FILES))},
        {"s3:GetBucketTagging", "s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"})
-    p = run([PBC, "iam", "--playbook", "report_root_login", PLAYBOOKS])
+    p = run([PBC, "iam", "--playbook", "report_root_login", *FILES])
     has(p.stderr, "nothing here calls AWS")
     eq([a for a, _, _ in grants(json.loads(p.stdout))], ["sts:GetCallerIdentity"])
 
 
 @case("policy: what is wrong is said, and no policy is printed")
 def _():
-    for args, status, why in ((["--playbook", "nope", PLAYBOOKS], 1, "there is no playbook `nope`"), (["--account", "12", PLAYBOOKS], 2, "twelve digits"),
-                              (["--region", "mars-1", PLAYBOOKS], 2, "not a region"), (["--partition", "aws", "--region", "cn-north-1", PLAYBOOKS], 2, "aws-cn"),
+    for args, status, why in ((["--playbook", "nope", *FILES], 1, "there is no playbook `nope`"), (["--account", "12", *FILES], 2, "twelve digits"),
+                              (["--region", "mars-1", *FILES], 2, "not a region"), (["--partition", "aws", "--region", "cn-north-1", *FILES], 2, "aws-cn"),
                               ([], 2, "which files"), ([playbook("  do aws.ec2.Nope()")], 1, "Nope"), (["/no/such/file.pb"], 1, "/no/such/file.pb")):
         p = run([PBC, "iam", *args])
         eq((p.returncode, p.stdout), (status, ""), str(args))
@@ -451,12 +451,12 @@ def _():
     def diff(policy, *paths):
         with open(old, "w", encoding="utf-8") as f:
             f.write(policy if isinstance(policy, str) else json.dumps(policy))
-        p = run([PBC, "iam", "--diff", old, *(paths or [PLAYBOOKS])])
+        p = run([PBC, "iam", "--diff", old, *(paths or FILES)])
         return p.returncode, p.stdout, p.stderr
 
-    now = policy_of(PLAYBOOKS)
+    now = policy_of(*FILES)
     eq(diff(now), (0, "", ""))
-    one = policy_of("--playbook", "block_public_bucket", PLAYBOOKS)
+    one = policy_of("--playbook", "block_public_bucket", *FILES)
     status, out, _ = diff(one)
     eq((status, "+ iam:PutUserPolicy on arn:aws:iam::*:user/*\n" in out, "\n-" in out, "s3:" in out), (1, True, False, False))
     has(out, '+ ec2:RevokeSecurityGroupEgress on arn:aws:ec2:*:*:security-group/* if {"StringEquals":{"aws:ResourceTag/ir:managed":"true"}}\n')
@@ -472,7 +472,7 @@ def _():
         status, out, err = diff(bad)
         eq((status, out), (1, ""), bad)
         has(err, "cannot be compared")
-    has(run([PBC, "iam", "--diff", "/no/such", PLAYBOOKS]).stderr, "/no/such")
+    has(run([PBC, "iam", "--diff", "/no/such", *FILES]).stderr, "/no/such")
 
 
 @case("policy: the example in stdlib/aws/PERMISSIONS.md is what comes out")

@@ -45,6 +45,17 @@ from fakeslack import FakeSlack  # noqa: E402
 from lab import ACCOUNT, KEY, NAMES, PBRUN, PLAYBOOKS, REGION, SECRET, Lab, Proxy  # noqa: E402
 
 APPROVED = os.path.join(HERE, "approved_stop.pb")
+TERMINATE = os.path.join(PLAYBOOKS, "terminate_instance.pb")
+# What the library's playbook that asks needs of a site: whoever runs this may decide (two must agree, so it is not granted here).
+SITE = """
+site {
+  person "me" { login: "LOGIN" }
+  group  "secops-oncall" { people: ["me", "other"] }
+  group  "secops-leads" { people: ["other"] }
+  person "other" { login: "somebody-else" }
+  approvals { by: "secops-oncall" }
+}
+"""
 LIMIT = 60          # seconds a process may take
 RECOVERIES = 8      # processes that may be needed after a kill
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -67,8 +78,8 @@ class Scenario:
 
 def scenarios():
     """By name. Every playbook of the library has to be there."""
-    library = sorted(f[:-3] for f in os.listdir(PLAYBOOKS) if f.endswith(".pb") and not f.endswith("_test.pb"))
-    if sorted(NAMES) != library:
+    library = sorted(f[:-3] for f in os.listdir(PLAYBOOKS) if f.endswith(".pb") and not f.endswith("_test.pb") and f != "guards.pb")
+    if sorted(NAMES + ["terminate_instance"]) != library:
         raise SystemExit("crash: the laboratory knows %s, the library has %s" % (sorted(NAMES), library))
     found = []
     for n in NAMES:
@@ -77,6 +88,8 @@ def scenarios():
         if n != "report_root_login":
             found.append(Scenario(n + "+undo", path, n, ["run", "undo"]))
     found += [
+        Scenario("terminate_instance", TERMINATE, "terminate_instance", ["run", "expire", "resume"]),
+        Scenario("terminate_instance+denied", TERMINATE, "terminate_instance", ["run", "deny", "resume"]),
         Scenario("granted", APPROVED, "quarantine_instance", ["run", "approve", "resume", "later", "resume"]),
         Scenario("denied", APPROVED, "quarantine_instance", ["run", "deny", "resume"]),
         Scenario("expired", APPROVED, "quarantine_instance", ["run", "expire", "resume"]),
@@ -101,9 +114,11 @@ class Base:
         finally:
             lab.close()
         self.shown = show(self.path)
-        self.approved = os.path.join(directory, os.path.basename(APPROVED))  # whoever runs this may approve
-        with open(APPROVED, encoding="utf-8") as f, open(self.approved, "w", encoding="utf-8") as out:
-            out.write(f.read().replace("LOGIN", pwd.getpwuid(os.getuid()).pw_name))
+        self.asking = {}  # the playbooks that ask: whoever runs this may decide
+        for path, site in ((APPROVED, ""), (TERMINATE, SITE)):
+            self.asking[path] = os.path.join(directory, os.path.basename(path))
+            with open(path, encoding="utf-8") as f, open(self.asking[path], "w", encoding="utf-8") as out:
+                out.write((f.read() + site).replace("LOGIN", pwd.getpwuid(os.getuid()).pw_name))
 
 
 def show(state):
@@ -132,7 +147,7 @@ class World:
         self.url = self.sim.stdout.readline().split()[-1]
         self.slack = quiet(FakeSlack())
         self.process, self.told, self.log = None, [], []
-        self.playbook = base.approved if scenario.playbook == APPROVED else scenario.playbook
+        self.playbook = base.asking.get(scenario.playbook, scenario.playbook)
 
     def close(self, keep=False):
         self.sim.kill()

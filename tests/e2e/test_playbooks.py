@@ -1,4 +1,4 @@
-"""The five playbooks of the library against the simulated account, looked at through boto3: what they do, that doing it twice
+"""The playbooks of the library against the simulated account, looked at through boto3: what they do, that doing it twice
 changes nothing, what a dry run leaves alone, and what happens when AWS or Slack fail half-way."""
 # runs: sanitized
 # speed: slow
@@ -7,7 +7,7 @@ import json
 import os
 import time
 
-from lab import NAMES, PLAYBOOKS, Lab, Proxy, documents
+from lab import FILES, NAMES, PLAYBOOKS, Lab, Proxy, documents
 from pbtest import PBC, case, eq, has, main, run, tempdir
 
 lab = Lab()
@@ -286,8 +286,12 @@ def _():
     proxy.faults["*"] = ["hang"] * 40
     start = time.time()
     status, docs, p = respond(fresh("revoke_user_sessions", "hang"), "--timeout", "3s", url=proxy.url)
+    eq((status, docs[0]["denied"]["by"]), (4, "break_glass_users"), p.stderr)  # what a guard cannot find out is a no
+    has(docs[0]["denied"]["why"], "timeout")
+    proxy.faults["*"] = ["hang"] * 40
+    status, docs, p = respond(fresh("block_public_bucket", "hang"), "--timeout", "3s", url=proxy.url)
     eq((status, docs[0]["remediation_status"]), (1, "failed"), p.stderr)
-    if time.time() - start > 10:
+    if time.time() - start > 16:
         raise AssertionError("took %.0f s" % (time.time() - start))
 
 
@@ -326,6 +330,68 @@ def _():
         lab.slack.status = 200
 
 
+def site_file(text):
+    path = os.path.join(tempdir(), "site.pb")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+@case("a guard stops the isolation of a Critical instance: status 4, nothing is changed, the site's alerts channel is told and the evidence says so")
+def _():
+    instance = new_instance()
+    lab.ec2.create_tags(Resources=[instance], Tags=[{"Key": "Critical", "Value": "True"}])
+    before = lab.instance_state(instance)
+    site, told = site_file('site { alerts "#soc" }\n'), len(lab.slack.messages)
+    status, docs, p = respond(trojan_on(instance, "critical"), "--site", site)
+    eq((status, docs[0]["remediation_status"]), (4, "denied"), p.stderr)
+    eq((docs[0]["denied"]["by"], docs[0]["denied"]["action"], docs[0]["denied"]["told"]), ("critical_instances", "ec2.isolate", "told #soc"))
+    after = lab.instance_state(instance)
+    eq({k: after[k] for k in ("groups", "tags")}, {k: before[k] for k in ("groups", "tags")})
+    channel, text = lab.slack.messages[-1]
+    eq((len(lab.slack.messages) - told, channel), (1, "#soc"))
+    has(text, "critical_instances")
+    has(text, instance)
+    lab.slack.status = 500
+    try:
+        status, docs, p = respond(trojan_on(instance, "critical-again"), "--site", site)
+    finally:
+        lab.slack.status = 200
+    eq((status, docs[0]["denied"]["by"]), (4, "critical_instances"), p.stderr)
+    has(docs[0]["denied"]["told"], "#soc could not be told")
+    status, docs, p = respond(trojan_on(instance, "critical-no-site"))
+    eq((status, docs[0]["denied"].get("told")), (4, None), p.stderr)
+
+
+@case("terminate_instance needs a store, and says so; without it in the list the others run in none")
+def _():
+    event = lab.events["revoke_user_sessions"]
+    p = lab.run(PLAYBOOKS, event, tempdir(), store=False)
+    eq(p.returncode, 2)
+    has(p.stderr, "playbook `terminate_instance` has `dedupe`, which needs a place where runs are kept: give --store")
+    p = lab.run(FILES + [os.path.join(PLAYBOOKS, "guards.pb")], event, tempdir(), store=False, **FAST)
+    eq(p.returncode, 0, p.stderr)
+    p = lab.run(PLAYBOOKS, event, tempdir(), "--dry-run", store=False, **FAST)
+    eq(p.returncode, 0, p.stderr)
+
+
+@case("the example of a site fits the library, lies outside of what a folder gives, and is laid out")
+def _():
+    example = os.path.join(PLAYBOOKS, "site.pb.example")
+    eq(run([PBC, "check", "--deny", "warnings", PLAYBOOKS, example]).returncode, 0)
+    eq(run([PBC, "fmt", "--check", example]).returncode, 0)
+
+
+@case("without a site it isolates, then says that nobody can be asked; nothing is terminated")
+def _():
+    e = fresh("terminate_instance", "no-site")
+    instance = e["detail"]["resource"]["instanceDetails"]["instanceId"] = new_instance()
+    status, docs, p = respond(e)
+    eq((status, docs[0]["remediation_status"], docs[0]["reason"]["code"]), (1, "partial", "approval_setup"), p.stderr)
+    has(docs[0]["reason"]["message"], "site")
+    eq((lab.instance_state(instance)["state"], lab.instance_state(instance)["rules of the groups"]), ("running", 0))
+
+
 @case("no secret is in any output: not the keys, not the Slack token, not a signature")
 def _():
     status, docs, p = respond(fresh("revoke_user_sessions", "secrets"), "--json")
@@ -339,6 +405,9 @@ def _():
 @case("without credentials or Slack settings the error says what to set")
 def _():
     status, docs, _ = respond(fresh("revoke_user_sessions", "no-credentials"), AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    eq(status, 4)
+    has(docs[0]["denied"]["why"], "AWS_ACCESS_KEY_ID")
+    status, docs, _ = respond(fresh("block_public_bucket", "no-credentials"), AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
     eq(status, 1)
     has(json.dumps(docs[0]["reason"]), "AWS_ACCESS_KEY_ID")
     status, docs, _ = respond(lab.events["report_root_login"], SLACK_BOT_TOKEN="")

@@ -7,8 +7,10 @@ import http.server
 import json
 import os
 import signal
+import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -21,6 +23,7 @@ BUILD = os.environ.get("PB_BUILD", os.path.join(ROOT, "build"))
 PBC, PBRUN = os.path.join(BUILD, "pbc"), os.path.join(BUILD, "pbrun")
 PLAYBOOKS = os.path.join(ROOT, "playbooks")
 NAMES = ["block_public_bucket", "revoke_exposed_key", "revoke_user_sessions", "quarantine_instance", "report_root_login"]
+FILES = [os.path.join(PLAYBOOKS, n + ".pb") for n in NAMES]  # the five that need no store, without the guards
 ACCOUNT, REGION = "123456789012", "us-east-1"
 KEY, SECRET = "AKIADEMORESPONDER000", "demo-secret-of-the-responder-not-a-real-one"
 
@@ -28,7 +31,7 @@ KEY, SECRET = "AKIADEMORESPONDER000", "demo-secret-of-the-responder-not-a-real-o
 def load_events():
     """The events beside the playbooks, by playbook name."""
     events = {}
-    for n in NAMES:
+    for n in NAMES + ["terminate_instance"]:
         with open(os.path.join(PLAYBOOKS, n + ".event.json"), encoding="utf-8") as f:
             events[n] = json.load(f)
     return events
@@ -165,6 +168,7 @@ class Lab:
         if not line.strip():
             raise RuntimeError("pbrun sim did not start")
         self.url = line.split()[-1]
+        self.stores, self.nstores = tempfile.mkdtemp(prefix="pblab."), 0
         self.slack = Slack()
         self.events = load_events()
         self.iam, self.s3, self.ec2, self.sns, self.ssm = (self.client(s) for s in ("iam", "s3", "ec2", "sns", "ssm"))
@@ -206,6 +210,7 @@ class Lab:
         self.instances = [i["InstanceId"] for i in made]
         self.instance = self.instances[0]
         self.events["quarantine_instance"]["detail"]["resource"]["instanceDetails"]["instanceId"] = self.instance
+        self.events["terminate_instance"]["detail"]["resource"]["instanceDetails"]["instanceId"] = self.instances[1]
 
     def bucket_state(self):
         try:
@@ -248,11 +253,20 @@ class Lab:
             "groups": self.ec2.describe_security_groups()["SecurityGroups"], "snapshots": self.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"],
             "instances": self.ec2.describe_instances()["Reservations"], "users": [u["UserName"] for u in self.iam.list_users()["Users"]]}, default=str))
 
-    def run(self, playbooks, event, evidence, *more, url=None, timeout=60, stdin=None, **env):
-        """pbrun run on an event (a dict, or a path)."""
+    def store(self):
+        """A place for runs that nothing else uses."""
+        self.nstores += 1
+        return os.path.join(self.stores, "%d.db" % self.nstores)
+
+    def run(self, playbooks, event, evidence, *more, url=None, timeout=60, stdin=None, store=True, **env):
+        """pbrun run on an event (a dict, or a path); playbooks: a path or several. Runs are kept in a store of their own, unless
+        `more` or the environment name another one; store=False: in none."""
         if isinstance(event, dict):
             stdin, event = json.dumps(event), "-"
-        return subprocess.run([PBRUN, "run", "-p", playbooks, "-e", event, "--evidence", evidence, *more], env=self.env(url, **env), input=stdin,
+        if store and "--store" not in more and "PB_STORE" not in env:
+            more += ("--store", self.store())
+        paths = [playbooks] if isinstance(playbooks, str) else playbooks
+        return subprocess.run([PBRUN, "run", *paths, "-e", event, "--evidence", evidence, *more], env=self.env(url, **env), input=stdin,
                               capture_output=True, text=True, timeout=timeout, check=False)
 
     def close(self):
@@ -264,6 +278,7 @@ class Lab:
             raise
         finally:
             self.sim.stdout.close()
+            shutil.rmtree(self.stores, ignore_errors=True)
             self.slack.server.shutdown()
             self.slack.server.server_close()
 
