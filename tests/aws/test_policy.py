@@ -282,10 +282,10 @@ def simulate(*cases):
     return json.loads(p.stdout)
 
 
-def manifest():
-    """Every AWS operation that the playbooks' image names."""
+def manifest(*paths):
+    """Every AWS operation that the image of the playbooks (the five) names."""
     image = os.path.join(tempdir(), "p.pbx")
-    eq(run([PBC, "build", "-o", image, *FILES]).returncode, 0)
+    eq(run([PBC, "build", "-o", image, *(paths or FILES)]).returncode, 0)
     return re.findall(r"^  \w+ +aws\.(\w+\.\w+)$", run([PBC, "dis", image]).stdout, re.M)
 
 
@@ -348,6 +348,14 @@ def _():
     eq({a for a, _, _ in grants(policy_of(*FILES))} - used, 
        {"ec2:DisassociateAddress", "ec2:RevokeSecurityGroupIngress", "ec2:DeleteTags", "iam:DeleteUserPolicy"})  # the last two undo
 
+
+
+@case("policy: the whole library adds what terminating and its guards need, and still fits into a session")
+def _():
+    whole = {a for a, _, _ in grants(policy_of("--account", ACCOUNT, "--region", REGION, PLAYBOOKS))}
+    eq(whole - {a for a, _, _ in grants(policy_of(*FILES))}, {"ec2:DescribeInstanceAttribute", "ec2:TerminateInstances", "iam:ListRoleTags", "iam:ListUserTags"})
+    answer = policies([manifest(PLAYBOOKS)], "compact")[0]
+    assert len(answer["policy"]) <= 2048, len(answer["policy"])
 
 
 # ---- what arguments say ----

@@ -350,7 +350,7 @@ def _():
     eq({k: after[k] for k in ("groups", "tags")}, {k: before[k] for k in ("groups", "tags")})
     channel, text = lab.slack.messages[-1]
     eq((len(lab.slack.messages) - told, channel), (1, "#soc"))
-    has(text, "critical_instances")
+    has(text, "pbrun denied ec2.isolate on ")
     has(text, instance)
     lab.slack.status = 500
     try:
