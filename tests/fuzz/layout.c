@@ -1,12 +1,15 @@
 /*
  * layout.c - any text through the formatter. What parses without an error is laid out; laying it out again changes
  * nothing; the result has the same tree; and when the text compiles, so does the result, to the same image but for the
- * numbers of its lines and the hashes of its text.
+ * numbers of its lines and the hashes of its text. As in source.c a first byte of 'L' gives the whole standard library
+ * and AWS's types.
  */
 #include "lang/compile.h"
 #include "lang/format.h"
 #include "lang/image.h"
 #include "lang/load.h"
+#include "stdlib/aws/model.h"
+#include "stdlib/stdlib.h"
 #include "tests/fuzz/fuzz.h"
 #include "vm/interp.h"
 
@@ -45,14 +48,16 @@ static void dump(const text *t, pb_buf *out) {
 }
 
 /* The image as text, without what tells of places. False: it does not compile. */
-static bool build(const char *s, size_t n, pb_buf *out) {
-    const builtin_source builtins[] = {{"<test>/t.pb", library, sizeof library - 1}};
+static bool build(bool large, const char *s, size_t n, pb_buf *out) {
+    const builtin_source few[] = {{"<test>/t.pb", library, sizeof library - 1}};
+    size_t count = 1;
+    const builtin_source *builtins = large ? stdlib_sources(&count) : few;
     pb_arena *a = pb_arena_new(256 << 20);
     diag_list *diags = a ? diag_new(a) : NULL;
     pb_buf image = {0}, listing = {0};
     pb_str err;
-    ast_program *tree = diags ? parse_text(a, diags, builtins, 1, "test.pb", s, n) : NULL;
-    bool ok = tree && !diag_count(diags, DIAG_ERROR) && check_program(tree, NULL, diags) &&
+    ast_program *tree = diags ? parse_text(a, diags, builtins, count, "test.pb", s, n) : NULL;
+    bool ok = tree && !diag_count(diags, DIAG_ERROR) && check_program(tree, large ? aws_schema() : NULL, diags) &&
               codegen_program(tree, diags, &image);
     if (ok) WRONG_IF(!disassemble(image.data, image.len, &listing, &err, a));
     for (size_t i = 0; i < listing.len;) {
@@ -81,7 +86,7 @@ static void differ(const char *what, const pb_buf *a, const pb_buf *b) {
             b->data ? b->data : "");
 }
 
-static void compare(const text *before, const char *s, size_t n, const pb_buf *once) {
+static void compare(bool large, const text *before, const char *s, size_t n, const pb_buf *once) {
     text after;
     pb_buf twice = {0}, trees[2] = {{0}, {0}}, images[2] = {{0}, {0}};
     bool parses = read_text(&after, once->data, once->len);
@@ -94,8 +99,8 @@ static void compare(const text *before, const char *s, size_t n, const pb_buf *o
     dump(&after, &trees[1]);
     if (!same(&trees[0], &trees[1])) differ("another tree", &trees[0], &trees[1]);
     WRONG_IF(!same(&trees[0], &trees[1]));
-    if (build(s, n, &images[0])) {
-        WRONG_IF(!build(once->data, once->len, &images[1]));
+    if (build(large, s, n, &images[0])) {
+        WRONG_IF(!build(large, once->data, once->len, &images[1]));
         if (!same(&images[0], &images[1])) differ("another image", &images[0], &images[1]);
         WRONG_IF(!same(&images[0], &images[1]));
     }
@@ -107,12 +112,14 @@ static void compare(const text *before, const char *s, size_t n, const pb_buf *o
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     text t;
     pb_buf once = {0};
-    char *copy = fuzz_copy(data, size);
-    if (copy && read_text(&t, copy, size)) {
+    bool large = size && data[0] == 'L';
+    size_t n = size ? size - 1 : 0;
+    char *copy = fuzz_copy(data + (size > 0), n);
+    if (copy && read_text(&t, copy, n)) {
         format_result r = format_file(t.arena, t.set, t.tree, &once);
         if (r == FORMAT_REFUSED) fprintf(stderr, "the formatter refused its own result\n");
         WRONG_IF(r == FORMAT_REFUSED);
-        if (r == FORMAT_DONE) compare(&t, copy, size, &once);
+        if (r == FORMAT_DONE) compare(large, &t, copy, n, &once);
     }
     if (copy) pb_arena_free(t.arena);
     pb_buf_free(&once);

@@ -108,8 +108,9 @@ def seeds(driver):
         folders = ("tests/lang/good", "tests/lang/bad", "tests/lang/format", "stdlib", "stdlib/testing", "playbooks")
         texts = [read(p) for f in folders for p in sorted(glob.glob(os.path.join(ROOT, f, "*.pb")))]
         if driver == "layout":
-            return texts
-        return [bytes([i % 12, i % 40, i % 20]) + t for i, t in enumerate(texts)] + [m.encode() for m in MESSAGES]
+            whole = [read(p) for p in sorted(glob.glob(ROOT + "/playbooks/*.pb")) + sorted(glob.glob(ROOT + "/tests/lang/good/*.pb"))[::3]]
+            return [b" " + t for t in texts] + [b"L" + t for t in whole]
+        return [bytes([i % 12, i % 40, i % 20]) + t for i, t in enumerate(texts[::4])] + [m.encode() for m in MESSAGES]
     if driver == "frozen":
         return FROZEN
     if driver == "door":
@@ -160,7 +161,7 @@ def fuzz(driver, seconds, corpus="corpus"):
     said = ""
     steps = [[program] + found(driver)] if found(driver) else []
     words = ["-dict=" + dictionary(driver)] if dictionary(driver) else []
-    steps.append([program] + words + ["-max_total_time=%d" % seconds, "-max_len=%d" % SETTINGS[driver], "-timeout=20", "-rss_limit_mb=2048",
+    steps.append([program] + words + ["-max_total_time=%d" % seconds, "-max_len=%d" % SETTINGS[driver], "-len_control=0", "-timeout=60", "-rss_limit_mb=2048",
                   "-print_final_stats=1", "-artifact_prefix=" + crashes, prepare(driver, corpus)])
     for command in steps:
         p = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, errors="replace", check=False)
