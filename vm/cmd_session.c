@@ -282,8 +282,8 @@ static engine *new_engine(session *s) {
     return engine_new(&c);
 }
 
-/* --store, else PB_STORE, else what the site says; without any runs live in this process alone. A dry run waits for nothing and counts
- * for nothing, so it has none unless it is asked for. */
+/* --store, else PB_STORE, else what the site says; without any runs live in this process alone. A dry run waits for
+ * nothing and counts for nothing, so it has none unless it is asked for. */
 static int open_store(session *s) {
     const pb_site *site = engine_site(s->engine);
     const char *environment = getenv("PB_STORE"), *what;

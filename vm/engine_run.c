@@ -229,8 +229,8 @@ static void end_not_kept(engine_run *r) {
     if (w->run_parked) w->run_parked(w->ctx, r);
 }
 
-/* What is told of a run's end is on disk first: a process that dies between telling and noting the end comes, when it is resumed, to
- * the same end by its journal alone. False: the run has been left. */
+/* What is told of a run's end is on disk first: a process that dies between telling and noting the end comes, when it
+ * is resumed, to the same end by its journal alone. False: the run has been left. */
 static bool journal_whole(engine_run *r) {
     if (!r->kept || !r->journal.store || r->journal.failed) return true;
     engine_commit(r->engine);

@@ -181,7 +181,8 @@ void step_limit(fiber *f, vm_step *s, int64_t ms); /* no longer than that */
 bool step_is_late(const vm_run *r, const vm_step *s);
 outcome step_guarded(fiber *f, vm_step *s, uint32_t n); /* n guards have let it pass: asks the next one, or does it */
 void step_end(vm_run *r, vm_step *s, vm_step_status status);
-bool step_say_changed(vm_run *r, pb_value *result); /* of an action called again after a call in doubt; false: error set */
+/* Of an action called again after a call in doubt; false: error set. */
+bool step_say_changed(vm_run *r, pb_value *result);
 void step_done(vm_run *r, vm_step *s);          /* as OK, or as planned when something in it was */
 outcome step_answered(fiber *f);                /* the host has answered f->call */
 outcome step_again(fiber *f);                   /* the time before a retry has passed */

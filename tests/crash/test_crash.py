@@ -17,17 +17,17 @@ def sample(*args):
 
 @case("killed at a place chosen by chance, and again while it is taken up: account, effects, messages and evidence as undisturbed")
 def _():
-    sample("--sample", "40", "--only", "_", "--ways", "point,early,done,never,slack,call")
+    sample("--sample", "30", "--only", "_", "--ways", "point,early,done,never,slack,call")
 
 
 @case("approvals: killed while asking, answering, going on, waiting, undoing")
 def _():
-    sample("--sample", "24", "--only", "granted", "--only", "denied", "--only", "expired", "--ways", "point,early,done,never,slack,call")
+    sample("--sample", "16", "--only", "granted", "--only", "denied", "--only", "expired", "--ways", "point,early,done,never,slack,call")
 
 
 @case("the disk is full, an fsync fails: a clean stop with a sentence; when the disk is well it goes on")
 def _():
-    sample("--sample", "30", "--only", "root", "--only", "revoke", "--only", "block", "--ways", "sync,full,disk")
+    sample("--sample", "24", "--only", "root", "--only", "revoke", "--only", "block", "--ways", "sync,full,disk")
 
 
 main()

@@ -292,7 +292,8 @@ static void logs(void) {
         evidence_close(l);
     }
     CASE("the document of a run that was started at a time is found, no other, and no torn or quoted one") {
-        static const char line[] = "{\"run_id\":\"run-1\",\"note\":\"\\\"run_id\\\":\\\"run-2\\\"\",\"started_at\":\"1970-01-01T00:00:01Z\"}";
+        static const char line[] =
+            "{\"run_id\":\"run-1\",\"note\":\"\\\"run_id\\\":\\\"run-2\\\"\",\"started_at\":\"1970-01-01T00:00:01Z\"}";
         evidence_log *l = evidence_open(dir, arena, &err);
         CHECK(l && !evidence_has(l, PB_STR("run-1"), 1000, arena));
         file_append(path, line);
