@@ -1,5 +1,6 @@
 """A store with a run of every kind in it, for tests of what shows runs: done, skipped, stopped, failed, denied, waiting for an answer and for a
 time, undone, and one whose process was killed. Texts of the events are an attacker's."""
+import atexit
 import json
 import os
 import pwd
@@ -74,6 +75,7 @@ class History:
 
     def __init__(self, url="http://127.0.0.1:1"):
         self.lab = Lab()
+        atexit.register(self.lab.sim.kill)  # also when a case fails
         self.lab.set_up()
         # One run at a time changes a target: what waits has one of its own.
         more = self.lab.ec2.run_instances(ImageId="ami-0abcdef1234567890", InstanceType="t3.micro", MinCount=1, MaxCount=1)["Instances"]

@@ -2,6 +2,7 @@
 in it is an attacker's."""
 # runs: sanitized
 # speed: slow
+import atexit
 import http.client
 import json
 import os
@@ -30,6 +31,7 @@ class Server:
         full = h.lab.env(**dict({"PB_PARAM_UI": UI_TOKEN, "PB_PARAM_LINKS": LINK_SECRET}, **env))
         with open(self.log_path, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen([PBRUN, "serve", "-p", book or h.book, "--store", h.store, "--listen", "127.0.0.1:0"], stderr=log, env=full)
+        atexit.register(self.process.kill)  # also when a case fails
         end = time.time() + 20
         while "listening" not in self.log():
             if time.time() > end or self.process.poll() is not None:
