@@ -96,10 +96,11 @@ bool killswitch_scope_ok(pb_str scope) {
     return playbook.n > 0 && playbook.n <= 128; /* as long as a name may be */
 }
 
+/* Where it is not known in which account the act would be, it may be any. */
 static bool concerns(pb_str scope, pb_str account, pb_str playbook) {
     if (pb_str_is(scope, "global")) return true;
     pb_str a = behind(scope, "account:"), p = behind(scope, "playbook:");
-    return (a.n && pb_str_eq(a, account)) || (p.n && pb_str_eq(p, playbook));
+    return (a.n && (!account.n || pb_str_eq(a, account))) || (p.n && pb_str_eq(p, playbook));
 }
 
 /* "all", "account 123456789012", "playbook isolate": what a switch is for, to people. */
@@ -212,27 +213,40 @@ bool killswitch_read(pb_str text, pb_str source, pb_str account, pb_str playbook
 
 /* ---- the store ---- */
 
-static bool read_scope(killswitch *k, const killswitch_wait *w, pb_str scope, killswitch_answer *out) {
-    store_switch s;
-    setting found = {.scope = scope, .source = PB_STR("pbrun kill-switch")};
-    store_result r = store_switch_get(k->config.store, scope, w->arena, &s);
-    if (r == STORE_NO) return true;
-    if (r != STORE_OK) {
-        refuse(out, pb_printf(w->arena, "the kill switch cannot be read, so nothing is changed: %s",
-                              store_error(k->config.store)));
-        return false;
-    }
-    found.reason = s.reason;
-    found.who = s.who;
-    found.at = s.at;
-    if (!killswitch_state_of(s.state, &found.state)) {
+static bool unreadable(killswitch *k, const killswitch_wait *w, killswitch_answer *out) {
+    refuse(out, pb_printf(w->arena, "the kill switch cannot be read, so nothing is changed: %s",
+                          store_error(k->config.store)));
+    return false;
+}
+
+static bool take_switch(const killswitch_wait *w, const store_switch *s, killswitch_answer *out) {
+    setting found = {
+        .scope = s->scope, .source = PB_STR("pbrun kill-switch"), .reason = s->reason, .who = s->who, .at = s->at};
+    if (!killswitch_state_of(s->state, &found.state)) {
         refuse(out, pb_printf(w->arena,
                               "the kill switch cannot be read, so nothing is changed: its state in the store is "
                               "`%.*s`; set it again with `pbrun kill-switch`",
-                              PB_ARG(s.state)));
+                              PB_ARG(s->state)));
         return false;
     }
     weigh(out, &found, w->arena);
+    return true;
+}
+
+static bool read_scope(killswitch *k, const killswitch_wait *w, pb_str scope, killswitch_answer *out) {
+    store_switch s;
+    store_result r = store_switch_get(k->config.store, scope, w->arena, &s);
+    if (r == STORE_NO) return true;
+    return r == STORE_OK ? take_switch(w, &s, out) : unreadable(k, w, out);
+}
+
+/* Of an act whose account nobody knows: those of all accounts. */
+static bool read_accounts(killswitch *k, const killswitch_wait *w, killswitch_answer *out) {
+    store_switch *all;
+    uint32_t n;
+    if (store_switches(k->config.store, false, w->arena, &all, &n) != STORE_OK) return unreadable(k, w, out);
+    for (uint32_t i = 0; i < n; i++)
+        if (behind(all[i].scope, "account:").n && !take_switch(w, &all[i], out)) return false;
     return true;
 }
 
@@ -244,7 +258,7 @@ static void read_store(killswitch *k, const killswitch_wait *w, killswitch_answe
         refuse(out, (pb_str){0});
         return;
     }
-    if (account.n && !read_scope(k, w, account, out)) return;
+    if (!(account.n ? read_scope(k, w, account, out) : read_accounts(k, w, out))) return;
     if (playbook.n) read_scope(k, w, playbook, out);
 }
 

@@ -187,10 +187,35 @@ typedef struct walk {
 
 static bool walk_value(walk *w, pb_str member, pb_value v, uint32_t depth);
 
+static bool names_table(walk *w, pb_str text) {
+    thing t = text_is_arn(text) ? thing_of_arn(text) : (thing){.kind = THING_TABLE, .text = text, .name = text};
+    return w->fn(w->ctx, &t);
+}
+
+static bool in_table_name(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+}
+
+/* PartiQL: each word may be the table's name. False ends the walk. */
+static bool walk_statement(walk *w, pb_str s, bool secret) {
+    for (uint32_t i = 0, n; i < s.n; i += n + 1) {
+        for (n = 0; i + n < s.n && in_table_name(s.s[i + n]);) n++;
+        thing t = {.kind = THING_TABLE, .text = {s.s + i, n}, .name = {s.s + i, n}, .secret = secret};
+        if (n && !w->fn(w->ctx, &t)) return false;
+    }
+    return true;
+}
+
+/* BatchWriteItem and its like have the names of tables as keys. */
+static bool key_names_table(const walk *w, pb_str member) {
+    return pb_str_is(member, "RequestItems") && begins(w->host, "aws.dynamodb.");
+}
+
 static bool walk_inside(walk *w, pb_str member, pb_value v, uint32_t depth) {
     for (uint32_t i = 0; i < v.n; i++) {
         bool map = v.kind == PB_MAP;
         pb_str key = map ? v.u.entries[i].key : member;
+        if (map && key_names_table(w, member) && !names_table(w, key)) return false;
         if (map && is_free(key)) continue;
         if (!walk_value(w, key, map ? v.u.entries[i].value : v.u.items[i], depth + 1)) return false;
     }
@@ -205,6 +230,8 @@ static bool walk_value(walk *w, pb_str member, pb_value v, uint32_t depth) {
     }
     if (v.kind == PB_MAP || v.kind == PB_LIST) return walk_inside(w, member, v, depth);
     if (v.kind != PB_STRING && v.kind != PB_SECRET) return true;
+    if (pb_str_is(member, "Statement") && begins(w->host, "aws.dynamodb."))
+        return walk_statement(w, pb_text(v), v.kind == PB_SECRET);
     if (!thing_of(w->host, member, pb_text(v), &t)) return true;
     t.secret = v.kind == PB_SECRET;
     return w->fn(w->ctx, &t);

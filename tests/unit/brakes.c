@@ -292,6 +292,18 @@ static void local_switch(void) {
         CHECK(ask(&b, STOP).verdict == BRAKES_GO);
         bench_close(&b);
     }
+    CASE("where it is not known in which account the act would be, the switches of all accounts count") {
+        bench_open(&b, true);
+        set(&b, "account:210987654321", "on");
+        bench_start(&b);
+        act k;
+        act_init(&k, &b, "run-a", STOP, NULL);
+        k.inner.account = k.outer.account = (pb_str){0};
+        go(&k);
+        until(&k, 3000);
+        CHECK(k.answer.verdict == BRAKES_DENY && strstr(why(&k.answer), "for account 210987654321"));
+        bench_close(&b);
+    }
     CASE("reads and messages are not asked about") {
         bench_open(&b, true);
         set(&b, "global", "on");
@@ -304,6 +316,12 @@ static void local_switch(void) {
 
 static void words(void) {
     const pb_str account = PB_STR("123456789012"), playbook = PB_STR("p"), from = PB_STR("x");
+    CASE("of an unknown account every account's word counts") {
+        killswitch_answer a;
+        pb_str err;
+        CHECK(killswitch_read(PB_STR("{\"account:210987654321\": \"on\"}"), from, (pb_str){0}, playbook, arena, &a, &err) &&
+              a.state == SWITCH_ON);
+    }
     static const struct {
         const char *text;
         int state; /* -1: malformed */
@@ -487,6 +505,16 @@ static void protection(void) {
         {"aws.dynamodb.DeleteTable", "{\"TableName\": \"switches\"}", "holds the kill switch"},
         {"aws.dynamodb.UpdateItem", "{\"TableName\": \"arn:aws:dynamodb:eu-west-1:123456789012:table/switches\"}",
          "holds the kill switch"},
+        {"aws.dynamodb.BatchWriteItem", "{\"RequestItems\": {\"switches\": [{\"PutRequest\": {}}]}}", "holds the kill switch"},
+        {"aws.dynamodb.BatchWriteItem",
+         "{\"RequestItems\": {\"arn:aws:dynamodb:eu-west-1:123456789012:table/switches\": []}}", "holds the kill switch"},
+        {"aws.dynamodb.BatchWriteItem", "{\"RequestItems\": {\"other\": [{\"PutRequest\": {\"Item\": {\"x\": {\"S\": \"switches\"}}}}]}}",
+         NULL},
+        {"aws.dynamodb.ExecuteStatement", "{\"Statement\": \"UPDATE \\\"switches\\\" SET state='off' WHERE id='all'\"}",
+         "holds the kill switch"},
+        {"aws.dynamodb.BatchExecuteStatement", "{\"Statements\": [{\"Statement\": \"DELETE FROM switches WHERE id='all'\"}]}",
+         "holds the kill switch"},
+        {"aws.dynamodb.ExecuteStatement", "{\"Statement\": \"DELETE FROM other WHERE id='switches-2'\"}", NULL},
         {"aws.s3.DeleteBucket", "{\"Bucket\": \"evidence-eu\"}", "`buckets` of `protect`: evidence-*"},
         {"aws.s3.DeleteBucket", "{\"Bucket\": \"arn:aws:s3:::evidence-eu\"}", "`buckets` of `protect`: evidence-*"},
         {"aws.s3.PutPublicAccessBlock", "{\"Bucket\": \"my-evidence-eu\"}", NULL},
