@@ -22,8 +22,7 @@
 
 enum {
     BODY_MAX = 256 << 10, /* of values and state together as JSON; beyond, only the digest is kept */
-    SCAN_DEPTH = 24,      /* how deep principals are looked for in an event */
-    SCAN_VALUES = 20000,  /* ... and in how many values: an event is at most 256 KB */
+    SCAN_DEPTH = JSON_MAX_DEPTH, /* how deep principals are looked for in an event: all of it */
     CHANGE_DEPTH = 16,
     CHANGE_TEXT = 160, /* bytes of a value in a line about what has changed */
     GROUPS_MAX = 64
@@ -477,7 +476,8 @@ bool approval_reachable(const store_approval *apr) {
 typedef struct finder {
     pb_arena *arena;
     pb_value list[APPROVAL_EXCLUDED_MAX];
-    uint32_t n, work;
+    uint32_t n;
+    bool lost; /* somebody is not in the list */
 } finder;
 
 static void add_principal(finder *f, pb_value v) {
@@ -486,10 +486,11 @@ static void add_principal(finder *f, pb_value v) {
             if (v.u.items[i].kind == PB_STRING) add_principal(f, v.u.items[i]);
         return;
     }
-    if (v.kind != PB_STRING || !v.n || f->n == APPROVAL_EXCLUDED_MAX) return;
+    if (v.kind != PB_STRING || !v.n) return;
     for (uint32_t i = 0; i < f->n; i++)
         if (pb_str_eq(pb_text(f->list[i]), pb_text(v))) return;
-    f->list[f->n++] = v;
+    f->lost |= f->n == APPROVAL_EXCLUDED_MAX;
+    if (!f->lost) f->list[f->n++] = v;
 }
 
 /* What AWS calls those who did something: GuardDuty's accessKeyDetails, CloudTrail's userIdentity, Security Hub's
@@ -511,8 +512,8 @@ static void take_principal(finder *f, pb_value v) {
 }
 
 static void scan(finder *f, pb_value v, uint32_t depth) {
-    if (depth > SCAN_DEPTH || f->work == 0) return;
-    f->work--;
+    f->lost |= depth > SCAN_DEPTH;
+    if (f->lost) return;
     for (uint32_t i = 0; v.kind == PB_LIST && i < v.n; i++) scan(f, v.u.items[i], depth + 1);
     for (uint32_t i = 0; v.kind == PB_MAP && i < v.n; i++) {
         if (names_principal(v.u.entries[i].key)) take_principal(f, v.u.entries[i].value);
@@ -521,13 +522,14 @@ static void scan(finder *f, pb_value v, uint32_t depth) {
 }
 
 pb_value approval_principals(pb_arena *a, pb_value event, pb_value bound, const pb_str *paths, uint32_t npaths) {
-    finder f = {.arena = a, .work = SCAN_VALUES};
+    finder f = {.arena = a};
     for (uint32_t i = 0; i < npaths; i++) {
         pb_str path = pb_strdup(a, paths[i].s, paths[i].n);
+        f.lost |= !path.s;
         if (path.s) add_principal(&f, pb_path(bound, path.s));
     }
     scan(&f, event, 0);
-    return list_of(a, f.list, f.n);
+    return f.lost ? PB_NONE_VALUE : list_of(a, f.list, f.n);
 }
 
 /* The names that a principal goes by: the whole, and what is behind the last `/` (user or session of an ARN) or `:`

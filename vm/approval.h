@@ -62,7 +62,8 @@ bool approval_reachable(const store_approval *apr);
 /* The Slack user groups whose members may decide at that time. */
 uint32_t approval_slack_groups(const store_approval *apr, int64_t now, pb_str *out, uint32_t max);
 
-/* The principals an event names: at `paths` below `bound`, and wherever in the event AWS's own names for them occur. */
+/* The principals an event names: at `paths` below `bound`, and wherever in the event AWS's own names for them occur.
+ * None: out of memory, or more than are kept; then nobody can tell who must not decide, and it is not asked. */
 pb_value approval_principals(pb_arena *a, pb_value event, pb_value bound, const pb_str *paths, uint32_t npaths);
 
 /* When something has to happen besides an answer: the nearer of expiry and escalation. */

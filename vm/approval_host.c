@@ -112,17 +112,19 @@ typedef struct subject {
 static const pb_str *paths_of(const vm_program *p, uint32_t list, pb_arena *a, uint32_t *n) {
     vm_list(p, list, 0, n);
     pb_str *paths = pb_alloc_array(a, *n ? *n : 1, sizeof *paths);
-    if (!paths) *n = 0;
+    if (!paths) return NULL;
     for (uint32_t i = 0, total = *n; i < total; i++) paths[i] = vm_string(p, vm_list(p, list, i, n));
     return paths;
 }
 
-static subject subject_of(const ask *k, const store_run *r) {
+/* False: it cannot be read, or out of memory. */
+static bool subject_of(const ask *k, const store_run *r, subject *out) {
     const vm_program *p = k->call->run->env.program;
     uint32_t playbook = playbook_of(p, r->playbook);
     subject s = {.event = PB_NONE_VALUE, .bound = PB_NONE_VALUE};
     pb_str err;
-    if (!pb_json_parse(k->arena, r->event.s, r->event.n, &s.event, &err) || playbook == IMAGE_NIL) return s;
+    if (!pb_json_parse_upto(k->arena, r->event.s, r->event.n, JSON_MAX_TEXT, &s.event, &err) || playbook == IMAGE_NIL)
+        return false;
     uint32_t event = vm_field(p, SECTION_PLAYBOOKS, playbook, PLAYBOOKS_event);
     uint32_t each = vm_field(p, SECTION_EVENTS, event, EVENTS_each);
     s.bound = follow(p, vm_field(p, SECTION_EVENTS, event, EVENTS_payload), s.event);
@@ -132,7 +134,8 @@ static subject subject_of(const ask *k, const store_run *r) {
     }
     s.principals = paths_of(p, vm_field(p, SECTION_EVENTS, event, EVENTS_principals), k->arena, &s.nprincipals);
     s.resources = paths_of(p, vm_field(p, SECTION_EVENTS, event, EVENTS_resources), k->arena, &s.nresources);
-    return s;
+    *out = s;
+    return s.principals && s.resources;
 }
 
 static pb_value resource_of(const subject *s) {
@@ -178,12 +181,20 @@ static bool people_of(const ask *k, pb_value args, approval_question *q) {
     return false;
 }
 
+static bool no_principals(const ask *k) {
+    fail(k->call, "approval_setup",
+         PB_STR("the principals of the event, who must not decide about it, cannot be made out: it names too many of "
+                "them, or it cannot be read; look at the event and decide by hand"));
+    return false;
+}
+
 /* The question out of the call's arguments, what they leave open out of the site. */
 static bool question_of(ask *k, pb_value args, const store_run *r, approval_question *q) {
     const pb_site *s = k->site;
     pb_value round = pb_get_c(args, "round"), quorum = pb_get_c(args, "quorum"), within = pb_get_c(args, "within"),
              drift = pb_get_c(args, "drift"), via = pb_get_c(args, "via");
-    subject about = subject_of(k, r);
+    subject about;
+    if (!subject_of(k, r, &about)) return no_principals(k);
     *q = (approval_question){.run = r->id, .step = k->call->step->id, .image = r->image};
     q->round = round.kind == PB_INT && round.u.i > 0 ? (uint32_t)round.u.i : 1;
     q->drift = drift.kind == PB_BOOL && drift.u.b;
@@ -194,6 +205,7 @@ static bool question_of(ask *k, pb_value args, const store_run *r, approval_ques
     q->about = about_of(k, r, &about);
     q->via = count_of(via) || !s || !s->approvals.via.n ? via : group_entry(k->arena, "slack", "to", s->approvals.via);
     q->excluded = approval_principals(k->arena, about.event, about.bound, about.principals, about.nprincipals);
+    if (q->excluded.kind != PB_LIST) return no_principals(k);
     q->quorum = quorum.kind == PB_INT && quorum.u.i > 0 ? (uint32_t)quorum.u.i : s ? s->approvals.quorum : 0;
     q->within_ms = within.kind == PB_DURATION && within.u.i > 0 ? within.u.i : s ? s->approvals.within_ms : 0;
     if (!q->within_ms) q->within_ms = WITHIN_MS;

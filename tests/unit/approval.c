@@ -349,6 +349,21 @@ static void test_principals(void) {
                   "[\"arn:aws:sts::1:assumed-role/R/eve\",\"eve@x\",\"arn:aws:iam::1:role/R\",\"R\"]");
         CHECK_STR(pb_json_text(arena, approval_principals(arena, own, own, &path, 1)).s, "[\"eve\"]");
     }
+    CASE("more principals than are kept: nobody can tell who must not decide; none is passed over however deep it stands") {
+        pb_value many[APPROVAL_EXCLUDED_MAX + 1];
+        for (uint32_t i = 0; i <= APPROVAL_EXCLUDED_MAX; i++) many[i] = pb_string(pb_printf(arena, "user-%u", i));
+        const pb_entry who = {PB_STR("who"), {PB_LIST, APPROVAL_EXCLUDED_MAX + 1, {.items = many}}};
+        pb_value event = {PB_MAP, 1, {.entries = &who}};
+        const pb_str path = PB_STR("who");
+        CHECK(approval_principals(arena, event, event, &path, 1).kind == PB_NONE);
+        pb_value deep = J("{\"userIdentity\": {\"userName\": \"eve\"}}");
+        for (int i = 0; i < 50; i++) {
+            pb_value *v = pb_alloc(arena, sizeof *v);
+            *v = deep;
+            deep = (pb_value){PB_LIST, 1, {.items = v}};
+        }
+        CHECK_STR(pb_json_text(arena, approval_principals(arena, deep, PB_NONE_VALUE, NULL, 0)).s, "[\"eve\"]");
+    }
 }
 
 static void test_groups(void) {
