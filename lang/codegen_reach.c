@@ -307,7 +307,7 @@ void cg_reach(cg *g) {
                     walk_expr(&k, c->value2);
                 }
             }
-    if (g->playbooks && !g->failed) reach_guards(g);
+    if ((g->playbooks || !g->only.s) && !g->failed) reach_guards(g); /* without playbooks, too: pbrun sees where they do not hold */
 }
 
 bool reach_aws(ast_program *p, diag_list *diags, pb_str playbook, const reach_use **calls, uint32_t *playbooks) {

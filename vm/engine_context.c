@@ -6,6 +6,7 @@
 #include "vm/digest.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 enum { ALERT_ID_MAX = 1024 /* an ARN is about 200 bytes */ };
 
@@ -134,10 +135,21 @@ static void note_origin(engine_run *r) {
                               r->facts.note.n ? "; " : "", PB_ARG(own), PB_ARG(envelope));
 }
 
+/* In doubt it is one: only what clearly says no is none. */
+static bool says_sample(pb_value v) {
+    switch (v.kind) {
+    case PB_NONE: return false;
+    case PB_BOOL: return v.u.b;
+    case PB_INT: return v.u.i != 0;
+    case PB_STRING: return v.n && !(v.n == 5 && strncasecmp(v.u.s, "false", 5) == 0);
+    default: return true;
+    }
+}
+
 /* A made-up finding must never change anything, whatever else is set. */
 static void note_sample(engine_run *r) {
     pb_value v = declared(r->facts.program, r->facts.playbook, r->facts.bound, EVENTS_sample);
-    bool sample = v.kind == PB_BOOL ? v.u.b : v.kind == PB_STRING && pb_str_is(pb_text(v), "true");
+    bool sample = says_sample(v);
     if (!sample) return;
     r->facts.observe = !r->facts.dry;
     r->facts.note = pb_printf(r->arena, "%.*s%sthe finding is marked as a sample, so nothing is changed",

@@ -92,6 +92,33 @@ static bool names_unique(engine *e, pb_str *err) {
     return ok;
 }
 
+static bool has_guard(const vm_program *p, pb_str name) {
+    for (uint32_t i = 0; i < vm_count(p, SECTION_GUARDS); i++)
+        if (pb_str_eq(vm_string(p, vm_field(p, SECTION_GUARDS, i, GUARDS_name)), name)) return true;
+    return false;
+}
+
+/* A guard holds in the program that it was compiled into. One that is given beside playbooks which do not have it would
+ * be taken for holding there, too. */
+static bool guards_everywhere(engine *e, pb_str *err) {
+    for (uint32_t i = 0; i < e->nprograms; i++) {
+        const vm_program *p = e->programs[i].program;
+        for (uint32_t g = 0; g < vm_count(p, SECTION_GUARDS); g++) {
+            pb_str name = vm_string(p, vm_field(p, SECTION_GUARDS, g, GUARDS_name));
+            for (uint32_t j = 0; j < e->nprograms; j++) {
+                const vm_program *other = e->programs[j].program;
+                if (!vm_count(other, SECTION_PLAYBOOKS) || has_guard(other, name)) continue;
+                *err = pb_printf(e->arena,
+                                 "guard `%.*s` of %s would not hold in the playbooks of %s: a guard holds in what it is "
+                                 "compiled with; give the sources together with -p, or build them into one image",
+                                 PB_ARG(name), e->programs[i].name, e->programs[j].name);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 bool engine_add(engine *e, vm_program *p, const char *name, pb_str *err) {
     if (e->config.cover) vm_program_cover(p, e->config.cover);
     uint32_t n = vm_count(p, SECTION_PARAMS);
@@ -285,10 +312,12 @@ static bool param_again(engine *e, const engine_program *p, uint32_t i, pb_arena
 const pb_value *engine_params_of(engine *e, const engine_program *p, pb_value kept, pb_arena *a, pb_str *err) {
     uint32_t n = vm_count(p->program, SECTION_PARAMS);
     pb_value *params = pb_alloc_array(a, n ? n : 1, sizeof *params);
+    *err = PB_STR("its parameters are not in the store, and others may be set now");
+    if (n && kept.kind != PB_MAP) return NULL;
     *err = PB_STR("out of memory");
     for (uint32_t i = 0; params && i < n; i++) {
         bool found = false;
-        for (uint32_t k = 0; kept.kind == PB_MAP && k < kept.n && !found; k++) {
+        for (uint32_t k = 0; k < kept.n && !found; k++) {
             found = pb_str_eq(kept.u.entries[k].key, param_name(p, i));
             if (found) params[i] = kept.u.entries[k].value;
         }
@@ -386,11 +415,12 @@ static bool settle_site(engine *e, pb_str *err) {
         return false;
     }
     e->has_site = p && vm_has_site(p->program);
+    e->site_image = e->has_site ? vm_program_sha256(p->program) : "";
     return !e->has_site || vm_site_of(p->program, p->params, e->arena, &e->site, err);
 }
 
 bool engine_ready(engine *e, pb_str *err) {
-    if (!names_unique(e, err)) return false;
+    if (!names_unique(e, err) || !guards_everywhere(e, err)) return false;
     for (uint32_t i = 0; i < e->nprograms; i++)
         for (uint32_t j = 0; j < vm_count(e->programs[i].program, SECTION_PARAMS); j++)
             if (!settle_param(e, &e->programs[i], j, err)) return false;

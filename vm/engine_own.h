@@ -40,6 +40,7 @@ struct engine {
     uint32_t site_program; /* index + 1 of the one that engine_use_site named; 0: none */
     pb_site site;
     bool has_site;
+    const char *site_image; /* SHA-256 of the program that brings it */
     match_program *for_match;
     match_index *index;
     engine_event *first_event, *last_event;

@@ -140,7 +140,7 @@ static bool begin_undo(engine_run *r, pb_str only, bool dry, int64_t limit_ms) {
     r->facts.started_ms = r->clock_ms;
     r->gate.stop_code = r->gate.stop_message = (pb_str){0};
     r->gate.deadline_ms = r->clock_ms - r->dead_ms + limit_ms;
-    r->gate.live = dry ? PB_READ : engine_observes(r->engine) ? PB_NOTIFY : PB_DESTROY;
+    r->gate.live = dry ? PB_READ : r->facts.observe || engine_observes(r->engine) ? PB_NOTIFY : PB_DESTROY;
     return vm_run_undo(r->vm, only, r->gate.deadline_ms, dry);
 }
 

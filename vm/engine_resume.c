@@ -29,12 +29,21 @@ static bool find_playbook(engine_run *r, pb_str name) {
     return false;
 }
 
-/* The entry that says how the run was begun. */
+/* `limit ... else approve`: the playbook has runs that must be let pass by somebody. */
+static bool asks_above_limit(const engine_run *r) {
+    const vm_program *p = r->facts.program;
+    return vm_field(p, SECTION_PLAYBOOKS, r->facts.playbook, PLAYBOOKS_limit) > 0 &&
+           vm_field(p, SECTION_PLAYBOOKS, r->facts.playbook, PLAYBOOKS_limit_else) == LIMIT_APPROVE;
+}
+
+/* The entry that says how the run was begun. It may have died before that entry was written: then nobody knows whether
+ * the run is above its limit, and it asks. */
 static void read_beginning(engine_run *r) {
     const engine_replay *p = r->replay;
     pb_value v;
     pb_str err;
     r->limit_ms = r->engine->config.run_ms;
+    r->over_limit = asks_above_limit(r);
     if (!p->n || !pb_str_is(p->entries[0].name, "begun") || !thaw_value(p->entries[0].data, r->arena, &v, &err)) return;
     pb_value limit = pb_get_c(v, "limit_ms"), over = pb_get_c(v, "over_limit");
     if (limit.kind == PB_INT && limit.u.i > 0) r->limit_ms = limit.u.i;
@@ -80,14 +89,26 @@ static void set_facts(engine_run *r, const store_run *row, const wish *w) {
     r->journal =
         (journal){.store = w->undo && w->dry ? NULL : r->engine->config.store, .run = r->id, .fence = row->fence};
     r->facts.dry = pb_str_is(row->mode, "dry");
-    /* What was begun as observing stays so; what was begun live does not go on changing where changes are to be held
-     * back now. */
-    bool own = !r->engine->has_site && r->from->has_site && r->from->site.observe;
-    r->facts.observe = pb_str_is(row->mode, "observe") || (!r->facts.dry && (own || engine_observes(r->engine)));
+    r->facts.observe = pb_str_is(row->mode, "observe");
     r->facts.started_ms = r->clock_ms = row->started;
     r->facts.context = row->context;
     r->facts.ran = true;
     r->ahead_ms = r->clock_ms - pb_loop_mono_ms();
+}
+
+/* What was begun as observing stays so; what was begun live does not go on changing where changes are to be held back
+ * now. */
+static void observe_too(engine_run *r) {
+    bool own = !r->engine->has_site && r->from->has_site && r->from->site.observe;
+    if (!r->facts.dry && (own || engine_observes(r->engine))) r->facts.observe = true;
+}
+
+/* Its kill switch, what it protects and whom it asks hold for the run to its end. */
+static bool has_its_site(const engine_run *r, const store_run *row, pb_str *err) {
+    if (!row->site.n || r->engine->has_site || pb_str_eq(row->site, row->image)) return true;
+    *err = PB_STR("it was begun under a site block that its own program does not hold: give it with --site FILE, so that the "
+                  "kill switch, what is protected and who may approve hold for the rest of the run, too");
+    return false;
 }
 
 static bool build(engine_run *r, const store_run *row, const wish *w, pb_str *err) {
@@ -104,8 +125,10 @@ static bool build(engine_run *r, const store_run *row, const wish *w, pb_str *er
         *err = pb_printf(e->arena, "its image has no playbook `%.*s`", PB_ARG(row->playbook));
         return false;
     }
+    if (!has_its_site(r, row, err)) return false;
     const pb_value *params = engine_params_of(e, p, row->params, r->arena, err);
     if (!params || !engine_program_site(e, p, params, err)) return false;
+    observe_too(r);
     if (!read_event(r, row, err) || !read_journal(r, w, err) || !engine_context_again(r)) return false;
     *err = PB_STR("out of memory");
     return engine_run_prepare(r, params);

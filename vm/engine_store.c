@@ -93,6 +93,7 @@ static store_run row_of(engine_run *r) {
                        .playbook = playbook_text(r, PLAYBOOKS_name),
                        .version = playbook_text(r, PLAYBOOKS_version),
                        .image = pb_str_c(vm_program_sha256(r->facts.program)),
+                       .site = pb_str_c(r->engine->has_site ? r->engine->site_image : ""),
                        .event = event_text(r->event),
                        .item_note = r->facts.note,
                        .item = r->item,
@@ -153,8 +154,9 @@ bool engine_keep(engine_run *r) {
         return true;
     }
     store_run row = row_of(r);
-    if (!row.event.s || !admit(r, &row, &q)) {
-        if (!row.event.s) engine_run_over(r, VM_FAILED, PB_STR("memory"), PB_STR("not enough memory to begin the run"));
+    bool whole = row.event.s && row.origin.s && row.params.kind == PB_MAP;
+    if (!whole || !admit(r, &row, &q)) {
+        if (!whole) engine_run_over(r, VM_FAILED, PB_STR("memory"), PB_STR("not enough memory to begin the run"));
         return false;
     }
     r->kept = true;

@@ -79,6 +79,7 @@ typedef struct store_run {
     int64_t fence, lease_until;
     pb_str owner;             /* of the lease: host and pid, for people */
     pb_str origin;            /* what it was begun for ("event 17 contain_instance 0"): no second run of one origin; empty: none */
+    pb_str site;              /* SHA-256 of the image whose site block held when it began; empty: none */
     pb_str evidence;          /* the document, once there is one; each undoing adds its own, a line each */
 } store_run;
 

@@ -31,7 +31,8 @@ typedef struct column {
     X(UINT32, item) X(TEXT, account) X(TEXT, region) X(TEXT, resource) X(TEXT, threat) X(TEXT, mode) \
     X(STATUS, status) X(TEXT, waits_for) X(TEXT, outcome) X(TEXT, code) X(TEXT, reason) X(INT64, started) \
     X(INT64, updated) X(INT64, ended) X(INT64, wake_at) X(INT64, deadline) X(INT64, fence) X(INT64, lease_until) \
-    X(TEXT, owner) X(TEXT, origin) X(VALUE, params) X(VALUE, context) X(LONG, event) X(LONG, evidence)
+    X(TEXT, owner) X(TEXT, origin) X(VALUE, params) X(VALUE, context) X(LONG, event) X(LONG, evidence) \
+    X(TEXT, site)
 
 #define APPROVAL_COLUMNS(X) \
     X(TEXT, id) X(TEXT, run) X(TEXT, step) X(UINT32, round) X(TEXT, question) X(TEXT, body) X(TEXT, binding) \

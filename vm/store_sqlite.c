@@ -91,6 +91,9 @@ static const char *const migrations[] = {
     "INSERT INTO journal2 SELECT run,seq,kind,step,name,at,CAST(data AS BLOB) FROM journal;"
     "DROP TABLE journal;"
     "ALTER TABLE journal2 RENAME TO journal;",
+
+    /* 3: the site under which a run was begun. */
+    "ALTER TABLE runs ADD COLUMN site TEXT NOT NULL DEFAULT '';",
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
