@@ -464,6 +464,10 @@ static void gen_guard_record(cg *g, const ast_decl *d) {
 static uint32_t gen_match(cg *g, const ast_decl *d, const ast_stmt *end) {
     pb_str name = pb_printf(g->arena, "playbook %.*s (match)", PB_ARG(d->name.parts[0].text));
     uint32_t f = function_begin(g, d, name, FUNCTION_MATCH, PB_PURE, 1);
+    if (d->event_local) { /* its name: for whoever shows what a condition saw */
+        uint32_t alias = iw_string(g->w, d->event_local->name.text);
+        iw_params(g->w, f, iw_list(g->w, &alias, 1));
+    }
     cg_bind(g, d->event_local, 0);
     cg_wheres(g, d->body, end);
     cg_place(g, d->span);

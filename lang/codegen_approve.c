@@ -101,6 +101,27 @@ static pb_str block_text(cg *g, const ast_stmt *s) {
     return pb_printf(g->arena, "%.*s:%u %.*s", PB_ARG(f->path), cg_line(g, s->span), (int)(2 * size), hex);
 }
 
+/* From the first statement to the last. */
+static pb_span block_span(const ast_stmt *first) {
+    const ast_stmt *last = first;
+    while (last->next) last = last->next;
+    return (pb_span){first->span.file, first->span.start, last->span.end};
+}
+
+/* What is done when nobody grants it, for plans. */
+static void load_otherwise(cg *g, uint32_t reg, bool written, const ast_stmt *block, pb_span span) {
+    pb_str text = !written ? PB_STR("the run stops") : PB_STR("nothing");
+    if (written && block) text = cg_source_text(g, block_span(block), CG_TITLE_MAX);
+    cg_load_text(g, reg, text, span);
+}
+
+/* The line on which the granted block ends, for plans: what is behind it is done in any case. */
+static uint32_t last_line(cg *g, const ast_stmt *s) {
+    if (!s->body) return cg_line(g, s->span);
+    pb_span all = block_span(s->body);
+    return cg_line(g, (pb_span){all.file, all.end ? all.end - 1 : 0, all.end});
+}
+
 /* Registers of one approval. */
 typedef struct approval {
     uint32_t question, state, loop; /* loop: list, index, item */
@@ -108,7 +129,7 @@ typedef struct approval {
 } approval;
 
 static void gen_ask(cg *g, const ast_stmt *s, const approval *p) {
-    enum { ENTRIES = 11 };
+    enum { ENTRIES = 14 };
     uint32_t top = g->top, answer = cg_alloc(g, 1, s->span), first = cg_alloc(g, 1, s->span);
     map_regs m = map_begin(g, ENTRIES, s->span);
     pb_span head = {s->span.file, s->span.start, s->expr->span.end};
@@ -122,6 +143,9 @@ static void gen_ask(cg *g, const ast_stmt *s, const approval *p) {
     gen_captures(g, s->values, map_key(g, &m, "values", head), head);
     cg_emit(g, OPCODE_MOVE, map_key(g, &m, "state", head), p->state, 0);
     cg_emit(g, OPCODE_MOVE, map_key(g, &m, "round", head), p->loop + 2, 0);
+    cg_load_int(g, map_key(g, &m, "until_line", head), last_line(g, s), head);
+    load_otherwise(g, map_key(g, &m, "if_denied", head), s->has_denied, s->other, head);
+    load_otherwise(g, map_key(g, &m, "if_expired", head), s->has_expired, s->third, head);
     cg_load_int(g, first, 1, head);
     cg_emit(g, OPCODE_LT, map_key(g, &m, "drift", head), first, p->loop + 2);
     map_end(g, &m, answer);

@@ -34,11 +34,14 @@ enum { DONE = 0, FINDINGS = 1, USAGE = 2, INTERNAL = 5 };
 /* Enough for 20,000 files; a file of 1 MiB needs at most 400 MiB for its tree. */
 static const size_t MEMORY_LIMIT = (size_t)4 << 30;
 
+enum { EVENTS_MAX = 256, SETS_MAX = 256 };
+
 typedef enum dump_kind { DUMP_NOTHING, DUMP_TOKENS, DUMP_AST } dump_kind;
 
 typedef struct pbc {
     diag_format format;
     dump_kind dump;
+    bool machine; /* check: --format says so */
     bool deny_warnings, deny_uncovered, json, version, check, show, fix, bounds, coverage, verbose;
     const char *out;
     const char *account, *region, *partition, *playbook, *diff; /* iam; NULL: not said */
@@ -46,6 +49,8 @@ typedef struct pbc {
     flow_format picture;                                        /* graph */
     bool markdown;                                              /* doc */
     testing_options testing;
+    preview_options preview;                                    /* check --event */
+    const char *events[EVENTS_MAX], *sets[SETS_MAX];
     char **operands;
     int noperands;
     cli cli;
@@ -55,12 +60,16 @@ typedef struct pbc {
 
 static const cli_option options[] = {
     {"check", 0, "format", "FORMAT", "how findings are written: text (default), json, sarif, github"},
-    {"check explain iam test", 0, "json", NULL, "for programs; check: the same as --format json; iam: always so"},
+    {"check explain iam test", 0, "json", NULL, "for programs; check: the same as --format json, with --event the plans; iam: always so"},
     {"check build", 0, "deny", "WHAT", "warnings: they count as errors; uncovered: status 1 when no playbook handles a known type"},
     {"check", 0, "fix", NULL, "write the cures that are certain into the files, and say which"},
     {"check", 'v', "verbose", NULL, "notes too: which guards may deny a step, and what would settle it"},
     {"check", 0, "bounds", NULL, "how much a run does at most: calls, writes, messages, approvals, waiting"},
     {"check", 0, "coverage", NULL, "which known finding types are handled, by which playbook, and which by none"},
+    {"check", 'e', "event", "FILE", "what the playbooks would do about this event, and why others would not; may be given again; nothing is changed"},
+    {"check", 0, "account-state", "FILE", "with --event: in a copy of the account that `pbrun sim --state FILE` keeps (default: one with what the event names)"},
+    {"check", 0, "live", NULL, "with --event: read from AWS, with the credentials that there are; everything above reading is held back"},
+    {"check", 0, "set", "NAME=VALUE", "with --event: set a parameter (or the environment variable PB_PARAM_<NAME>)"},
     {"check", 0, "dump", "WHAT", "print tokens or ast instead of checking"},
     {"fmt", 0, "check", NULL, "write nothing: name the files that would change, status 1 when there are any"},
     {"fmt", 0, "diff", NULL, "write nothing: show what would change"},
@@ -115,6 +124,20 @@ static bool set_deny(pbc *p, const char *value) {
     return p->deny_warnings = true, strcmp(value, "warnings") == 0;
 }
 
+/* `new` takes one: the last. */
+static bool set_event(pbc *p, const char *value) {
+    p->event = value;
+    if (!value[0] || p->preview.nevents == EVENTS_MAX) return false;
+    p->events[p->preview.nevents++] = value;
+    return true;
+}
+
+static bool set_param(pbc *p, const char *value) {
+    if (!strchr(value, '=') || value[0] == '=' || p->preview.nsets == SETS_MAX) return false;
+    p->sets[p->preview.nsets++] = value;
+    return true;
+}
+
 static bool set_option(void *self, const char *name, const char *value, char err[256]) {
     pbc *p = self;
     snprintf(err, 256, "--%s cannot be", name);
@@ -137,7 +160,10 @@ static bool set_option(void *self, const char *name, const char *value, char err
     if (strcmp(name, "output") == 0) return p->out = value, value[0] != 0;
     if (strcmp(name, "as") == 0) return set_picture(p, value);
     if (strcmp(name, "markdown") == 0) return p->markdown = true;
-    if (strcmp(name, "event") == 0) return p->event = value, value[0] != 0;
+    if (strcmp(name, "event") == 0) return set_event(p, value);
+    if (strcmp(name, "account-state") == 0) return p->preview.state = value, value[0] != 0;
+    if (strcmp(name, "live") == 0) return p->preview.live = true;
+    if (strcmp(name, "set") == 0) return set_param(p, value);
     if (strcmp(name, "account") == 0) return p->account = value, value[0] != 0;
     if (strcmp(name, "region") == 0) return p->region = value, value[0] != 0;
     if (strcmp(name, "partition") == 0) return p->partition = value, value[0] != 0;
@@ -287,19 +313,49 @@ static int print_reports(const pbc *p) {
     return FINDINGS;
 }
 
+/* What the playbooks would do about the events of --event. */
+static int preview(const pbc *p, const compiled *k) {
+    preview_options o = p->preview;
+    o.events = p->events;
+    o.sets = p->sets;
+    o.json = p->json;
+    o.quiet = p->machine;
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    o.colour = isatty(STDOUT_FILENO) && !(no && *no) && term && *term && strcmp(term, "dumb") != 0;
+    return preview_run(&k->image, &o);
+}
+
+/* NULL, or what does not go together. */
+static const char *check_conflict(const pbc *p) {
+    bool event = p->preview.nevents > 0;
+    if (p->json && p->bounds + p->coverage + event > 1) return "--json writes one of --bounds, --coverage and --event";
+    if (!event && (p->preview.state || p->preview.live || p->preview.nsets))
+        return "--account-state, --live and --set go with --event";
+    if (p->preview.state && p->preview.live) return "--live reads from AWS, --account-state from a file: give one of them";
+    return NULL;
+}
+
 static int run_check(void *self) {
     pbc *p = self;
     if (p->noperands == 0) return usage("check", "which files or directories?");
+    const char *conflict = check_conflict(p);
+    if (conflict) return usage("check", conflict);
     if (p->dump) return dump(p);
     bool reports = p->bounds || p->coverage || p->deny_uncovered;
-    if (p->bounds && p->coverage && p->json) return usage("check", "--json writes one of --bounds and --coverage");
-    if (reports) p->format = DIAG_TEXT; /* findings are for people then: --json is about the report */
+    p->machine = p->format != DIAG_TEXT && !p->json; /* --format: its output is for a program that knows no plans */
+    if (reports || (p->json && p->preview.nevents)) p->format = DIAG_TEXT; /* findings are for people then: --json is about the report */
     if (p->fix && !fix(p)) return out_of_memory();
     compiled k;
     int status = compile(p, &k) ? report(p, &k) : out_of_memory();
-    if (status == DONE && reports) {
+    if (status == DONE && reports) status = print_reports(p);
+    if (status == DONE && p->preview.nevents) {
+        status = preview(p, &k);
         compiled_free(&k);
-        return print_reports(p);
+        return status;
+    }
+    if (reports) {
+        compiled_free(&k);
+        return status;
     }
     if (status == DONE && isatty(STDERR_FILENO) && p->format == DIAG_TEXT) {
         uint32_t n = playbooks_of(&k.image);

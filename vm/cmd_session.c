@@ -227,7 +227,7 @@ static void on_event_end(void *ctx, const engine_event *e) {
     else if (s->args.json)
         report_json(e, &out);
     else
-        report_plain(e, &out);
+        report_plain(e, progress_colours(STDOUT_FILENO), &out);
     if (out.oom || (out.len && fwrite(out.data, 1, out.len, stdout) != out.len) || fflush(stdout) != 0) {
         if (!s->output_failed)
             cmd_complain(
@@ -276,7 +276,7 @@ bool session_signals(session *s) {
 
 static engine *new_engine(session *s) {
     if (s->config) return engine_new(s->config);
-    engine_config c = {.dry = s->args.dry, .observe = s->args.observe, .run_ms = s->args.timeout_ms};
+    engine_config c = {.dry = s->args.dry, .explain = s->args.dry, .observe = s->args.observe, .run_ms = s->args.timeout_ms};
     c.providers = stdlib_providers(&c.nproviders);
     c.watch = (engine_watch){s, on_run_begin, on_step_begin, on_step_end, on_run_end, on_event_end, on_run_parked};
     return engine_new(&c);

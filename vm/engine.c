@@ -185,7 +185,9 @@ bool engine_room(const engine *e) { return e->nevents < e->config.events_max; }
 static void match(engine *e, engine_event *ev) {
     engine_matching m = {e, ev};
     engine_note_oddities(ev);
-    if (match_event(e->index, ev->value, ev->arena, engine_match_context, on_hit, &m, &ev->tally)) return;
+    if (match_explain(e->index, ev->value, ev->arena, engine_match_context, on_hit,
+                      e->config.explain ? engine_on_miss : NULL, &m, &ev->tally))
+        return;
     ev->error = PB_STR("not enough memory to find its playbooks"); /* those found until now run all the same */
 }
 

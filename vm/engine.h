@@ -70,6 +70,8 @@ typedef struct engine_run {
     bool told;                   /* ... has been, or there is none */
     pb_str match_error;
     struct engine_run *queue; /* waiting to be started */
+    const vm_step *undo_plan; /* dry: what undoing it would do; NULL: nothing */
+    bool planning;            /* ... is being found out: nobody is told of these steps */
     struct engine_sleep *sleeps;
     void *wake_now; /* token of a pause that could not be made */
     vm_hooks hooks;
@@ -88,10 +90,21 @@ struct engine_event {
     pb_str origin; /* engine_submit_from */
     bool resumed;  /* made by engine_resume for its one run; number is 0 */
     match_tally tally;
+    struct engine_miss *misses, *last_miss; /* engine_config.explain */
     engine_run *runs, *last_run;
     uint32_t open_runs;
     struct engine_event *next;
 };
+
+/* A playbook that the event is not for, and why. */
+typedef struct engine_miss {
+    const vm_program *program;
+    uint32_t playbook, item;
+    match_reason reason;
+    vm_unmet unmet; /* without its value, which is in `seen` */
+    pb_value seen;  /* what the condition looked at: a map, name to value (engine_seen.c) */
+    struct engine_miss *next;
+} engine_miss;
 
 /* What the front end wants to know. Any may be NULL. */
 typedef struct engine_watch {
@@ -109,6 +122,8 @@ typedef struct engine_config {
     const pb_host_provider *providers;
     size_t nproviders;
     bool dry;
+    int64_t now_ms;                /* runs take this for the time at which they begin and go on; 0: the clock. For plans */
+    bool explain;                  /* keep why playbooks do not match: engine_event.misses */
     bool observe;                  /* reads and tells people, changes nothing, and says what it would have changed */
     int64_t run_ms;                /* time limit of a run, not counting what it is parked; 0: ENGINE_RUN_MS */
     uint32_t runs_max, events_max; /* 0: ENGINE_RUNS_MAX, ENGINE_EVENTS_MAX */

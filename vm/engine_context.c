@@ -167,7 +167,8 @@ bool engine_context(engine_run *r) {
     pb_value source = pb_get_c(r->facts.event, "source");
     r->facts.alert_id = alert_id(r);
     pb_str seed = r->facts.alert_id.n ? r->facts.alert_id : pb_json_text(r->arena, r->facts.bound);
-    r->id = engine_run_id(r->arena, r->facts.started_ms);
+    r->id = r->engine->config.now_ms ? PB_STR("run-00000000000000000000000000")
+                                     : engine_run_id(r->arena, r->facts.started_ms);
     r->incident = engine_incident_id(r->arena, pb_text(source), seed);
     if (!r->id.s || !r->incident.s) return false;
     pb_map_builder b = {.arena = r->arena};

@@ -121,6 +121,9 @@ bool engine_context_again(engine_run *r); /* of a resumed one: what is not kept 
 void engine_note_oddities(engine_event *ev);
 pb_value engine_match_context(void *ctx, const match_hit *hit);
 
+/* ---- engine_seen.c ---- */
+void engine_on_miss(void *ctx, const match_miss *miss); /* match_miss_fn */
+
 /* ---- engine_run.c: a run's life ---- */
 bool engine_run_prepare(engine_run *r, const pb_value *params);
 void engine_run_begin(engine_run *r);

@@ -28,7 +28,7 @@ static void hook_step_begin(void *ctx, vm_run *vm, vm_step *s) {
     const engine_run *r = ctx;
     const engine_watch *w = &r->engine->config.watch;
     (void)vm;
-    if (w->step_begin && !r->replay) w->step_begin(w->ctx, r, s);
+    if (w->step_begin && !r->replay && !r->planning) w->step_begin(w->ctx, r, s);
 }
 
 static void hook_step_end(void *ctx, vm_run *vm, vm_step *s) {
@@ -36,7 +36,7 @@ static void hook_step_end(void *ctx, vm_run *vm, vm_step *s) {
     const engine_watch *w = &r->engine->config.watch;
     (void)vm;
     gate_step_end(s);
-    if (w->step_end && !r->replay) w->step_end(w->ctx, r, s);
+    if (w->step_end && !r->replay && !r->planning) w->step_end(w->ctx, r, s);
 }
 
 void engine_sleep_remove(engine_sleep *s) {
@@ -83,12 +83,14 @@ static int64_t hook_mono(void *ctx) {
 
 static void hook_arrived(void *ctx, vm_run *vm, const vm_arrival *a) {
     engine_run *r = ctx;
+    if (r->planning) return;
     if (r->replay) {
         r->clock_ms = r->replay->deliver_at;
         return;
     }
     int64_t now = engine_run_now(r);
-    if (now > r->clock_ms) r->clock_ms = now;
+    bool still = r->engine->config.now_ms && a->call; /* only pauses make the time pass */
+    if (now > r->clock_ms && !still) r->clock_ms = now;
     if (a->call) crash_point(&r->engine->crash);
     bool changing = a->call && a->call->step->effect > PB_READ && a->call->step->status != STEP_PLANNED;
     journal_arrival(&r->journal, a, vm_run_denial(vm), changing, r->clock_ms);
@@ -152,7 +154,8 @@ bool engine_run_prepare(engine_run *r, const pb_value *params) {
 
 static bool prepare(engine_run *r) {
     r->arena = pb_arena_new(RUN_ARENA);
-    r->facts.started_ms = r->clock_ms = pb_loop_wall_ms();
+    int64_t now = r->engine->config.now_ms;
+    r->facts.started_ms = r->clock_ms = now ? now : pb_loop_wall_ms();
     r->ahead_ms = r->clock_ms - pb_loop_mono_ms();
     return r->arena && engine_context(r) && engine_run_prepare(r, r->from->params);
 }
@@ -237,6 +240,16 @@ static bool journal_whole(engine_run *r) {
     return !r->ended;
 }
 
+/* What `pbrun undo` would do after the run that this dry one is the plan of. Every call is held back. */
+static void plan_undo(engine_run *r) {
+    if (!r->vm || !r->facts.dry || r->undo || r->facts.interrupted) return;
+    r->planning = true;
+    r->gate.live = PB_PURE;
+    r->undo_plan = vm_run_undo_plan(r->vm);
+    r->planning = false;
+    stop_waiting(r);
+}
+
 void engine_run_over(engine_run *r, vm_outcome outcome, pb_str code, pb_str reason) {
     const engine_watch *w = &r->engine->config.watch;
     if (r->ended || !journal_whole(r)) return;
@@ -245,6 +258,7 @@ void engine_run_over(engine_run *r, vm_outcome outcome, pb_str code, pb_str reas
     r->facts.reason = reason;
     if (r->vm) stop_waiting(r);
     take_result(r);
+    plan_undo(r);
     if (r->kept && r->journal.store) r->facts.approvals = approval_evidence(r->journal.store, r->id, r->arena);
     gone(r);
     if (w->run_end) w->run_end(w->ctx, r);

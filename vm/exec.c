@@ -365,6 +365,7 @@ static outcome exec_SKIP(exec *x) {
     enum { SHOWN = 200 };
     pb_value v = A;
     if (v.kind == PB_UNKNOWN) return GO;
+    x->r->skipped = (vm_unmet){pb_text(constant(x, op_bx(x->i))), v, frame_place(x->t)};
     pb_str text = pb_display(x->env->arena, constant(x, op_bx(x->i))), is = pb_display(x->env->arena, v), reason = text;
     if (!text.s || !is.s) return done(env_no_memory(x->env));
     bool shorter = is.n > SHOWN;

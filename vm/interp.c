@@ -52,6 +52,12 @@ static void set_up(vm_run *r, const vm_program *p, const pb_value *params, pb_va
 
 bool vm_match(const vm_program *p, uint32_t function, pb_value event, const pb_value *params, pb_value context,
               const vm_limits *limits, pb_arena *a, bool *matched, pb_str *err) {
+    vm_unmet unmet;
+    return vm_match_why(p, function, event, params, context, limits, a, matched, &unmet, err);
+}
+
+bool vm_match_why(const vm_program *p, uint32_t function, pb_value event, const pb_value *params, pb_value context,
+                  const vm_limits *limits, pb_arena *a, bool *matched, vm_unmet *unmet, pb_str *err) {
     vm_run r = {0};
     *matched = false;
     set_up(&r, p, params, context, limits, a);
@@ -65,6 +71,7 @@ bool vm_match(const vm_program *p, uint32_t function, pb_value event, const pb_v
     }
     fiber_run(r.fibers);
     *matched = r.outcome == VM_DONE;
+    *unmet = r.skipped;
     if (r.outcome == VM_FAILED) *err = r.reason;
     return r.outcome == VM_DONE || r.outcome == VM_SKIPPED;
 }

@@ -176,6 +176,16 @@ typedef enum vm_outcome { VM_RUNNING, VM_DONE, VM_SKIPPED, VM_STOPPED, VM_FAILED
 bool vm_match(const vm_program *p, uint32_t function, pb_value event, const pb_value *params, pb_value context,
               const vm_limits *limits, pb_arena *a, bool *matched, pb_str *err);
 
+/* The first condition that did not hold. */
+typedef struct vm_unmet {
+    pb_str text;    /* as written */
+    pb_value value; /* what it looked at; in the arena */
+    uint32_t place; /* source << 20 | line */
+} vm_unmet;
+/* vm_match for whoever wants to know why not: *unmet is filled in when *matched is false. */
+bool vm_match_why(const vm_program *p, uint32_t function, pb_value event, const pb_value *params, pb_value context,
+                  const vm_limits *limits, pb_arena *a, bool *matched, vm_unmet *unmet, pb_str *err);
+
 /* The same of a pure function with at most one argument: its value, in the arena. */
 bool vm_evaluate(const vm_program *p, uint32_t function, pb_value arg, const pb_value *params, pb_value context,
                  const vm_limits *limits, pb_arena *a, pb_value *out, pb_str *err);
@@ -208,7 +218,11 @@ uint32_t vm_run_undoable(const vm_run *r, pb_str only);
  * agree. False: the run has not ended, or out of memory. */
 bool vm_run_undo(vm_run *r, pb_str only, int64_t deadline_ms, bool dry);
 const vm_step *vm_run_undo_steps(const vm_run *r); /* of the last undoing; NULL: none */
-/* Tells every step that changed something for good, and why that stays. */
+/* Of a dry run that has ended, when its result has been taken: what undoing it would do if everything in it had been
+ * done. Nothing is sent, reads neither (the hooks' gate must hold them back): they would show what is there before. The
+ * undo steps, newest first; NULL: there is nothing to undo. vm_run_steps does not have them. */
+const vm_step *vm_run_undo_plan(vm_run *r);
+/* Tells every step that changed something for good, and why that stays. After vm_run_undo_plan: that would. */
 typedef void vm_stays_fn(void *ctx, const vm_step *s, pb_str why);
 void vm_run_staying(const vm_run *r, vm_stays_fn *fn, void *ctx);
 void vm_run_end(

@@ -36,6 +36,7 @@ typedef struct query {
     pb_arena *arena, *scratch;
     match_context_fn *context;
     match_fn *fn;
+    match_miss_fn *miss; /* NULL: nobody asks */
     void *ctx;
     match_tally *tally;
 } query;
@@ -73,19 +74,33 @@ static bool report(query *q, match_hit *hit) {
     return q->fn(q->ctx, hit);
 }
 
+static void tell_miss(const query *q, match_reason reason, const match_hit *hit, vm_unmet unmet) {
+    if (!q->miss) return;
+    q->miss(q->ctx, &(match_miss){.reason = reason,
+                                  .program = hit->program,
+                                  .playbook = hit->playbook,
+                                  .item = hit->item,
+                                  .bound = hit->bound,
+                                  .unmet = unmet});
+}
+
 /* Asks one playbook about one bound value. */
 static bool ask(query *q, match_hit *hit) {
     static const vm_limits limits = {.memory = MATCH_MEMORY, .instructions = MATCH_INSTRUCTIONS, .deadline_ms = 0};
     const match_program *mp = &q->index->programs[hit->program];
     uint32_t function = vm_field(mp->program, SECTION_PLAYBOOKS, hit->playbook, PLAYBOOKS_match);
     bool matched = true;
+    vm_unmet unmet = {0};
     pb_str err = {0};
     q->tally->asked++;
     if (function == IMAGE_NIL) return report(q, hit); /* no condition: every such event */
     if (!scratch_ready(q)) return false;
     pb_value context = q->context(q->ctx, hit);
-    if (vm_match(mp->program, function, hit->bound, mp->params, context, &limits, q->scratch, &matched, &err))
+    if (vm_match_why(mp->program, function, hit->bound, mp->params, context, &limits, q->scratch, &matched, &unmet,
+                     &err)) {
+        if (!matched) tell_miss(q, MISS_CONDITION, hit, unmet);
         return !matched || report(q, hit);
+    }
     hit->error = pb_strdup(q->arena, err.n ? err.s : "out of memory", err.n ? err.n : 13);
     return hit->error.s && report(q, hit);
 }
@@ -132,24 +147,46 @@ static bool ask_playbook(query *q, const vm_program *p, match_hit *hit) {
     return ask_items(q, hit, follow(p, each, hit->bound), vm_string(p, each));
 }
 
+/* A playbook that does not listen to such events. */
+static void tell_deaf(const query *q, const vm_program *p, const match_hit *hit) {
+    uint32_t event = vm_field(p, SECTION_PLAYBOOKS, hit->playbook, PLAYBOOKS_event);
+    bool source = listed(p, vm_field(p, SECTION_EVENTS, event, EVENTS_sources), q->source);
+    tell_miss(q, source ? MISS_TYPE : MISS_SOURCE, hit, (vm_unmet){0});
+}
+
 static bool ask_program(query *q, uint32_t program) {
     const vm_program *p = q->index->programs[program].program;
     uint32_t nevents = vm_count(p, SECTION_EVENTS), n = vm_count(p, SECTION_PLAYBOOKS);
     bool *fits = pb_alloc_array(q->arena, nevents ? nevents : 1, sizeof *fits), any = false;
     if (!fits) return false;
     for (uint32_t i = 0; i < nevents; i++) any |= fits[i] = event_fits(q, p, i);
-    for (uint32_t i = 0; any && i < n; i++) {
+    for (uint32_t i = 0; (any || q->miss) && i < n; i++) {
         match_hit hit = {.program = program, .playbook = i};
-        if (fits[vm_field(p, SECTION_PLAYBOOKS, i, PLAYBOOKS_event)] && !ask_playbook(q, p, &hit)) return false;
+        if (!fits[vm_field(p, SECTION_PLAYBOOKS, i, PLAYBOOKS_event)])
+            tell_deaf(q, p, &hit);
+        else if (!ask_playbook(q, p, &hit))
+            return false;
     }
     return true;
 }
 
 bool match_event(const match_index *m, pb_value event, pb_arena *a, match_context_fn *context, match_fn *fn, void *ctx,
                  match_tally *tally) {
+    return match_explain(m, event, a, context, fn, NULL, ctx, tally);
+}
+
+bool match_explain(const match_index *m, pb_value event, pb_arena *a, match_context_fn *context, match_fn *fn,
+                   match_miss_fn *miss, void *ctx, match_tally *tally) {
     pb_value source = pb_get_c(event, "source"), type = pb_get_c(event, "detail-type");
     *tally = (match_tally){0};
-    query q = {.index = m, .event = event, .arena = a, .context = context, .fn = fn, .ctx = ctx, .tally = tally};
+    query q = {.index = m,
+               .event = event,
+               .arena = a,
+               .context = context,
+               .fn = fn,
+               .miss = miss,
+               .ctx = ctx,
+               .tally = tally};
     if (source.kind == PB_STRING) q.source = pb_text(source);
     if (type.kind == PB_STRING) q.type = pb_text(type);
     bool ok = true;

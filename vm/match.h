@@ -37,9 +37,22 @@ typedef bool match_fn(void *ctx, const match_hit *hit);
 /* What RUN gives while a condition is decided: the context without the ids, which only a run has. */
 typedef pb_value match_context_fn(void *ctx, const match_hit *hit);
 
+/* Why a playbook is not for an event. */
+typedef enum match_reason { MISS_SOURCE, MISS_TYPE, MISS_CONDITION } match_reason;
+typedef struct match_miss {
+    match_reason reason; /* it listens to other sources; to other detail types of it; a condition does not hold */
+    uint32_t program, playbook, item;
+    pb_value bound; /* MISS_CONDITION: what it sees, and the condition. Its value lives until the callback returns */
+    vm_unmet unmet;
+} match_miss;
+typedef void match_miss_fn(void *ctx, const match_miss *m);
+
 /* False when memory ran out or a callback said so. The bound values are parts of `event`; errors are in `a`. */
 bool match_event(const match_index *m, pb_value event, pb_arena *a, match_context_fn *context, match_fn *fn, void *ctx,
                  match_tally *tally);
+/* The same, and each playbook that the event is not for is told to `miss` (NULL: nobody asks). */
+bool match_explain(const match_index *m, pb_value event, pb_arena *a, match_context_fn *context, match_fn *fn,
+                   match_miss_fn *miss, void *ctx, match_tally *tally);
 
 /* What the playbook sees of an event, of its list's item: the same as a hit's. False: the event has no such item. */
 bool match_bound(const vm_program *p, uint32_t playbook, pb_value event, uint32_t item, pb_value *bound);

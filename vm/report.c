@@ -5,13 +5,13 @@
 #include "vm/report.h"
 
 #include "vm/plain.h"
+#include "vm/plan.h"
 #include "vm/progress.h"
 
 #include <json-c/json.h>
 
 enum {
-    REASON_COLUMNS = 400,
-    ARGUMENT_COLUMNS = 2000 /* of one call in a plan: a policy document fits */
+    REASON_COLUMNS = 400
 };
 
 enum { TEXT_FLAGS = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE };
@@ -73,59 +73,23 @@ static void run_line(const engine_run *r, pb_arena *a, pb_buf *out) {
     pb_buf_putc(out, '\n');
 }
 
-/* ---- the plan of a run that holds changes back ---- */
-
-static void planned_call(const vm_step *s, pb_buf *out) {
-    json_object *o = evidence_value(s->args);
-    const char *args = o ? json_object_to_json_string_ext(o, TEXT_FLAGS) : "";
-    pb_buf_puts(out, s->effect > PB_READ ? "          would call " : "          would read ");
-    plain_add(out, s->name, 0);
-    pb_buf_putc(out, ' ');
-    plain_add(out, pb_str_c(args ? args : ""), ARGUMENT_COLUMNS);
-    pb_buf_putc(out, '\n');
-    json_object_put(o);
+/* Steps of a run that held changes back, or undid some. */
+static void plan_lines(const engine_run *r, bool colour, pb_buf *out) {
+    json_object *plan = plan_of_run(r);
+    if (plan)
+        plan_run_text(plan, colour, out);
+    else
+        out->oom = true;
+    json_object_put(plan);
 }
 
-static void planned_calls(const vm_step *s, uint32_t depth, pb_buf *out) {
-    if (s->host && s->status == STEP_PLANNED) planned_call(s, out);
-    for (const vm_step *c = s->children; c && depth < IMAGE_MAX_DEPTH + 2; c = c->next)
-        planned_calls(c, depth + 1, out);
+static void miss_lines(const engine_event *e, bool colour, pb_buf *out) {
+    json_object *misses = e->misses ? plan_misses(e) : NULL;
+    if (misses) plan_misses_text(misses, colour, out);
+    json_object_put(misses);
 }
 
-static void plan_step(const engine_run *r, const vm_step *s, uint32_t number, pb_buf *out) {
-    const char *status = evidence_action_status(s), *word = "reads";
-    pb_str more = evidence_detail(s);
-    if (strcmp(status, "failed") == 0)
-        word = "fails";
-    else if (strcmp(status, "denied") == 0)
-        word = "denied";
-    else if (strcmp(status, "planned") == 0)
-        word = "would do";
-    else if (s->is_do)
-        word = strcmp(status, "already_done") == 0 ? "already done" : "done";
-    pb_buf_printf(out, "    %2u. %-13s ", number, word);
-    plain_add(out, progress_step_title(r, s), 200);
-    if (s->status == STEP_FAILED || s->status == STEP_DENIED) more = s->error_message;
-    if (more.n) {
-        pb_buf_puts(out, "  (");
-        plain_add(out, more, REASON_COLUMNS);
-        pb_buf_putc(out, ')');
-    }
-    pb_buf_putc(out, '\n');
-    planned_calls(s, 0, out);
-}
-
-/* Of an undoing: what it cannot put back. */
-static void stays_line(void *ctx, const vm_step *s, pb_str why) {
-    pb_buf *out = ctx;
-    pb_buf_puts(out, "     -  stays         ");
-    plain_add(out, s->name, 200);
-    pb_buf_puts(out, "  (");
-    plain_add(out, why, REASON_COLUMNS);
-    pb_buf_puts(out, ")\n");
-}
-
-void report_plain(const engine_event *e, pb_buf *out) {
+void report_plain(const engine_event *e, bool colour, pb_buf *out) {
     pb_arena *a = pb_arena_new(8 << 20);
     if (!a) {
         out->oom = true;
@@ -138,13 +102,11 @@ void report_plain(const engine_event *e, pb_buf *out) {
         pb_buf_putc(out, '\n');
     }
     for (const engine_run *r = e->runs; r; r = r->next) {
-        uint32_t number = 0;
         run_line(r, a, out);
         if (r->facts.outcome != VM_DONE) reason_line(r, out);
-        bool steps = r->facts.dry || r->facts.observe || r->facts.undo_of.n;
-        for (const vm_step *s = r->facts.steps; s && steps; s = s->next) plan_step(r, s, ++number, out);
-        if (r->facts.undo_of.n && r->facts.vm) vm_run_staying(r->facts.vm, stays_line, out);
+        if (r->facts.dry || r->facts.observe || r->facts.undo_of.n) plan_lines(r, colour, out);
     }
+    miss_lines(e, colour, out);
     pb_arena_free(a);
 }
 
@@ -175,17 +137,32 @@ static json_object *numbered(const engine_event *e, json_object *o, bool matched
     return o;
 }
 
+/* A run's evidence; of a dry one with its plan. */
+static json_object *run_json(const engine_event *e, const engine_run *r) {
+    json_object *o = numbered(e, evidence_document(&r->facts), true), *plan = r->facts.dry ? plan_of_run(r) : NULL;
+    if (plan) put(o, "plan", plan);
+    return o;
+}
+
+static void put_misses(const engine_event *e, json_object *o) {
+    if (e->misses) put(o, "not_for", plan_misses(e));
+}
+
 void report_json(const engine_event *e, pb_buf *out) {
     pb_arena *a = pb_arena_new(8 << 20);
     pb_str nothing = a ? report_nothing(e, a) : (pb_str){0};
     if (!a) out->oom = true;
-    for (const engine_run *r = e->runs; r && a; r = r->next)
-        add_json(out, numbered(e, evidence_document(&r->facts), true));
+    for (const engine_run *r = e->runs; r && a; r = r->next) {
+        json_object *o = run_json(e, r);
+        if (r == e->runs) put_misses(e, o);
+        add_json(out, o);
+    }
     if (a && (e->error.n || !e->runs)) {
         json_object *o = numbered(e, json_object_new_object(), false);
         put(o, "event_id", text_or_null(event_text(e, "id")));
         put(o, "detection_source", text_or_null(event_text(e, "source")));
         put(o, e->error.n ? "error" : "reason", text_or_null(e->error.n ? e->error : nothing));
+        put_misses(e, o);
         add_json(out, o);
     }
     pb_arena_free(a);

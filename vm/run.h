@@ -130,6 +130,8 @@ struct vm_run {
     uint32_t undo_round;  /* undoings so far */
     pb_str undo_only;     /* ... of this step alone; empty: of all */
     bool undoing;         /* by vm_run_undo */
+    bool undo_planned;    /* ... of steps that were only planned */
+    vm_unmet skipped;     /* by SKIP: the last */
     vm_step *before_undo; /* the last step from before it */
     uint32_t place;
     const char *caught; /* text of the error that was caught last, and where it came from */

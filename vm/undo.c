@@ -74,9 +74,12 @@ static bool to_undo(const vm_capture *c, pb_str only) {
     return !c->undone && c->step->status != STEP_PLANNED && chosen(c->step, only);
 }
 
+/* ... but for a plan of the undoing it counts as made, unless the run would not have come to its end. */
+static bool to_plan(const vm_capture *c) { return c->step->status == STEP_PLANNED || c->step->status == STEP_OK; }
+
 static vm_capture *newest(const vm_run *r) {
     vm_capture *c = r->captures;
-    while (c && (!to_undo(c, r->undo_only) || c->round == r->undo_round)) c = c->older;
+    while (c && (c->round == r->undo_round || !(r->undo_planned ? to_plan(c) : to_undo(c, r->undo_only)))) c = c->older;
     return c;
 }
 
@@ -231,6 +234,29 @@ bool vm_run_undo(vm_run *r, pb_str only, int64_t deadline_ms, bool dry) {
     return true;
 }
 
+const vm_step *vm_run_undo_plan(vm_run *r) {
+    vm_outcome ended = r->outcome;
+    pb_str reason = r->reason, code = r->error_code;
+    vm_denial *denial = r->denial;
+    uint32_t place = r->place;
+    vm_step *last = r->last_step;
+    r->undo_planned = true;
+    if (!vm_run_undo(r, (pb_str){0}, 0, true)) return NULL;
+    vm_run_go(r);
+    vm_step *first = last ? last->next : r->steps;
+    if (last)
+        last->next = NULL;
+    else
+        r->steps = NULL;
+    r->last_step = last;
+    r->outcome = ended;
+    r->reason = reason;
+    r->error_code = code;
+    r->denial = denial;
+    r->place = place;
+    return first;
+}
+
 static pb_str shortened(pb_str s) {
     if (s.n <= ONE_UNDO_TEXT) return s;
     s.n = ONE_UNDO_TEXT;
@@ -274,7 +300,8 @@ static pb_str stays(const vm_run *r, const vm_step *s) {
 
 /* Has the whole subtree been settled with this step? */
 static bool settled(const vm_run *r, const vm_step *s) {
-    if (s->kind != STEP_CALL || s->capture || s->effect <= PB_NOTIFY || s->status == STEP_PLANNED) return true;
+    bool planned = s->status == STEP_PLANNED && !r->undo_planned;
+    if (s->kind != STEP_CALL || s->capture || s->effect <= PB_NOTIFY || planned) return true;
     if (s->host) return false;
     uint32_t f = vm_field(r->env.program, SECTION_SITES, s->site, SITES_target);
     pb_value changed = pb_get_c(s->result, "changed");
@@ -284,7 +311,7 @@ static bool settled(const vm_run *r, const vm_step *s) {
 static void tell_staying(const vm_run *r, const vm_step *first, vm_stays_fn *fn, void *ctx) {
     for (const vm_step *s = first; s; s = s->next) {
         if (settled(r, s)) continue;
-        pb_str why = s->status == STEP_OK || !s->host ? stays(r, s) : (pb_str){0};
+        pb_str why = s->status == STEP_OK || s->status == STEP_PLANNED || !s->host ? stays(r, s) : (pb_str){0};
         if (why.n)
             fn(ctx, s, why);
         else

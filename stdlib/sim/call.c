@@ -414,16 +414,38 @@ static void transact(passage *p, const aws_incoming *as_sent, sigv4_problem prob
     if (!p->call.failed) plain_answer(out, 500, unwritten);
 }
 
+/* Whole seconds: AWS's resources and tokens have no finer times. */
+static int64_t wall_ms(void) { return pb_loop_wall_ms() / 1000 * 1000; }
+
+pb_value sim_do(sim *s, pb_arena *a, const char *service, const char *operation, pb_value input) {
+    static const aws_incoming none = {0};
+    passage p = {.sim = s};
+    p.call = (sim_call){.sim = s,
+                        .state = s->state,
+                        .arena = a,
+                        .account = s->account,
+                        .region = s->region,
+                        .partition = aws_partition(s->model, s->region),
+                        .now = wall_ms(),
+                        .http = &none,
+                        .in = input};
+    service_set(&p, by_name(&p, service));
+    p.call.service = service;
+    p.call.row = p.service ? row_of(p.service, pb_str_c(operation)) : NULL;
+    p.op = aws_op_find(s->model, p.number, pb_str_c(operation));
+    caller_is_root(&p);
+    if (!p.call.row || !state_begin(s->state)) return PB_NONE_VALUE;
+    pb_value out = perform(&p);
+    bool ok = !p.call.failed && !pb_arena_failed(a) && state_commit(s->state);
+    if (!ok) state_rollback(s->state);
+    return !ok ? PB_NONE_VALUE : is_set(out) ? out : pb_bool(true);
+}
+
 static void log_call(const passage *p, const sim_answer *out) {
     if (!p->sim->log) return;
     pb_str op = p->op ? aws_op_name(p->sim->model, p->op) : PB_STR("?");
     fprintf(stderr, "%.*s.%.*s %s%.*s %d%s%.*s\n", PB_ARG(p->info.name), PB_ARG(op), p->call.region.n ? "" : "-",
             PB_ARG(p->call.region), out->status, p->call.failed ? " " : "", PB_ARG(p->call.err.code));
-}
-
-/* Whole seconds: AWS's resources and tokens have no finer times. */
-static int64_t wall_ms(void) {
-    return pb_loop_wall_ms() / 1000 * 1000;
 }
 
 void sim_answer_request(sim *s, pb_arena *a, const aws_incoming *in, sim_answer *out) {

@@ -95,6 +95,8 @@ typedef enum sim_kind {
 typedef struct sim_state sim_state;
 /* NULL file: in memory. NULL with a sentence in *err. With read_only nothing is created. */
 sim_state *state_open(const char *file, bool read_only, pb_arena *a, pb_str *err);
+/* A copy in memory of a state file, which is not written to, not even by the side. NULL with a sentence in *err. */
+sim_state *state_open_copy(const char *file, pb_arena *a, pb_str *err);
 void state_close(sim_state *s);
 bool state_begin(sim_state *s);
 bool state_commit(sim_state *s);
@@ -105,6 +107,8 @@ bool state_key_used(sim_state *s, pb_str key, int64_t ms, pb_str service, pb_str
 pb_value state_key_use(sim_state *s, pb_arena *a, pb_str key); /* {time, service, region}; none: never */
 /* The next number, from 1, under a name; 0 when it failed. */
 int64_t state_next(sim_state *s, pb_str name);
+/* Every id that holds this text, and every text in a resource, has another one in its place. Both need no escaping. */
+bool state_rename(sim_state *s, pb_str text, pb_str to);
 /* Everything, for --show: {"resources": [...], "calls": {...}}. Secrets are masked. */
 pb_value state_dump(sim_state *s, pb_arena *a);
 
@@ -348,6 +352,16 @@ typedef struct sim_answer {
 } sim_answer;
 /* Answers one request; everything in the arena. */
 void sim_answer_request(sim *s, pb_arena *a, const aws_incoming *in, sim_answer *out);
+/* Does an operation as the account's root, in its own region, without a request: no signature, no faults, not counted.
+ * None when it was refused. */
+pb_value sim_do(sim *s, pb_arena *a, const char *service, const char *operation, pb_value input);
+
+/* ---- fill.c ---- */
+
+/* Makes what an event is about: instances, users, keys, roles, buckets with the ids that it names. What was made, as a
+ * list of texts for people. */
+pb_value sim_fill(sim *s, pb_arena *a, pb_value event);
+
 /* The requests that are not AWS's but the account's own (trouble.c); false: this is none. */
 bool trouble_control(sim *s, pb_arena *a, const aws_incoming *in, sim_answer *out);
 /* Serves until SIGTERM or SIGINT. The exit status. */

@@ -10,6 +10,7 @@
  */
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "stdlib/sim/sim.h"
 
@@ -47,6 +48,7 @@ enum { BUSY_MS = 5000 }; /* how long to wait for a reader that holds the file */
     X(S_USED, "INSERT INTO key_use(access_key,time,service,region) VALUES(?1,?4,?2,?3) ON CONFLICT DO UPDATE " \
               "SET time=excluded.time, service=excluded.service, region=excluded.region") \
     X(S_USE, "SELECT time,service,region FROM key_use WHERE access_key=?1") \
+    X(S_RENAME, "UPDATE resources SET id=replace(id,?1,?2), parent=replace(parent,?1,?2), json=replace(json,?1,?2)") \
     X(S_DUMP, "SELECT scope,kind,parent,id,json FROM resources ORDER BY seq") \
     X(S_DUMP_CALLS, "SELECT service,operation,count,changed,failed FROM calls ORDER BY service,operation")
 
@@ -91,6 +93,51 @@ sim_state *state_open(const char *file, bool read_only, pb_arena *a, pb_str *err
     if (rc == SQLITE_OK && read_only) rc = sqlite3_exec(s->db, "SELECT count(*) FROM resources", NULL, NULL, NULL);
     if (rc == SQLITE_OK) return s;
     *err = pb_printf(a, "%s", s->db ? sqlite3_errmsg(s->db) : "out of memory");
+    state_close(s);
+    return NULL;
+}
+
+/* Nobody has it open and nothing waits in its log: then it is opened as what never changes, so that SQLite puts no file
+ * of its own beside it. Else those files are there already. */
+static int open_source(const char *file, pb_arena *a, sqlite3 **db) {
+    struct stat st;
+    pb_str wal = pb_printf(a, "%s-wal", file);
+    bool log = wal.s && stat(wal.s, &st) == 0 && st.st_size > 0;
+    pb_buf uri = {0};
+    pb_buf_puts(&uri, "file:");
+    for (const char *p = file; *p; p++) {
+        if (strchr("%?#", *p))
+            pb_buf_printf(&uri, "%%%02X", (unsigned char)*p);
+        else
+            pb_buf_putc(&uri, *p);
+    }
+    if (!log) pb_buf_puts(&uri, "?immutable=1");
+    int rc = uri.oom || !wal.s ? SQLITE_NOMEM
+                               : sqlite3_open_v2(uri.data, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+    pb_buf_free(&uri);
+    return rc;
+}
+
+static int copy_all(sqlite3 *from, sqlite3 *to) {
+    sqlite3_backup *b = sqlite3_backup_init(to, "main", from, "main");
+    if (!b) return sqlite3_errcode(to);
+    int rc = sqlite3_backup_step(b, -1);
+    int end = sqlite3_backup_finish(b);
+    return rc == SQLITE_DONE ? end : rc;
+}
+
+sim_state *state_open_copy(const char *file, pb_arena *a, pb_str *err) {
+    sqlite3 *from = NULL;
+    sim_state *s = calloc(1, sizeof *s);
+    int rc = s ? open_source(file, a, &from) : SQLITE_NOMEM;
+    if (rc == SQLITE_OK) sqlite3_busy_timeout(from, BUSY_MS);
+    if (rc == SQLITE_OK) rc = sqlite3_exec(from, "SELECT count(*) FROM resources", NULL, NULL, NULL);
+    if (rc == SQLITE_OK) rc = sqlite3_open_v2(":memory:", &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    if (rc == SQLITE_OK) rc = copy_all(from, s->db);
+    if (rc != SQLITE_OK)
+        *err = pb_printf(a, "%s", from && rc != SQLITE_NOMEM ? sqlite3_errmsg(from) : "out of memory");
+    sqlite3_close(from);
+    if (rc == SQLITE_OK) return s;
     state_close(s);
     return NULL;
 }
@@ -181,6 +228,14 @@ int64_t state_next(sim_state *s, pb_str name) {
     int64_t n = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
     finish(st, rc);
     return n;
+}
+
+bool state_rename(sim_state *s, pb_str text, pb_str to) {
+    sqlite3_stmt *st = text.n ? statement(s, S_RENAME) : NULL;
+    if (!st) return false;
+    bind_text(st, 1, text);
+    bind_text(st, 2, to);
+    return finish(st, sqlite3_step(st));
 }
 
 /* ---- the dump ---- */

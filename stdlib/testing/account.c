@@ -14,6 +14,10 @@ static const char key[] = "AKIASIMULATEDACCOUNT", secret[] = "the-simulated-acco
 
 void account_environment(void) {
     clearenv();
+    account_credentials();
+}
+
+void account_credentials(void) {
     setenv("AWS_ACCESS_KEY_ID", key, 1);
     setenv("AWS_SECRET_ACCESS_KEY", secret, 1);
     setenv("AWS_CONFIG_FILE", "/dev/null", 1);

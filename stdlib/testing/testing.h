@@ -21,4 +21,19 @@ typedef struct testing_options {
  * none, 5 out of memory and the like. */
 int testing_run(ast_program *p, diag_list *diags, const testing_options *o);
 
+typedef struct preview_options {
+    const char *const *events; /* files; - is standard input */
+    size_t nevents;
+    const char *state;       /* a recorded account (pbrun sim --state); NULL: one filled with what the event names */
+    const char *const *sets; /* NAME=VALUE */
+    size_t nsets;
+    bool live; /* reads go to AWS, with the credentials that there are */
+    bool json, quiet, colour;
+} preview_options;
+
+/* Prints what the playbooks of a compiled program would do about events; nothing is changed. The exit status: 0 the
+ * plans are made, 1 an event or a plan failed, 2 a file cannot be opened or a parameter is not set, 5 out of memory and
+ * the like. */
+int preview_run(const pb_buf *image, const preview_options *o);
+
 #endif

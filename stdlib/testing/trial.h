@@ -45,6 +45,7 @@ typedef struct account {
 bool account_open(account *a, pb_str *err);
 void account_close(account *a);
 void account_environment(void);                  /* once a process: credentials, and nothing of the machine's own */
+void account_credentials(void);                      /* the part that names the simulated account's own */
 pb_str account_summary(account *k, pb_arena *a); /* how many things of each kind there are */
 void account_attach(account *a, pb_loop *l);     /* the loop's transfers come here */
 
