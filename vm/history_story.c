@@ -547,11 +547,16 @@ store_result history_story(store *s, pb_str id, bool full, int64_t now, pb_arena
 
 /* ---- open approvals ---- */
 
-/* The names of those who may decide, each once. */
+/* The names of those who may decide, each once; of a Slack user group only that it is one: who is in it Slack knows. */
 static pb_value people_of(const store_approval *apr, pb_arena *a) {
     pb_map_builder b = {.arena = a};
     for (uint32_t g = 0; apr->by.kind == PB_LIST && g < apr->by.n; g++) {
-        pb_value people = pb_get_c(apr->by.u.items[g], "people");
+        pb_value by = apr->by.u.items[g], people = pb_get_c(by, "people");
+        if (pb_str_is(history_get(by, "kind"), "known")) continue; /* for telling who a member of such a group is */
+        if (history_get(by, "slack_group").n) {
+            pb_str text = pb_printf(a, "members of %.*s in Slack", PB_ARG(history_get(by, "name")));
+            pb_map_add(&b, text, pb_string(text));
+        }
         for (uint32_t i = 0; people.kind == PB_LIST && i < people.n; i++) {
             pb_str name = history_get(people.u.items[i], "name");
             if (name.n) pb_map_add(&b, name, pb_string(name));

@@ -143,6 +143,7 @@ static void page(void *ctx, serve_exchange *x, const serve_request *q) {
     serve_answer_error(x, q, 404, "there is nothing here");
 }
 
+/* Of / and of /ui: both lead there, also below a proxy's own path. */
 static void root(void *ctx, serve_exchange *x, const serve_request *q) {
     const pb_header h = {PB_STR("Location"), PB_STR("ui/")};
     if (is_on(ctx, x, q)) serve_answer(x, &(serve_response){.status = 303, .headers = &h, .nheaders = 1});
@@ -173,6 +174,7 @@ static bool begin(const serve_world *w, serve_http *h, void **part, pb_str *err)
         (serve_web){.world = w, .sessions = serve_sessions_new(), .token = token_of(w), .secure = begins_https(w->url)};
     const serve_route routes[] = {
         {"GET", "/", root, p, 0},
+        {"GET", "/ui", root, p, 0},
         {"POST", "/ui/login", login, p, FORM_MAX},
         {"POST", "/ui/logout", logout, p, FORM_MAX},
         {"GET", "/ui/", page, p, 0},

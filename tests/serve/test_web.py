@@ -147,7 +147,7 @@ def _():
 
 @case("headers of every answer: nothing is kept, guessed, framed or given to other sites")
 def _():
-    for path, status, csp in (("/", 303, None), ("/ui/", 200, CSP), ("/ui/app.js", 200, CSP), ("/ui/app.css", 200, CSP), ("/ui/nothing", 404, None), ("/ui/../vm", 404, None),
+    for path, status, csp in (("/", 303, None), ("/ui", 303, None), ("/ui/", 200, CSP), ("/ui/app.js", 200, CSP), ("/ui/app.css", 200, CSP), ("/ui/nothing", 404, None), ("/ui/../vm", 404, None),
                               ("/api/state", 200, None), ("/api/runs", 200, None), ("/api/runs/" + ID, 200, None), ("/api/runs/" + ID + "/evidence", 200, None),
                               ("/api/approvals", 200, None), ("/api/runs?max=x", 400, None), ("/nothing", 404, None), ("/healthz", 200, None), ("/metrics", 200, None)):
         got, _, headers = server.ask(path, token=UI_TOKEN, Origin="https://evil.example")

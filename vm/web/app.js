@@ -25,6 +25,7 @@ let last = null // when the server last answered
 let timer = 0
 let turn = 0 // counts views, so that an answer that comes too late is not shown
 let loggedIn = false
+let justNow = false // the token was right: what follows must not be a 401
 
 // ---- making elements ----
 
@@ -105,7 +106,7 @@ async function ask(path) {
 function login(message) {
   stop()
   turn++
-  loggedIn = false
+  loggedIn = justNow = false
   shown = ''
   $('top').hidden = true
   $('banners').replaceChildren()
@@ -117,7 +118,10 @@ function login(message) {
     error.textContent = ''
     try {
       const r = await fetch('login', { method: 'POST', body: new URLSearchParams({ token: input.value }), credentials: 'same-origin' })
-      if (r.status === 204) return begin()
+      if (r.status === 204) {
+        justNow = true
+        return begin()
+      }
       error.textContent = r.status === 429 ? 'Too many tries. Wait a minute.' : r.status === 401 ? 'That is not the token.' : 'The server cannot log you in just now.'
     } catch {
       error.textContent = 'The server does not answer.'
@@ -407,7 +411,7 @@ async function show(fresh) {
     shown = key
   } catch (e) {
     if (mine !== turn) return
-    if (e instanceof Refused) return login(loggedIn ? 'Your session has ended. Log in again.' : '')
+    if (e instanceof Refused) return login(loggedIn ? 'Your session has ended. Log in again.' : justNow ? 'Your browser keeps no cookie for this address. Come by https, at the address that the site block says.' : '')
     $('top').hidden = false
     if (e instanceof Missing) return draw({ title: 'Not found', say: 'not found', make: () => [el('h1', { tabindex: '-1' }, 'Not found'), el('p', { class: 'box' }, e.message + '.'), el('p', null, el('a', { href: '#/runs' }, 'All runs'))] }, true)
     trouble(e)
