@@ -29,25 +29,15 @@ static bool find_playbook(engine_run *r, pb_str name) {
     return false;
 }
 
-/* `limit ... else approve`: the playbook has runs that must be let pass by somebody. */
-static bool asks_above_limit(const engine_run *r) {
-    const vm_program *p = r->facts.program;
-    return vm_field(p, SECTION_PLAYBOOKS, r->facts.playbook, PLAYBOOKS_limit) > 0 &&
-           vm_field(p, SECTION_PLAYBOOKS, r->facts.playbook, PLAYBOOKS_limit_else) == LIMIT_APPROVE;
-}
-
-/* The entry that says how the run was begun. It may have died before that entry was written: then nobody knows whether
- * the run is above its limit, and it asks. */
+/* The entry that says how the run was begun; it may have died before that was written. */
 static void read_beginning(engine_run *r) {
     const engine_replay *p = r->replay;
     pb_value v;
     pb_str err;
     r->limit_ms = r->engine->config.run_ms;
-    r->over_limit = asks_above_limit(r);
     if (!p->n || !pb_str_is(p->entries[0].name, "begun") || !thaw_value(p->entries[0].data, r->arena, &v, &err)) return;
-    pb_value limit = pb_get_c(v, "limit_ms"), over = pb_get_c(v, "over_limit");
+    pb_value limit = pb_get_c(v, "limit_ms");
     if (limit.kind == PB_INT && limit.u.i > 0) r->limit_ms = limit.u.i;
-    r->over_limit = over.kind == PB_BOOL && over.u.b;
 }
 
 static bool read_journal(engine_run *r, const wish *w, pb_str *err) {
@@ -90,6 +80,7 @@ static void set_facts(engine_run *r, const store_run *row, const wish *w) {
         (journal){.store = w->undo && w->dry ? NULL : r->engine->config.store, .run = r->id, .fence = row->fence};
     r->facts.dry = pb_str_is(row->mode, "dry");
     r->facts.observe = pb_str_is(row->mode, "observe");
+    r->over_limit = row->over_limit;
     r->facts.started_ms = r->clock_ms = row->started;
     r->facts.context = row->context;
     r->facts.ran = true;

@@ -115,7 +115,6 @@ static store_run row_of(engine_run *r) {
 static void note_beginning(engine_run *r) {
     pb_map_builder b = {.arena = r->arena};
     pb_map_add(&b, PB_STR("limit_ms"), pb_int(r->limit_ms));
-    if (r->gate.over_limit) pb_map_add(&b, PB_STR("over_limit"), pb_bool(true));
     journal_note(&r->journal, (pb_str){"", 0}, PB_STR("begun"), pb_map_done(&b), r->clock_ms);
 }
 

@@ -80,6 +80,7 @@ typedef struct store_run {
     pb_str owner;             /* of the lease: host and pid, for people */
     pb_str origin;            /* what it was begun for ("event 17 contain_instance 0"): no second run of one origin; empty: none */
     pb_str site;              /* SHA-256 of the image whose site block held when it began; empty: none */
+    bool over_limit;          /* begun all the same (admit_anyway): it has to ask before it goes on */
     pb_str evidence;          /* the document, once there is one; each undoing adds its own, a line each */
 } store_run;
 

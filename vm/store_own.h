@@ -32,7 +32,7 @@ typedef struct column {
     X(STATUS, status) X(TEXT, waits_for) X(TEXT, outcome) X(TEXT, code) X(TEXT, reason) X(INT64, started) \
     X(INT64, updated) X(INT64, ended) X(INT64, wake_at) X(INT64, deadline) X(INT64, fence) X(INT64, lease_until) \
     X(TEXT, owner) X(TEXT, origin) X(VALUE, params) X(VALUE, context) X(LONG, event) X(LONG, evidence) \
-    X(TEXT, site)
+    X(TEXT, site) X(BOOL, over_limit)
 
 #define APPROVAL_COLUMNS(X) \
     X(TEXT, id) X(TEXT, run) X(TEXT, step) X(UINT32, round) X(TEXT, question) X(TEXT, body) X(TEXT, binding) \
@@ -57,6 +57,7 @@ typedef struct column {
 #define COL_BRIEF_VALUE(name) "NULL,"
 #define COL_BRIEF_INT64(name) COL_BRIEF_TEXT(name)
 #define COL_BRIEF_UINT32(name) COL_BRIEF_TEXT(name)
+#define COL_BRIEF_BOOL(name) COL_BRIEF_TEXT(name)
 #define COL_BRIEF_STATUS(name) COL_BRIEF_TEXT(name)
 
 /* ?1.. are numbered from left to right. */

@@ -123,6 +123,7 @@ store_result store_run_begin(store *s, store_run *r, const store_admission *q, b
     store_result rc = store_begin_write(s, false);
     if (rc != STORE_OK) return rc;
     rc = admit(s, &made, q, admit_anyway, now, a, why, other);
+    made.over_limit = *why == ADMIT_LIMIT;
     if (rc == STORE_OK) rc = insert(s, &made, q ? q->dedupe_key : PB_STR(""));
     rc = store_end_write(s, rc);
     if (rc == STORE_OK) *r = made;

@@ -92,8 +92,9 @@ static const char *const migrations[] = {
     "DROP TABLE journal;"
     "ALTER TABLE journal2 RENAME TO journal;",
 
-    /* 3: the site under which a run was begun. */
-    "ALTER TABLE runs ADD COLUMN site TEXT NOT NULL DEFAULT '';",
+    /* 3: the site under which a run was begun, and whether it has to ask. */
+    "ALTER TABLE runs ADD COLUMN site TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE runs ADD COLUMN over_limit INTEGER NOT NULL DEFAULT 0;",
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 

@@ -117,7 +117,7 @@ static void test_opening(void) {
             " PRIMARY KEY(run,seq)) STRICT, WITHOUT ROWID;"
             "INSERT INTO old SELECT run,seq,kind,step,name,at,CAST(data AS TEXT) FROM journal;"
             "INSERT INTO old SELECT run,2,kind,step,name,at,CAST(x'00ff41fe00' AS TEXT) FROM journal;"
-            "DROP TABLE journal; ALTER TABLE old RENAME TO journal; ALTER TABLE runs DROP COLUMN site; PRAGMA user_version=1");
+            "DROP TABLE journal; ALTER TABLE old RENAME TO journal; ALTER TABLE runs DROP COLUMN site; ALTER TABLE runs DROP COLUMN over_limit; PRAGMA user_version=1");
         s = open_ok(p);
         journal_entry *e;
         uint32_t n = 0;
