@@ -409,6 +409,7 @@ static int serve(server *v) {
                        .runs_max = RUNS_MAX,
                        .events_max = HANDS_MAX,
                        .unordered = true,
+                       .told_is_kept = v->s->args.evidence != NULL,
                        .watch = {v, on_run_begin, on_step_begin, NULL, on_run_end, on_event_end, on_run_parked}};
     c.providers = stdlib_providers(&c.nproviders);
     v->s->config = &c;

@@ -277,6 +277,7 @@ bool session_signals(session *s) {
 static engine *new_engine(session *s) {
     if (s->config) return engine_new(s->config);
     engine_config c = {.dry = s->args.dry, .explain = s->args.dry, .observe = s->args.observe, .run_ms = s->args.timeout_ms};
+    c.told_is_kept = s->args.evidence != NULL;
     c.providers = stdlib_providers(&c.nproviders);
     c.watch = (engine_watch){s, on_run_begin, on_step_begin, on_step_end, on_run_end, on_event_end, on_run_parked};
     return engine_new(&c);

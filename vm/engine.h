@@ -128,6 +128,7 @@ typedef struct engine_config {
     int64_t run_ms;                /* time limit of a run, not counting what it is parked; 0: ENGINE_RUN_MS */
     uint32_t runs_max, events_max; /* 0: ENGINE_RUNS_MAX, ENGINE_EVENTS_MAX */
     bool unordered;                /* events are reported, and their memory is freed, as soon as their runs are over */
+    bool told_is_kept;             /* run_end tells the world of the end: the journal is to be on disk before it */
     struct store *store;           /* NULL: none. Not the engine's; it outlives the engine */
     uint8_t *cover; /* for tests: what is executed of the one program is noted here (vm_program_cover); NULL: no */
     engine_watch watch;

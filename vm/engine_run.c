@@ -235,7 +235,7 @@ static void end_not_kept(engine_run *r) {
 /* What is told of a run's end is on disk first: a process that dies between telling and noting the end comes, when it
  * is resumed, to the same end by its journal alone. False: the run has been left. */
 static bool journal_whole(engine_run *r) {
-    if (!r->kept || !r->journal.store || r->journal.failed) return true;
+    if (!r->engine->config.told_is_kept || !r->kept || !r->journal.store || r->journal.failed) return true;
     engine_commit(r->engine);
     return !r->ended;
 }
