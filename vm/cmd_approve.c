@@ -364,7 +364,8 @@ static store *open_store(command *c, pb_str *err) {
     if (c->args->store || (variable && *variable) || !c->args->site) return cmd_store(c->args, c->arena, err);
     if (!cmd_site_of_run(c->args, NULL, &c->run, c->arena, &c->site, err)) return NULL;
     c->has_site = true;
-    if (c->site.store.n) return store_open(pb_printf(c->arena, "%.*s", PB_ARG(c->site.store)).s, c->arena, err);
+    if (c->site.store.n)
+        return cmd_store_at(c->args, pb_printf(c->arena, "%.*s", PB_ARG(c->site.store)).s, c->arena, err);
     return cmd_store(c->args, c->arena, err);
 }
 

@@ -13,9 +13,11 @@
 #include "vm/commands.h"
 #include "vm/killswitch.h"
 #include "vm/plain.h"
+#include "vm/store.h"
 
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { REASON_MAX = 1000, SHOWN_MAX = 300 };
@@ -135,6 +137,11 @@ static int status(const command *c) {
 
 /* ---- the command ---- */
 
+static bool is_there(const run_args *a) {
+    const char *url = a->store ? a->store : getenv("PB_STORE");
+    return !url || !*url || store_is_there(url);
+}
+
 static int run(command *c) {
     const run_args *a = c->args;
     pb_str err = {0}, verb = a->noperands ? pb_str_c(a->operands[0]) : (pb_str){0};
@@ -142,8 +149,10 @@ static int run(command *c) {
     bool change = killswitch_state_of(verb, &state);
     if (a->noperands != 1 || (!change && !pb_str_is(verb, "status")))
         return cmd_fail(PB_STR("what is to be done? on, observe, off or status"), STATUS_USAGE);
+    bool made = !is_there(a);
     c->store = cmd_store(a, c->arena, &err);
     if (!c->store) return cmd_fail(err, STATUS_USAGE);
+    if (made) cmd_complain(PB_STR("there was no store at this path, so one was made: is it the one that runs are kept in?"));
     static const char *const words[] = {[SWITCH_OFF] = "off", [SWITCH_OBSERVE] = "observe", [SWITCH_ON] = "on"};
     return change ? set(c, pb_str_c(words[state])) : status(c);
 }

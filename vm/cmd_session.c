@@ -289,11 +289,11 @@ static int open_store(session *s) {
     const pb_site *site = engine_site(s->engine);
     const char *environment = getenv("PB_STORE"), *what;
     pb_str err = {0}, name;
-    if (s->args.dry && !s->args.store) return STATUS_OK;
+    if (s->args.dry && !s->args.store && !s->args.asks_store) return STATUS_OK;
     if (s->args.store || (environment && *environment))
         s->store = cmd_store(&s->args, s->arena, &err);
     else if (site && site->store.n)
-        s->store = store_open(pb_strdup(s->arena, site->store.s, site->store.n).s, s->arena, &err);
+        s->store = cmd_store_at(&s->args, pb_strdup(s->arena, site->store.s, site->store.n).s, s->arena, &err);
     else if (!engine_needs_store(s->engine, &name, &what))
         return STATUS_OK;
     else

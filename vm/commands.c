@@ -7,9 +7,16 @@
 
 #include <stdlib.h>
 
+/* A misspelt path is no empty store: who looks for runs there would believe that there are none. */
+store *cmd_store_at(const run_args *a, const char *url, pb_arena *arena, pb_str *err) {
+    if (!a->asks_store || store_is_there(url)) return store_open(url, arena, err);
+    *err = pb_printf(arena, "there is no store at %s: is the path spelt right? `pbrun run` and `pbrun serve` make one", url);
+    return NULL;
+}
+
 store *cmd_store(const run_args *a, pb_arena *arena, pb_str *err) {
     const char *url = a->store ? a->store : getenv("PB_STORE");
-    if (url && *url) return store_open(url, arena, err);
+    if (url && *url) return cmd_store_at(a, url, arena, err);
     *err = PB_STR("which store? give --store URL, such as --store sqlite:///var/lib/pbrun/state.db, or set PB_STORE");
     return NULL;
 }

@@ -33,6 +33,7 @@ typedef struct run_args {
     size_t noperands;
     const char *event, *evidence, *site;
     const char *store;         /* --store as given; cmd_store opens it */
+    bool asks_store;           /* the command is about what a store holds: one that is not there is not made */
     const char *listen;        /* --listen */
     const char *reason, *scope;
     const char *step;          /* undo */
@@ -53,6 +54,8 @@ int cmd_fail(pb_str message, int status);
 /* --store, else PB_STORE. NULL with a sentence in *err. */
 struct store;
 struct store *cmd_store(const run_args *a, pb_arena *arena, pb_str *err);
+/* The same with the place given: of a command that asks about what is there (asks_store), none is made. */
+struct store *cmd_store_at(const run_args *a, const char *url, pb_arena *arena, pb_str *err);
 
 /* "500ms" "30s" "5m" "2h" "7d", up to a year. */
 bool cmd_duration(const char *text, int64_t *ms);

@@ -168,9 +168,9 @@ static bool set_option(void *self, const char *name, const char *value, char err
     return !wrong;
 }
 
-static int usage(const char *message) {
+static int usage(const char *command, const char *message) {
     complain_c(message);
-    fputs("try `pbrun run --help`\n", stderr);
+    fprintf(stderr, "try `pbrun %s%s--help`\n", command, *command ? " " : "");
     return STATUS_USAGE;
 }
 
@@ -253,8 +253,8 @@ static int run_session(session *s) {
 
 static int command_run(void *self) {
     session *s = self;
-    if (!s->args.npaths) return usage("no playbooks: give -p PATH");
-    if (!s->args.event) return usage("no event: give -e FILE, or -e - for standard input");
+    if (!s->args.npaths) return usage("run", "no playbooks: give -p PATH");
+    if (!s->args.event) return usage("run", "no event: give -e FILE, or -e - for standard input");
     return run_session(s);
 }
 
@@ -268,12 +268,12 @@ static int command_manual(void *self) {
 static int command_completion(void *self) {
     const session *s = self;
     if (s->args.npaths == 1 && cli_complete(&s->cli, s->args.paths[0])) return STATUS_OK;
-    return usage("for which shell? bash, zsh or fish");
+    return usage("completion", "for which shell? bash, zsh or fish");
 }
 
 static int command_serve(void *self) {
     session *s = self;
-    return s->args.npaths ? cmd_serve(s) : usage("no playbooks: give -p PATH");
+    return s->args.npaths ? cmd_serve(s) : usage("serve", "no playbooks: give -p PATH");
 }
 
 static int command_resume(void *self) { return cmd_resume(self); }
@@ -316,6 +316,12 @@ static bool is_planned(const char *name) {
     return false;
 }
 
+/* Is it about what a store holds already? Then it makes none. */
+static bool asks_store(const cli_command *k, int n, char **operands) {
+    if (k->run == command_kill_switch) return n == 1 && strcmp(operands[0], "status") == 0;
+    return k->run != command_run && k->run != command_serve;
+}
+
 static int run_command(session *s, int argc, char **argv) {
     s->cli = (cli){"pbrun",
                    "Runs security playbooks.",
@@ -329,12 +335,13 @@ static int run_command(session *s, int argc, char **argv) {
     int n = 0, status = cli_parse(&s->cli, argc, argv, &command, &n);
     if (status >= 0) return status;
     if (s->args.version) return printf("pbrun %s\n", PB_VERSION) > 0 ? STATUS_OK : STATUS_FAILED;
-    if (!command || !command->run) return usage("no command");
+    if (!command || !command->run) return usage("", "which command?");
     bool paths =
         command->run == command_run || command->run == command_serve || command->run == command_completion;
     for (int i = 0; i < n; i++)
         if (paths ? !add_path(&s->args, argv[i]) : !add_operand(&s->args, argv[i]))
-            return usage(paths ? "too many paths; give a directory" : "too many operands");
+            return usage(command->name, paths ? "too many paths; give a directory" : "too many operands");
+    s->args.asks_store = asks_store(command, n, argv);
     return command->run(s);
 }
 
@@ -379,6 +386,7 @@ int main(int argc, char **argv) {
     if (!s) return fail((pb_str){0}, STATUS_INTERNAL);
     s->signal_fd = -1;
     int status = run_command(s, argc, argv);
+    if (ferror(stdout) && !s->output_failed) complain_c("results could not be written: is the disk full, or the reader gone?");
     session_end(s);
     return status;
 }

@@ -38,6 +38,8 @@ enum {
 /* "sqlite:PATH", "sqlite:///abs/path" or a path. Creates (mode 0600) and migrates. NULL with a sentence in *err: what, where, cure. */
 store *store_open(const char *url, pb_arena *a, pb_str *err);
 void store_close(store *s);
+/* Is there a file at that place already? (Whether it is a store, only opening it says.) */
+bool store_is_there(const char *url);
 /* For tests: as if the process had died, nothing is written through this any more. */
 void store_cut(store *s);
 /* What went wrong last, a sentence without secrets; valid until the next call. */

@@ -463,6 +463,13 @@ store *store_open(const char *url, pb_arena *a, pb_str *err) {
     return NULL;
 }
 
+bool store_is_there(const char *url) {
+    char *path = path_of(url);
+    bool there = path && (access(path, F_OK) == 0 || errno != ENOENT);
+    free(path);
+    return there;
+}
+
 static void free_buffer(store *s) {
     for (uint32_t i = 0; i < s->npending; i++) free(s->pending[i].run);
     for (uint32_t i = 0; i < s->nruns; i++) free(s->runs[i].id);

@@ -92,7 +92,7 @@ def store():
 def respond(path, event, *more, url=None, **env):
     """One pbrun; exit status, its evidence, the process."""
     evidence = tempdir()
-    p = lab.run(path, event, evidence, *more, url=url, **dict(FAST, **env))
+    p = lab.run(path, event, evidence, *more, url=url, store=False, **dict(FAST, **env))
     log = os.path.join(evidence, "evidence.jsonl")
     docs = documents(evidence) if os.path.exists(log) else []
     assert docs or p.returncode == 2, p.stderr
@@ -193,9 +193,12 @@ plain = book("plain")
 @case("kill switch: on, off and status in the store; a denied run names who and why, and is told")
 def _():
     s = store()
-    eq(kill("status", "--store", s).returncode, 0)
+    missing = kill("status", "--store", s)
+    eq((missing.returncode, os.path.exists(s[9:])), (2, False), "a store that is not there says nothing about what is stopped")
+    has(missing.stderr, "there is no store at")
     p = kill("on", "--store", s, "--reason", "maintenance")
     eq(p.returncode, 0, p.stderr)
+    has(p.stderr, "so one was made")
     p = kill("status", "--store", s)
     eq(p.returncode, 4)
     has(p.stdout, "maintenance")

@@ -193,7 +193,8 @@ def _():
                        ("run-%", "there is no run")):
         has(h.pbrun("show", what, status=2).stderr, part)
     has(h.pbrun("show", status=2).stderr, "which run?")
-    has(h.pbrun("show", "latest", status=2, PB_STORE="sqlite:" + os.path.join(h.dir, "empty.db")).stderr, "holds no runs")
+    has(h.pbrun("show", "latest", status=2, PB_STORE="sqlite:" + os.path.join(h.dir, "empty.db")).stderr, "there is no store at")
+    assert not os.path.exists(os.path.join(h.dir, "empty.db")), "a misspelt path has made a store"
 
 
 def terminal(*args, columns=80, **env):
