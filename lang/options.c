@@ -25,17 +25,17 @@ static const cli_command *find_command(const cli *c, const char *name) {
 
 /* ---- help ---- */
 
-static void help_option(const cli_option *o) {
+static void help_option(FILE *out, const cli_option *o) {
     char left[64];
     int n = snprintf(left, sizeof left, o->letter ? "  -%c, " : "      ", o->letter);
     n += snprintf(left + n, sizeof left - (size_t)n, o->value ? "--%s %s" : "--%s", o->name, o->value);
-    printf("%-*s%s%s\n", COLUMN, left, n < COLUMN ? "" : " ", o->text);
+    fprintf(out, "%-*s%s%s\n", COLUMN, left, n < COLUMN ? "" : " ", o->text);
 }
 
 static void help_command(const cli_command *k) {
     char left[64];
-    snprintf(left, sizeof left, "  %s %s", k->name, k->operands);
-    printf("%-*s%s\n", COLUMN, left, k->text ? k->text : "(not available in this version)");
+    int n = snprintf(left, sizeof left, "  %s %s", k->name, k->operands);
+    printf("%-*s%s%s\n", COLUMN, left, n < COLUMN ? "" : "  ", k->text ? k->text : "(not available in this version)");
 }
 
 void cli_help(const cli *c, const cli_command *command) {
@@ -48,7 +48,7 @@ void cli_help(const cli *c, const cli_command *command) {
     }
     printf("\noptions:\n");
     for (const cli_option *o = c->options; o->name; o++)
-        if (!command || lists(o->commands, command->name)) help_option(o);
+        if (!command || lists(o->commands, command->name)) help_option(stdout, o);
     printf("\nexit status:");
     for (int i = 0; i < CLI_STATUSES; i++)
         if (c->statuses[i]) printf("%s %d %s", i ? "," : "", i, c->statuses[i]);
@@ -57,10 +57,24 @@ void cli_help(const cli *c, const cli_command *command) {
 
 /* ---- parsing ---- */
 
-static int wrong(const cli *c, const char *what, const char *arg, const char *near) {
+static int wrong(const cli *c, const cli_command *k, const char *what, const char *arg, const char *near) {
     fprintf(stderr, "%s: %s `%s`", c->program, what, arg);
     if (near) fprintf(stderr, "; did you mean `%s`?", near);
-    fprintf(stderr, "\ntry `%s --help`\n", c->program);
+    fprintf(stderr, "\ntry `%s%s%s --help`\n", c->program, k ? " " : "", k ? k->name : "");
+    return USAGE;
+}
+
+/* An option of other commands: which ones is what helps. */
+static int wrong_command(const cli *c, const cli_command *k, const cli_option *o) {
+    fprintf(stderr, "%s: %s takes no --%s; it belongs to: %s\ntry `%s %s --help`\n", c->program, k->name, o->name,
+            o->commands, c->program, k->name);
+    return USAGE;
+}
+
+/* A value that an option cannot have, with what the option is. */
+static int wrong_value(const cli *c, const cli_option *o, const char *what, const char *value) {
+    fprintf(stderr, "%s: %s `%s`\n", c->program, what, value);
+    help_option(stderr, o);
     return USAGE;
 }
 
@@ -107,28 +121,30 @@ static int take_option(walk *w) {
     const char *arg = w->argv[w->at++], *value;
     const cli_option *o = find_option(w->c, w->command, arg, &value);
     char err[256] = "";
+    const cli_option *other = o || !w->command ? NULL : find_option(w->c, NULL, arg, &value);
+    if (other) return wrong_command(w->c, w->command, other);
     if (!o) {
         const char *name = arg[1] == '-' ? arg + 2 : arg + 1, *near = near_option(w->c, w->command, name);
         char spelt[64];
         snprintf(spelt, sizeof spelt, "--%s", near ? near : "");
-        return wrong(w->c, "unknown option", arg, near ? spelt : NULL);
+        return wrong(w->c, w->command, "unknown option", arg, near ? spelt : NULL);
     }
-    if (!o->value && value) return wrong(w->c, "this option takes no value:", arg, NULL);
+    if (!o->value && value) return wrong(w->c, w->command, "this option takes no value:", arg, NULL);
     if (o->value && !value) {
-        if (w->at >= w->argc) return wrong(w->c, "a value is missing behind", arg, NULL);
+        if (w->at >= w->argc) return wrong(w->c, w->command, "a value is missing behind", arg, NULL);
         value = w->argv[w->at++];
     }
     if (strcmp(o->name, "help") == 0)
         w->help = true;
     else if (!w->c->set(w->c->self, o->name, value, err))
-        return wrong(w->c, err, value ? value : arg, NULL);
+        return wrong_value(w->c, o, err, value ? value : arg);
     return -1;
 }
 
 static int take_command(walk *w) {
     const char *name = w->argv[w->at];
     w->command = find_command(w->c, name);
-    if (!w->command) return wrong(w->c, "unknown command", name, near_command(w->c, name));
+    if (!w->command) return wrong(w->c, NULL, "unknown command", name, near_command(w->c, name));
     w->at++;
     return -1;
 }

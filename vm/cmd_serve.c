@@ -390,7 +390,8 @@ static int turn_until_stopped(server *v) {
     pb_str err = {0};
     if (!serve_http_start(v->http, &err)) return cmd_fail(err, STATUS_INTERNAL);
     v->metrics.turned_at = pb_loop_mono_ms();
-    serve_log(&v->world, "listening", "on %s; %u playbooks", serve_http_url(v->http), engine_playbooks(v->s->engine));
+    uint32_t n = engine_playbooks(v->s->engine);
+    serve_log(&v->world, "listening", "on %s; %u playbook%s", serve_http_url(v->http), n, n == 1 ? "" : "s");
     notify("READY=1");
     on_tick(v);
     while (!v->stopping ||

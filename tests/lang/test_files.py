@@ -396,7 +396,8 @@ def _():
         eq((p.returncode, p.stderr), (0, ""), str(args))
         assert p.stdout
     for args, part in (([], "usage:"), (["chek"], "did you mean `check`"), (["check"], "which files"), (["check", "--fromat", "x", "y"], "did you mean `--format`"),
-                       (["check", "--format", "xml", "y"], "--format cannot be `xml`"), (["check", "--format"], "a value is missing"),
+                       (["check", "--format", "xml", "y"], "--format cannot be `xml`"), (["check", "--format", "xml", "y"], "json, sarif, github"),
+                       (["check", "--nope", "y"], "try `pbc check --help`"), (["check", "--junit", "x", "y"], "check takes no --junit; it belongs to: test"), (["check", "--format"], "a value is missing"),
                        (["build", "x.pb"], "-o"), (["build", "-o", "x.pbx"], "which files"), (["dis"], "which program"), (["explain", "PB9999"], "PB9999"),
                        (["explain", "x"], "`x`"), (["help", "x"], "no such command"), (["check", "--json=1", "x"], "takes no value"), (["fmt"], "which files"),
                        (["deploy"], "not available in this version")):

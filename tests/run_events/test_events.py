@@ -342,7 +342,8 @@ def _():
                        (["run", "-p"], "a value is missing"), (["run", "--json=1"], "takes no value"), (["run", "-e", "a", "-e", "b"], "given twice"),
                        (["run", "--timeout", "5"], "takes a duration"), (["run", "--timeout", "0s"], "takes a duration"), (["run", "--timeout", "400d"], "takes a duration"),
                        (["run", "--timeout", "99999999999999999999s"], "takes a duration"),
-                       (["rum"], "did you mean `run`?"),
+                       (["rum"], "did you mean `run`?"), ([], "try `pbrun --help`"), (["serve"], "try `pbrun serve --help`"),
+                       (["runs", "--listen", "x"], "runs takes no --listen; it belongs to: serve"),
                        (["drill"], "drill is not available in this version"), (["kill-switch", "sideways"], "on, observe, off or status")):
         p = run([PBRUN] + args, stdin="")
         eq((args, p.returncode, p.stdout), (args, 2, ""))
