@@ -21,6 +21,14 @@ static bool seen_before(checker *c, const ast_clause *first, const ast_clause *c
     return false;
 }
 
+/* Nothing is near: all that there are. */
+static void say_clauses(checker *c, diag *m, const clause_rule *rules, size_t n) {
+    pb_str all = {"", 0};
+    for (size_t i = 0; i < n && all.s; i++)
+        all = pb_printf(c->arena, "%.*s%s%s", PB_ARG(all), i == 0 ? "" : i + 1 == n ? " and " : ", ", rules[i].name);
+    if (all.s) check_hint(c, m, "there are %.*s", PB_ARG(all));
+}
+
 static void check_clauses(checker *c, decl_info *d, const clause_rule *rules, size_t n, diag_code unknown,
                           const char *what) {
     for (ast_clause *cl = d->decl->clauses; cl; cl = cl->next) {
@@ -34,6 +42,7 @@ static void check_clauses(checker *c, decl_info *d, const clause_rule *rules, si
         for (i = 0; i < n; i++) nearest_offer(&near, pb_str_c(rules[i].name));
         diag *m = diag_add(c->diags, unknown, cl->name.span, "there is no %s `%.*s`", what, PB_ARG(cl->name.text));
         nearest_hint(c, m, &near);
+        if (!near.best.n) say_clauses(c, m, rules, n);
     }
 }
 

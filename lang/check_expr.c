@@ -57,7 +57,12 @@ static void say_unknown_name(checker *c, const ast_name *name) {
     diag *d = diag_add(c->diags, DIAG_UNKNOWN_NAME, name->span, "there is no `%.*s` here", PB_ARG(name->text));
     nearest n = nearest_to(name->text);
     offer_locals(c, &n);
-    if (pb_str_is(name->text, "error"))
+    if (pb_str_is(name->text, "null") || pb_str_is(name->text, "nil") || pb_str_is(name->text, "undefined") ||
+        pb_str_is(name->text, "None"))
+        check_hint(c, d, "what is absent is `none`; whether something is there, `x exists` says");
+    else if (pb_str_is(name->text, "True") || pb_str_is(name->text, "False"))
+        check_hint(c, d, "write it in small letters");
+    else if (pb_str_is(name->text, "error"))
         check_hint(c, d, "`error` exists in the else { } of a `do` and in on failure { }");
     else
         nearest_hint(c, d, &n);

@@ -74,6 +74,18 @@ static void offer_heads(const known_list *l, pb_str head, nearest *n) {
     }
 }
 
+/* "…:IAM/" for "…:IAMUser/": a part that breaks off is likelier than some letters that differ. */
+static void offer_longer(const known_list *l, pb_str head, nearest *n) {
+    if (head.n < 2 || (head.s[head.n - 1] != '/' && head.s[head.n - 1] != ':')) return;
+    for (uint32_t i = 0; i < l->count; i++) {
+        const char *z = l->names[i], *end = strncmp(z, head.s, head.n - 1) ? NULL : strchr(z + head.n - 1, head.s[head.n - 1]);
+        if (!end) continue;
+        n->best = (pb_str){z, (uint32_t)(end + 1 - z)};
+        n->tie = true; /* a guess: not written by --fix */
+        return;
+    }
+}
+
 static void check_glob(types *t, const known_list *l, const ast_expr *e) {
     checker *c = t->c;
     if (e->kind != EXPR_STRING || known_matches(l, c->schema, e->u.string)) return;
@@ -88,6 +100,7 @@ static void check_glob(types *t, const known_list *l, const ast_expr *e) {
                        l->missing);
     nearest n = nearest_to(head);
     offer_heads(l, head, &n);
+    offer_longer(l, head, &n);
     if (head.n == pattern.n) known_offer(l, c->schema, &n);
     check_hint(c, d, "if AWS does send such, newer than the list: " ALLOW);
     if (!n.best.n) return;

@@ -12,7 +12,7 @@ static const struct {
     const char *event, *as, *where, *message, *resource;
 } starts[] = {
     {"guardduty.finding", "f",
-     "  # Which findings: see `pbc explain` and AWS's list of finding types.\n"
+     "  # Which findings: `pbc check --coverage` lists their types, and which of them some playbook handles.\n"
      "  where f.type like \"UnauthorizedAccess:IAMUser/*\" and f.severity >= 5\n\n"
      "  let user = f.resource.accessKeyDetails.userName\n"
      "  where user exists\n",

@@ -184,7 +184,8 @@ static bool report_declaration_word(parse_ctx *c, pb_span at) {
     if (near)
         d->hint = pb_printf(c->arena, "did you mean `%s`?", near);
     else if (is_one_of(w, statement_words))
-        d->hint = PB_STR("statements stand inside `playbook name { ... }`");
+        d->hint = c->last_decl ? PB_STR("statements stand inside `playbook name { ... }`; is there a `}` too many above?")
+                               : PB_STR("statements stand inside `playbook name { ... }`");
     else if (pb_str_is(w, "undo"))
         d->hint = PB_STR("`undo { }` stands right behind the body of an action");
     else
@@ -226,6 +227,11 @@ static pb_str hint_for(parse_ctx *c, pb_str text, parse_found found, const parse
     if (could_be(e, "`deny`"))
         return PB_STR("a guard has: on PATTERN as name, where, deny \"why\", unless authorized \"name\"");
     if (pb_str_is(text, "`:`") && e->closer == ']') return PB_STR("a part of a text is text.slice(from, to)");
+    if (pb_str_is(text, "`=`") && (e->expression || could_be(e, "`{`")))
+        return PB_STR("there is no `=` between a name and its value here");
+    if (pb_str_is(text, "`:`") && could_be(e, "`{`")) return PB_STR("a text stands in double quotes: \"...\"");
+    if (could_be(e, "`per`")) return PB_STR("so many runs in a time: limit 5 per 1h");
+    if (pb_str_is(text, "`-`") && could_be(e, "`:`")) return PB_STR("a key that is no name stands in quotes: { \"detail-type\": ... }");
     if (pb_str_is(text, "`:`") && e->expression) return PB_STR("there is no `:` between a field and its value here");
     if (pb_str_is(text, "`-`") && !e->operator&& !e->expression)
         return PB_STR("names are made of letters, digits and `_`");

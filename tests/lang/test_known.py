@@ -88,6 +88,13 @@ def _():
     eq([r["message"] for r in rows], ["`Backdoor:EC2/XORDDOS` is retired: AWS does not send it any more"])
 
 
+@case("a part of a name that breaks off is completed, and not by --fix")
+def _():
+    rows = said("guardduty", 'F like "UnauthorizedAccess:IAM/*"')
+    assert "did you mean `UnauthorizedAccess:IAMUser/*`?" in rows[0]["hint"], rows[0]["hint"]
+    assert not rows[0].get("fix"), rows[0]
+
+
 @case("the nearest name is proposed, and how to allow the one that stands there")
 def _():
     for which, wrong, right in (("guardduty", "Impact:IAMUser/PromptInjection.Dirct", "Impact:IAMUser/PromptInjection.Direct"),

@@ -1,0 +1,3 @@
+site {
+  store = "sqlite:///x.db"   # expect: PB0100 there is no `=` between a name and its value
+}
