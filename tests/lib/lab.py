@@ -2,6 +2,8 @@
 
 The demo and the end-to-end tests use it. Needs boto3 (Debian's python3-boto3, so /usr/bin/python3).
 """
+import atexit
+import ctypes
 import http.client
 import http.server
 import json
@@ -158,12 +160,18 @@ class Proxy:
         self.url = "http://127.0.0.1:%d" % self.server.server_address[1]
 
 
+def die_with_parent():
+    """In the child: a test that is killed takes its servers with it."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 class Lab:
     """A running account with what the five playbooks act on; `events` are theirs, with the account's own ids in them."""
 
     def __init__(self, state=None, extra=()):
         command = [PBRUN, "sim", "--port", "0", "--account", ACCOUNT, "--region", REGION, "--access-key", KEY, "--secret-key", SECRET]
-        self.sim = subprocess.Popen(command + (["--state", state] if state else []) + list(extra), stdout=subprocess.PIPE, text=True)
+        self.sim = subprocess.Popen(command + (["--state", state] if state else []) + list(extra), stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+        atexit.register(self.close)  # a simulator that is left over would hold the test's output open
         line = self.sim.stdout.readline()
         if not line.strip():
             raise RuntimeError("pbrun sim did not start")
@@ -270,6 +278,8 @@ class Lab:
                               capture_output=True, text=True, timeout=timeout, check=False)
 
     def close(self):
+        if self.sim.stdout.closed:
+            return
         self.sim.send_signal(signal.SIGTERM)
         try:
             self.sim.wait(10)
