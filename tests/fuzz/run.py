@@ -15,7 +15,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, "build/fuzz")
 # the most bytes an input may have
-SETTINGS = {"source": 4096, "layout": 4096, "lsp": 4096, "image": 8192, "event": 8192, "answer": 4096, "request": 4096, "frozen": 2048,
+SETTINGS = {"source": 4096, "layout": 4096, "lsp": 4096, "image": 48 << 10, "event": 8192, "answer": 4096, "request": 4096, "frozen": 2048,
             "door": 4096}
 DRIVERS = list(SETTINGS)
 SIGNS = ["\"\"\"", "${", "?.", "??", "->", "==", "!=", "<=", ">=", "5TB", "10GiB", "500ms", "30s", "7d", "# pbc: allow PB0614 \\\"r\\\"", "\\x0a", "\\x0d\\x0a"]
@@ -90,7 +90,8 @@ def read(path):
 def built_image():
     out = os.path.join(BUILD, "seed.pbx")
     pbc = os.path.join(ROOT, "build/pbc")
-    good = sorted(glob.glob("tests/lang/good/*.pb", root_dir=ROOT))
+    good = sorted(glob.glob("tests/lang/good/*.pb", root_dir=ROOT)) + sorted(
+        p for p in glob.glob("playbooks/*.pb", root_dir=ROOT) if not p.endswith("_test.pb"))
     images = []
     for path in good:
         if subprocess.run([pbc, "build", "-o", out, path], cwd=ROOT, capture_output=True, check=False).returncode == 0:
@@ -116,7 +117,7 @@ def seeds(driver):
     if driver == "door":
         return [d.encode() for d in DOOR]
     if driver == "image":
-        return [i for i in built_image() if len(i) < 64 << 10]
+        return [i for i in built_image() if len(i) <= SETTINGS["image"]]
     if driver == "event":
         return [read(p) for p in sorted(glob.glob(ROOT + "/playbooks/*.json"))] + [b'{"a":1}\n{"a":[1.5e3,null,"\\u00e9\\ud83d\\ude00"]}\n']
     return [t.encode() for t in (ANSWERS if driver == "answer" else REQUESTS)]
