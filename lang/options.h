@@ -25,6 +25,10 @@ typedef struct cli_command {
 
 enum { CLI_STATUSES = 6 };
 
+typedef struct cli_variable {
+    const char *name, *text;
+} cli_variable;
+
 typedef struct cli {
     const char *program, *about;
     const char *statuses[CLI_STATUSES]; /* what each exit status means: "findings"; NULL: it has no such one */
@@ -33,6 +37,7 @@ typedef struct cli {
     /* Takes one option; value is NULL when it has none. False: a sentence in err says what is wrong with the value. */
     bool (*set)(void *self, const char *name, const char *value, char err[256]);
     void *self;
+    const cli_variable *variables; /* of the environment, for the manual page; ended by a NULL name. NULL: none */
 } cli;
 
 /* Looks the command up, sets its options, leaves the operands in argv[0..*n). Returns -1 to go on, else the exit

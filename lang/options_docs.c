@@ -67,6 +67,12 @@ void cli_man(const cli *c) {
     puts(".SH \"OPTIONS OF ALL COMMANDS\"");
     for (const cli_option *o = c->options; o->name; o++)
         if (strcmp(o->commands, "*") == 0) man_option(o);
+    if (c->variables) puts(".SH ENVIRONMENT");
+    for (const cli_variable *v = c->variables; v && v->name; v++) {
+        printf(".TP\n\\fB%s\\fR\n", v->name);
+        roff(v->text);
+        putchar('\n');
+    }
     puts(".SH \"EXIT STATUS\"");
     for (int i = 0; i < CLI_STATUSES; i++) {
         if (!c->statuses[i]) continue;

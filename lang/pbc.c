@@ -389,7 +389,10 @@ static int write_result(const char *command, const char *path, const pb_buf *b) 
     else
         ok = file_replace(exists && realpath(path, real) ? real : path, NULL, (pb_str){0}, b);
     if (ok) return DONE;
-    fprintf(stderr, "pbc %s: cannot write `%s`: %s\n", command, path, strerror(errno));
+    if (strcmp(path, "-") == 0)
+        fprintf(stderr, "pbc %s: cannot write to standard output: %s\n", command, strerror(errno));
+    else
+        fprintf(stderr, "pbc %s: cannot write `%s`: %s\n", command, path, strerror(errno));
     return FINDINGS;
 }
 
@@ -784,7 +787,8 @@ static int run(pbc *p, int argc, char **argv) {
                    commands,
                    options,
                    set_option,
-                   p};
+                   p,
+                   NULL};
     const cli_command *command = NULL;
     int status = cli_parse(&p->cli, argc, argv, &command, &p->noperands);
     if (status >= 0) return status;

@@ -265,8 +265,11 @@ static void tail(command *c, pb_value story) {
         below(c, VIEW_YELLOW, 0,
               pb_printf(c->arena, "stays as it is: step %.*s %.*s: %.*s", PB_ARG(text_of(stays.u.items[i], "step")),
                         PB_ARG(text_of(stays.u.items[i], "action")), PB_ARG(text_of(stays.u.items[i], "why"))));
+    uint32_t width = c->view.width;
+    c->view.width = 0; /* commands to be copied: the terminal breaks them, we do not cut them */
     for (uint32_t i = 0; next.kind == PB_LIST && i < next.n; i++)
         if (next.u.items[i].kind == PB_STRING) below(c, VIEW_PLAIN, 0, pb_text(next.u.items[i]));
+    c->view.width = width;
 }
 
 /* The event as it came in. */

@@ -309,6 +309,21 @@ static const cli_command commands[] = {
     {0},
 };
 
+static const cli_variable variables[] = {
+    {"PB_STORE", "where runs are kept, when there is no --store"},
+    {"PB_PARAM_<NAME>", "the parameter NAME of the playbooks and the site; secrets are best given so"},
+    {"PB_EVENTS_SECRET, PB_EVENTS_TOKEN", "serve: what senders of events sign with, or bring"},
+    {"PB_SNS_TOPICS", "serve: ARNs of SNS topics whose messages are taken as events"},
+    {"PB_UI_TOKEN", "serve: the token of the page about runs"},
+    {"SLACK_BOT_TOKEN, SLACK_WEBHOOK_URL", "where messages go: by a bot, or to one channel"},
+    {"SLACK_SIGNING_SECRET", "serve: what Slack signs presses of buttons with"},
+    {"SLACK_API_URL", "another address than Slack's own, for trying things out"},
+    {"AWS_ENDPOINT_URL", "another address than AWS's own, such as that of `pbrun sim`"},
+    {"AWS_REGION, AWS_PROFILE, AWS_ACCESS_KEY_ID, ...", "as AWS's own tools take them"},
+    {"NO_COLOR", "not empty: no colours"},
+    {0},
+};
+
 /* A command that is planned: it is not here whatever options are given. */
 static bool is_planned(const char *name) {
     for (const cli_command *k = commands; k->name; k++)
@@ -330,7 +345,8 @@ static int run_command(session *s, int argc, char **argv) {
                    commands,
                    option_rows,
                    set_option,
-                   &s->args};
+                   &s->args,
+                   variables};
     const cli_command *command = NULL;
     int n = 0, status = cli_parse(&s->cli, argc, argv, &command, &n);
     if (status >= 0) return status;
@@ -386,7 +402,9 @@ int main(int argc, char **argv) {
     if (!s) return fail((pb_str){0}, STATUS_INTERNAL);
     s->signal_fd = -1;
     int status = run_command(s, argc, argv);
-    if (ferror(stdout) && !s->output_failed) complain_c("results could not be written: is the disk full, or the reader gone?");
+    bool lost = fflush(stdout) != 0 || ferror(stdout);
+    if (lost && !s->output_failed) complain_c("results could not be written: is the disk full, or the reader gone?");
+    if (lost && status == STATUS_OK) status = STATUS_FAILED;
     session_end(s);
     return status;
 }

@@ -26,7 +26,7 @@ static const char usage[] =
     "  --account DIGITS       account id (default 123456789012)\n"
     "  --region NAME          region of requests that name none (default us-east-1)\n"
     "  --access-key ID        the root user's access key (default $AWS_ACCESS_KEY_ID, else AKIASIMULATEDACCOUNT)\n"
-    "  --secret-key SECRET    and its secret (default $AWS_SECRET_ACCESS_KEY, else a well-known one)\n"
+    "  --secret-key SECRET    and its secret (default $AWS_SECRET_ACCESS_KEY, else\n                         the-simulated-account-has-no-secrets-0000)\n"
     "  --session-seconds N    sessions of assumed roles end after N seconds, whatever was asked for\n"
     "  --seed TEXT            what identifiers are made from: the same seed and calls give the same ids\n"
     "  --page-size N          no page of a list holds more than N items\n"

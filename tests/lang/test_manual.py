@@ -2,6 +2,7 @@
 """Manual pages and shell completions: made from the tables that parse the command line, and taken by man and the shells."""
 import re
 import shutil
+import subprocess
 
 from pbtest import PBC, PBRUN, Skip, case, eq, has, main, run
 
@@ -23,10 +24,21 @@ def _():
             has(page, '.SS "%s %s' % (name, command))
         for option in re.findall(r"^ +(?:-\w, )?--([\w-]+)", run([program, "--help"]).stdout, re.M):
             has(page, "\\-\\-" + option.replace("-", "\\-"))
+        if name == "pbrun":
+            for variable in ("PB_STORE", "PB_EVENTS_SECRET", "SLACK_BOT_TOKEN", "AWS_ENDPOINT_URL"):
+                has(page, variable)
         if not shutil.which("groff"):
             raise Skip("no groff here")
         p = run(["groff", "-man", "-Tutf8", "-ww"], stdin=page)
         eq((p.returncode, p.stderr), (0, ""))
+
+
+@case("help and pages that cannot be written are an error")
+def _():
+    for args in ([PBRUN, "--help"], [PBRUN, "manual"], [PBRUN, "--version"], [PBC, "--help"], [PBC, "manual"]):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            p = subprocess.run(args, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert p.returncode and "writ" in p.stderr, (args, p.returncode, p.stderr)
 
 
 @case("bash completes commands, options and files")

@@ -230,7 +230,10 @@ def _():
         bare = re.sub("\x1b\\[[0-9;]*m", "", shown).replace("\r\n", "\n")
         eq(control.findall(bare), [], str(args))
         if "--full" not in args:
-            eq(max(len(line) for line in bare.split("\n")) <= 80, True, str(args))
+            body, _, after = bare.partition("\nanswer: ")
+            eq(max(len(line) for line in body.split("\n")) <= 80, True, str(args))
+            if h.ids["ask"] in args:  # commands to be copied are whole
+                has(after, "pbrun deny %s --reason WHY\n" % h.ids["ask"])
         eq("\x1b" in terminal(*args, NO_COLOR="1"), False, str(args))
 
 
