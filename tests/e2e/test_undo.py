@@ -299,6 +299,8 @@ def _():
     d = r.undone([("undo iam.deactivate_key", "planned")], "--dry-run")
     eq((d["dry_run"], d["remediation_status"], writes(d)), (True, "planned", ["UpdateAccessKey"]))
     has(r.out, "would do")
+    p = run([PBRUN, "undo", r.id, "--dry-run"], env=lab.env(PB_STORE=r.store))
+    eq((p.returncode, "would do" in p.stdout), (0, True), p.stderr)
     eq(key_status(), "Inactive")
     r.undone([("undo iam.deactivate_key", "succeeded")])
     eq(key_status(), "Active")
