@@ -394,4 +394,7 @@ def _():
         eq(r.pbrun("undo", r.id).returncode, 2)
 
 
-main()
+try:
+    main()
+finally:
+    lab.close()
