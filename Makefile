@@ -1,7 +1,7 @@
 # The playbook language: pbc (compiler) and pbrun (runner).
 #
 #   make            build/pbc and build/pbrun
-#   make demo       a simulated account, five findings, five playbooks
+#   make demo       a simulated account, six findings, what is done and what holds it back
 #   make test       everything; make test-fast: the part that takes seconds
 #   make crash      pbrun is killed wherever it can be, and looked whether anything is lost or done twice
 #   make bench      ratios against jq and boto3, in one run

@@ -8,6 +8,7 @@ not. The playbooks are the library's five, compiled; the matching event meets on
 that what is measured is the engine and not a network.
 """
 import argparse
+import glob
 import json
 import os
 import statistics
@@ -44,7 +45,9 @@ def main():
         with open(source, "w", encoding="utf-8") as f:
             f.write(DECIDE)
         decide = os.path.join(work, "decide.pbx")
-        subprocess.run([os.path.join(BUILD, "pbc"), "build", "-o", bundle, os.path.join(ROOT, "playbooks")], check=True)
+        five = sorted(p for p in glob.glob(os.path.join(ROOT, "playbooks", "*.pb"))  # those that need no store
+                      if not p.endswith("_test.pb") and os.path.basename(p) not in ("guards.pb", "terminate_instance.pb"))
+        subprocess.run([os.path.join(BUILD, "pbc"), "build", "-o", bundle, *five], check=True)
         subprocess.run([os.path.join(BUILD, "pbc"), "build", "-o", decide, source], check=True)
         match = os.path.join(ROOT, "playbooks", "quarantine_instance.event.json")
         other = os.path.join(work, "other.json")
@@ -57,7 +60,7 @@ def main():
         rows = [
             ("pbrun run, nothing matches", [pbrun, "run", "-p", bundle, "-e", other]),
             ("pbrun run, a playbook matches", [pbrun, "run", "-p", decide, "-e", match, "--evidence", os.path.join(work, "evidence")]),
-            ("pbrun run, compiling five playbooks", [pbrun, "run", "-p", os.path.join(ROOT, "playbooks"), "-e", other]),
+            ("pbrun run, compiling five playbooks", [pbrun, "run", *five, "-e", other]),
             ("jq .detail.type", ["jq", "-r", ".detail.type", other]),
             ("python3 -c 'import boto3'", ["/usr/bin/python3", "-c", "import boto3"]),
             ("/bin/true (starting a process)", ["/bin/true"]),
