@@ -10,6 +10,8 @@
  */
 #include "stdlib/slack_approval.h"
 
+#include "vm/plain.h"
+
 #include <openssl/crypto.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
@@ -117,34 +119,12 @@ static const char *distrust(slack_desk *d, pb_str secret, const slack_hook *q, p
 
 /* ---- the payload ---- */
 
-static int hex(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* The only field of the form, "payload", decoded. */
 static bool payload_of(pb_str body, pb_arena *a, pb_str *out) {
     static const char name[] = "payload=";
-    uint32_t from = sizeof name - 1, n = 0;
-    char *t = body.n > from && memcmp(body.s, name, from) == 0 ? pb_alloc(a, body.n) : NULL;
-    if (!t) return false;
-    for (uint32_t i = from; i < body.n; i++) {
-        char c = body.s[i];
-        if (c == '&') return false;
-        if (c == '%') {
-            int high = i + 2 < body.n ? hex(body.s[i + 1]) : -1, low = i + 2 < body.n ? hex(body.s[i + 2]) : -1;
-            if (high < 0 || low < 0) return false;
-            c = (char)(high << 4 | low);
-            i += 2;
-        } else if (c == '+') {
-            c = ' ';
-        }
-        t[n++] = c;
-    }
-    *out = (pb_str){t, n};
-    return true;
+    const uint32_t from = sizeof name - 1;
+    if (body.n <= from || memcmp(body.s, name, from) != 0 || memchr(body.s, '&', body.n)) return false;
+    return plain_form_decode(a, (pb_str){body.s + from, body.n - from}, out);
 }
 
 static pb_str text_of(pb_value v, const char *key) {

@@ -280,30 +280,6 @@ static bool confirmation(pb_arena *a, const pb_site *site, const store_approval 
 
 /* ---- the form ---- */
 
-static int hex(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-static bool unescape(pb_arena *a, pb_str s, pb_str *out) {
-    char *t = pb_alloc(a, s.n + 1);
-    uint32_t n = 0;
-    for (uint32_t i = 0; t && i < s.n; i++) {
-        if (s.s[i] == '%') {
-            int high = i + 2 < s.n ? hex(s.s[i + 1]) : -1, low = i + 2 < s.n ? hex(s.s[i + 2]) : -1;
-            if (high < 0 || low < 0) return false;
-            t[n++] = (char)(high << 4 | low);
-            i += 2;
-        } else {
-            t[n++] = (char)(s.s[i] == '+' ? ' ' : s.s[i]);
-        }
-    }
-    *out = (pb_str){t, n};
-    return t && pb_utf8_valid(t, n);
-}
-
 typedef struct form {
     pb_str nonce, verdict, reason;
 } form;
@@ -320,7 +296,7 @@ static bool read_form(pb_arena *a, pb_str body, form *f) {
                      : pb_str_is(name, "verdict") ? &f->verdict
                      : pb_str_is(name, "reason")  ? &f->reason
                                                   : NULL;
-        if (!to || to->n || eq == end || !unescape(a, (pb_str){body.s + eq + 1, end - eq - 1}, &value)) return false;
+        if (!to || to->n || eq == end || !plain_form_decode(a, (pb_str){body.s + eq + 1, end - eq - 1}, &value)) return false;
         *to = value;
         at = end + 1;
     }

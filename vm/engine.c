@@ -222,7 +222,6 @@ bool engine_submit_from(engine *e, uint32_t number, pb_str origin, pb_value even
 
 bool engine_busy(const engine *e) { return e->first_event || e->running || e->done; }
 
-uint32_t engine_running(const engine *e) { return e->running; }
 
 void engine_turn(engine *e) {
     pb_loop_turn(e->loop);

@@ -183,7 +183,6 @@ engine_resumed engine_undo(engine *e, pb_str id, pb_str only, bool dry, pb_str *
 /* Takes over what is due: parked runs whose time or answer has come, and those whose process has died. How many. What
  * could not be resumed is told to `failed` (may be NULL). */
 uint32_t engine_due(engine *e, void (*failed)(void *ctx, pb_str run, pb_str why), void *ctx);
-uint32_t engine_running(const engine *e);
 /* Runs are kept in this store from now on; before the first event. engine_config.store is the same, earlier. False: out
  * of memory. */
 bool engine_use_store(engine *e, struct store *s);

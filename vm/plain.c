@@ -4,6 +4,8 @@
  */
 #include "vm/plain.h"
 
+#include "vm/value.h"
+
 /* One character of UTF-8; bytes that are none count as themselves, as U+FFFD. */
 static uint32_t next(pb_str s, uint32_t *i) {
     uint8_t b = (uint8_t)s.s[(*i)++];
@@ -60,4 +62,28 @@ uint32_t plain_add(pb_buf *out, pb_str s, uint32_t columns) {
     if (!cut) return used;
     pb_buf_add(out, "...", dots);
     return used + dots;
+}
+
+static int hex(char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+bool plain_form_decode(pb_arena *a, pb_str s, pb_str *out) {
+    char *t = pb_alloc(a, (size_t)s.n + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; t && i < s.n; i++) {
+        char c = s.s[i] == '+' ? ' ' : s.s[i];
+        if (c == '%') {
+            int high = s.n - i > 2 ? hex(s.s[i + 1]) : -1, low = s.n - i > 2 ? hex(s.s[i + 2]) : -1;
+            if (high < 0 || low < 0) return false;
+            c = (char)(high << 4 | low);
+            i += 2;
+        }
+        t[n++] = c;
+    }
+    *out = (pb_str){t, n};
+    return t && pb_utf8_valid(t, n);
 }

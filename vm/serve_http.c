@@ -125,30 +125,9 @@ pb_str serve_header(const serve_request *q, const char *name) {
     return (pb_str){"", 0};
 }
 
-static int hex(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* %XX and + undone. .s NULL: a broken escape, bytes that are no text, or out of memory. */
 static pb_str decode(pb_str t, pb_arena *a) {
-    static const pb_str bad = {NULL, 0};
-    char *p = pb_alloc(a, (size_t)t.n + 1);
-    uint32_t n = 0;
-    if (!p) return bad;
-    for (uint32_t i = 0; i < t.n; i++) {
-        char c = t.s[i] == '+' ? ' ' : t.s[i];
-        if (c == '%') {
-            int high = t.n - i > 2 ? hex(t.s[i + 1]) : -1;
-            int low = high >= 0 ? hex(t.s[i + 2]) : -1;
-            if (low < 0) return bad;
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        p[n++] = c;
-    }
-    return pb_utf8_valid(p, n) ? (pb_str){p, n} : bad;
+    pb_str out;
+    return plain_form_decode(a, t, &out) ? out : (pb_str){NULL, 0};
 }
 
 pb_str serve_field(pb_str form, const char *name, pb_arena *a) {
