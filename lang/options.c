@@ -48,7 +48,8 @@ void cli_help(const cli *c, const cli_command *command) {
     }
     printf("\noptions:\n");
     for (const cli_option *o = c->options; o->name; o++)
-        if (!command || lists(o->commands, command->name)) help_option(stdout, o);
+        if (command ? lists(o->commands, command->name) : strcmp(o->commands, "*") == 0) help_option(stdout, o);
+    if (!command) printf("\n`%s COMMAND --help` has the options of a command, `%s manual` all of them\n", c->program, c->program);
     printf("\nexit status:");
     for (int i = 0; i < CLI_STATUSES; i++)
         if (c->statuses[i]) printf("%s %d %s", i ? "," : "", i, c->statuses[i]);
