@@ -29,8 +29,10 @@ static void say_clauses(checker *c, diag *m, const clause_rule *rules, size_t n)
     if (all.s) check_hint(c, m, "there are %.*s", PB_ARG(all));
 }
 
-static void check_clauses(checker *c, decl_info *d, const clause_rule *rules, size_t n, diag_code unknown,
+/* False: one of them does not exist. */
+static bool check_clauses(checker *c, decl_info *d, const clause_rule *rules, size_t n, diag_code unknown,
                           const char *what) {
+    bool known = true;
     for (ast_clause *cl = d->decl->clauses; cl; cl = cl->next) {
         size_t i = 0;
         while (i < n && !pb_str_is(cl->name.text, rules[i].name)) i++;
@@ -38,12 +40,14 @@ static void check_clauses(checker *c, decl_info *d, const clause_rule *rules, si
             if (!seen_before(c, d->decl->clauses, cl, what)) rules[i].check(c, d, cl);
             continue;
         }
+        known = false;
         nearest near = nearest_to(cl->name.text);
         for (i = 0; i < n; i++) nearest_offer(&near, pb_str_c(rules[i].name));
         diag *m = diag_add(c->diags, unknown, cl->name.span, "there is no %s `%.*s`", what, PB_ARG(cl->name.text));
         nearest_hint(c, m, &near);
         if (!near.best.n) say_clauses(c, m, rules, n);
     }
+    return known;
 }
 
 static const ast_clause *find_clause(const ast_decl *d, const char *name) {
@@ -200,7 +204,8 @@ void check_playbook_header(checker *c, decl_info *d) {
                                         {"controls", controls_clause}, {"dedupe", dedupe_clause},
                                         {"limit", limit_clause},       {"concurrency", concurrency_clause},
                                         {"timeout", timeout_clause}};
-    check_clauses(c, d, rules, sizeof rules / sizeof *rules, DIAG_UNKNOWN_HEADER, "header field");
+    /* What is missing may well be what has the wrong name: that is one mistake. */
+    if (!check_clauses(c, d, rules, sizeof rules / sizeof *rules, DIAG_UNKNOWN_HEADER, "header field")) return;
     want_clause(c, d, "version", DIAG_NO_VERSION, "version \"1.0.0\"", "version \"1.0.0\"");
     want_clause(c, d, "summary", DIAG_NO_SUMMARY, "summary \"what it does, in one line\"", NULL);
     want_clause(c, d, "owner", DIAG_NO_OWNER, "owner \"team@example.com\"", NULL);

@@ -1,6 +1,6 @@
 playbook p {
   version  "1.0.0"
-  summary  "what it does"
+
   owner    "secops@example.com"
   tier     auto
   controls ["SOC2-CC7.4"]
