@@ -97,6 +97,7 @@ static bool read_header(lsp *l, size_t *head, size_t *body) {
         }
         if ((n = l->have) > HEADER_MAX) return false;
     }
+    if (memchr(l->buffer, 0, *head)) return false; /* not text: lines are looked for as in text below */
     for (const char *line = l->buffer; line < l->buffer + *head - 2; line = strstr(line, "\r\n") + 2)
         if (strncasecmp(line, "Content-Length:", 15) == 0) {
             char *stop;

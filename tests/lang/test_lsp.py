@@ -65,7 +65,7 @@ def _():
 
 @case("a header without sense ends the session")
 def _():
-    for head in (b"Content-Length: x\r\n\r\n{}", b"Content-Length: 99999999999\r\n\r\n", b"\r\n\r\n", b"A" * 9000, b"Content-Length: -1\r\n\r\n{}"):
+    for head in (b"Content-Length: x\r\n\r\n{}", b"Content-Length: 99999999999\r\n\r\n", b"\r\n\r\n", b"X: a\0b\r\nContent-Length: 2\r\n\r\n{}", b"A" * 9000, b"Content-Length: -1\r\n\r\n{}"):
         answers, status = wire(INIT + head)
         eq((len(answers), status), (1, 1), head[:30])
 
