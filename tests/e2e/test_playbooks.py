@@ -53,6 +53,9 @@ def _():
     p = run([PBC, "check", "--deny", "warnings", PLAYBOOKS])
     eq(p.returncode, 0, p.stderr)
     build()
+    listed = run([PBC, "dis", bundle]).stdout
+    has(listed, "terminate_instance")
+    assert "in_a_hurry" not in listed, "a playbook of a file of tests is deployed"
 
 
 @case("a dry run plans the containment of all five and changes nothing")
