@@ -68,8 +68,7 @@ static void fail(vm_call *c, const char *code, pb_str message) {
 }
 
 static void store_failed(const ask *k) {
-    pb_str why = pb_printf(k->arena, "the approval cannot be kept: %s", store_error(k->store));
-    fail(k->call, "store", why);
+    pb_call_store_failed(k->call, pb_printf(k->arena, "the approval cannot be kept: %s", store_error(k->store)));
 }
 
 static void note(const ask *k, const char *kind, const char *key, pb_value v) {

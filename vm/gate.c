@@ -383,6 +383,13 @@ void pb_call_park(vm_call *c, int64_t wake_at_ms, pb_str what) {
     gc->run->nparked++;
 }
 
+void pb_call_store_failed(vm_call *c, pb_str why) {
+    gate_call *gc = call_of(c);
+    if (!gc->link || c->answered) return;
+    call_over(gc);
+    gc->run->broken = why.n ? pb_strdup(gc->run->arena, why.s, why.n) : PB_STR("out of memory");
+}
+
 bool gate_busy(const gate_run *g) {
     for (const gate_call *gc = g->open; gc; gc = gc->next)
         if (gc->state != GATE_PARKED) return true;

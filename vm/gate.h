@@ -54,7 +54,7 @@ typedef struct gate_run {
     uint32_t nparked;
     gate_note *notes, *last_note;   /* in order */
     pb_str stop_code, stop_message; /* once set, nothing passes any more */
-    pb_str broken; /* the store failed when the brakes looked into it: the run is to be left as it is on disk */
+    pb_str broken; /* the store failed when brakes or a host looked into it: the run is to be left as it is on disk */
     bool lost;     /* ... or said that another process has the run */
 } gate_run;
 

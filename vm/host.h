@@ -80,6 +80,8 @@ struct store *pb_call_store(const vm_call *c);
 /* Instead of answering: the call waits for a moment of the wall clock (0: none) or for store_run_poke, and the host is then called again
  * with c->doubt, maybe in another process. what: "approval of \"Terminate i-1?\"", for people. Only for hosts with `parks`. */
 void pb_call_park(vm_call *c, int64_t wake_at_ms, pb_str what);
+/* Instead of answering: the store could not be read or written, so the run is left as it is on disk, to be resumed. */
+void pb_call_store_failed(vm_call *c, pb_str why);
 /* Did the run begin although its playbook's `limit` is reached? Then limit.ask has to ask. */
 bool pb_call_over_limit(const vm_call *c);
 /* Puts a note into the run's journal and evidence ("approval_asked", "approval_granted", "target_busy" ...): no secrets in it. */
