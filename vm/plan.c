@@ -156,10 +156,10 @@ static const char *call_status(const vm_step *s) {
 
 /* pbrun's own protection is asked right before a call is sent, so a held back call has not met it yet. */
 static pb_str protected_why(maker *m, const vm_step *s) {
-    pb_str target, why = {0};
+    pb_str target, why = {0}, nothing = {0};
     protect_self self = {.account = s->account};
-    if (s->status != STEP_PLANNED || s->effect < PB_CONTAIN) return (pb_str){0};
-    return protect_check(m->run->gate.site, &self, s->name, s->args, m->arena, &target, &why) ? (pb_str){0} : why;
+    if (s->status != STEP_PLANNED || s->effect < PB_CONTAIN) return nothing;
+    return protect_check(m->run->gate.site, &self, s->name, s->args, m->arena, &target, &why) ? nothing : why;
 }
 
 static void count(maker *m, const vm_step *s) {
