@@ -179,7 +179,8 @@ static void count(maker *m, const vm_step *s) {
 
 static json_object *call_json(maker *m, const vm_step *s, bool undo) {
     json_object *o = object(m);
-    pb_str guard = asked_by_guard(s), why = undo ? (pb_str){0} : protected_why(m, s);
+    pb_str guard = asked_by_guard(s), why = {0};
+    if (!undo) why = protected_why(m, s);
     put_text(m, o, "operation", s->name);
     put_c(m, o, "effect", pb_effect_name(s->effect));
     put_c(m, o, "status", why.n ? "denied" : call_status(s));
