@@ -123,6 +123,11 @@ static void call_line(const writer *w, json_object *c, const char *lead, bool un
         words(w, ": ");
         plain(w, member(c, "error"), TITLE_COLUMNS);
     }
+    if (member(c, "for").n) {
+        words(w, "  (");
+        plain(w, member(c, "for"), TITLE_COLUMNS);
+        words(w, " asks)");
+    }
     if (!change) paint(w, RESET);
     if (member(c, "why").n) {
         words(w, "  (self-protection: ");

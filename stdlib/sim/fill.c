@@ -73,6 +73,13 @@ static void rename_to(filler *f, pb_value id, pb_str to, const char *prefix) {
 static const char reserved[] = "aws:"; /* nobody may set these but AWS: given under another name, which is then changed */
 static const char instead[] = "filled-by-the-plan-";
 
+/* What an answer in XML can hold. */
+static bool is_writable(pb_str s) {
+    for (uint32_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.s[i] < ' ' || s.s[i] == 0x7f) return false;
+    return true;
+}
+
 /* [{key, value}] of an event, as an operation takes them. */
 static pb_value tags_of(filler *f, pb_value list) {
     sim_items tags = {0};
@@ -80,6 +87,7 @@ static pb_value tags_of(filler *f, pb_value list) {
         pb_str key = get_text(*t, "key").n ? get_text(*t, "key") : get_text(*t, "Key");
         pb_str value = get_text(*t, "value").n ? get_text(*t, "value") : get_text(*t, "Value");
         if (!key.n || key.n > NAME_MAX_BYTES || value.n > 2 * NAME_MAX_BYTES || tags.n == TAGS_MAX) continue;
+        if (!is_writable(key) || !is_writable(value)) continue;
         pb_value name = pb_string(key);
         if (str_starts(key, reserved)) name = sim_text(&f->c, "%s%.*s", instead, (int)(key.n - 4), key.s + 4);
         items_add(&f->c, &tags, FMAP({"Key", name}, {"Value", pb_string(value)}));
