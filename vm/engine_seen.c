@@ -3,8 +3,8 @@
  * what it saw.
  *
  * A condition names parts of the event by the playbook's own word for it (`when guardduty.finding as f`: f.severity).
- * These are looked for in its text and looked up in the event, so that `f.severity >= 5 or f.sample` shows both. What is
- * large is shown as the beginning of its JSON. A condition that names nothing of the event shows the value that it
+ * These are looked for in its text and looked up in the event, so that `f.severity >= 5 or f.sample` shows both. What
+ * is large is shown as the beginning of its JSON. A condition that names nothing of the event shows the value that it
  * compared.
  */
 #include "vm/engine_own.h"

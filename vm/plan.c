@@ -310,7 +310,8 @@ static pb_value arguments(maker *m, const vm_step *s) {
 
 /* approval.ask, with what of its arguments people decide by. */
 static void put_approval(maker *m, json_object *o, const vm_step *s) {
-    static const char *const members[] = {"question", "via", "by", "quorum", "within", "escalate", "if_denied", "if_expired"};
+    static const char *const members[] = {"question", "via",      "by",        "quorum",
+                                          "within",   "escalate", "if_denied", "if_expired"};
     pb_value until = pb_get_c(s->args, "until_line");
     json_object *a = object(m);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
@@ -348,7 +349,8 @@ static void put_error(maker *m, json_object *o, const vm_step *s) {
 
 static json_object *step_json(maker *m, const vm_step *s) {
     json_object *o = object(m), *calls = array(m), *guards = array(m);
-    bool statement = named(s, HOST_APPROVAL_ASK) || named(s, HOST_LIMIT_ASK) || named(s, HOST_WAIT_FOR), was = m->denied;
+    bool statement = named(s, HOST_APPROVAL_ASK) || named(s, HOST_LIMIT_ASK) || named(s, HOST_WAIT_FOR),
+         was = m->denied;
     put_text(m, o, "step", plain_id(s->id));
     put_text(m, o, "action", s->name);
     if (s->site != IMAGE_NIL) {
@@ -472,8 +474,8 @@ static int compare_misses(const void *a, const void *b) {
 /* What it listens to instead. */
 static json_object *listens(maker *m, const engine_miss *k) {
     uint32_t event = vm_field(k->program, SECTION_PLAYBOOKS, k->playbook, PLAYBOOKS_event), n = 0;
-    uint32_t list = vm_field(k->program, SECTION_EVENTS, event,
-                             k->reason == MISS_SOURCE ? EVENTS_sources : EVENTS_detail_types);
+    uint32_t list =
+        vm_field(k->program, SECTION_EVENTS, event, k->reason == MISS_SOURCE ? EVENTS_sources : EVENTS_detail_types);
     json_object *o = array(m);
     vm_list(k->program, list, 0, &n);
     for (uint32_t i = 0; i < n; i++) {

@@ -235,9 +235,7 @@ static bool holds_texts(pb_value v) {
     return v.kind == PB_LIST && v.n && (v.u.items[0].kind == PB_STRING || v.u.items[0].kind == PB_UNKNOWN);
 }
 
-static bool is_tags(pb_value v) {
-    return holds_maps(v) && pb_get_c(v.u.items[0], "Key").kind == PB_STRING;
-}
+static bool is_tags(pb_value v) { return holds_maps(v) && pb_get_c(v.u.items[0], "Key").kind == PB_STRING; }
 
 /* ---- tags ---- */
 
@@ -273,7 +271,8 @@ static void change_tags(finder *f, pb_value tags, pb_arena *a) {
         pb_str member = pb_printf(a, "Tags.%.*s", PB_ARG(key.kind == PB_STRING ? pb_text(key) : PB_STR("?")));
         if (!member.s) continue;
         if (had.kind != PB_LIST) {
-            say(f, member.s, json_object_new_string("unknown"), value_json(f, pb_get_c(tags.u.items[i], "Value"), "absent"));
+            say(f, member.s, json_object_new_string("unknown"),
+                value_json(f, pb_get_c(tags.u.items[i], "Value"), "absent"));
             continue;
         }
         if (key.kind == PB_STRING) look_tag(f, had, pb_text(key), 0, &was);
@@ -340,16 +339,16 @@ static bool gather(finder *f, const vm_step *s, const vm_step *call, uint32_t de
 }
 
 static bool makes_new(pb_str op) {
-    static const char *const verbs[] = {"Create", "Run", "Copy", "Allocate", "Import", "Register", "Publish", "Send",
-                                        "Generate", "Authorize"};
+    static const char *const verbs[] = {"Create",   "Run",     "Copy", "Allocate", "Import",
+                                        "Register", "Publish", "Send", "Generate", "Authorize"};
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (begins(op, verbs[i])) return !ends(op, "Tags");
     return false;
 }
 
 static bool takes_away(pb_str op) {
-    static const char *const verbs[] = {"Delete", "Terminate", "Revoke", "Remove", "Detach", "Disassociate",
-                                        "Release", "Deregister", "Untag"};
+    static const char *const verbs[] = {"Delete",       "Terminate", "Revoke",     "Remove", "Detach",
+                                        "Disassociate", "Release",   "Deregister", "Untag"};
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (begins(op, verbs[i])) return true;
     return false;
@@ -360,7 +359,8 @@ static bool by_its_name(finder *f, pb_str op) {
     if (makes_new(op))
         say(f, "(all)", json_object_new_string("absent"), json_object_new_string("made new"));
     else if (takes_away(op))
-        say(f, "(all)", json_object_new_string(is_absent(f) ? "absent" : "there"), json_object_new_string("taken away"));
+        say(f, "(all)", json_object_new_string(is_absent(f) ? "absent" : "there"),
+            json_object_new_string("taken away"));
     else
         return false;
     return true;

@@ -44,7 +44,9 @@ static pb_str text(json_object *v) {
 static pb_str member(json_object *o, const char *key) { return text(get(o, key)); }
 static bool is(json_object *o, const char *key, const char *word) { return pb_str_is(member(o, key), word); }
 
-static size_t length(json_object *list) { return list && json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0; }
+static size_t length(json_object *list) {
+    return list && json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+}
 
 static void paint(const writer *w, const char *colour) {
     if (w->colour) pb_buf_puts(w->out, colour);
@@ -67,8 +69,8 @@ static bool is_word(json_object *v, const char *word) { return pb_str_is(text(v)
 
 /* "absent", "unknown" and the like are words of ours, not values. */
 static void side(const writer *w, json_object *v) {
-    static const char *const ours[] = {"absent", "unknown", "there", "made new", "taken away",
-                                       "(known only when it runs)"};
+    static const char *const ours[] = {"absent",   "unknown",    "there",
+                                       "made new", "taken away", "(known only when it runs)"};
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         if (is_word(v, ours[i])) {
             words(w, ours[i]);
@@ -232,7 +234,10 @@ static void undo_lines(const writer *w, json_object *step) {
             call_line(w, json_object_array_get_idx(calls, k), "          undo: ", true);
         if (member(u, "unsure").n || !length(calls)) {
             words(w, "          undo: ");
-            plain(w, member(u, "unsure").n ? PB_STR("only then it can be told what") : PB_STR("nothing would be left to do"), 0);
+            plain(w,
+                  member(u, "unsure").n ? PB_STR("only then it can be told what")
+                                        : PB_STR("nothing would be left to do"),
+                  0);
             pb_buf_putc(w->out, '\n');
         }
     }

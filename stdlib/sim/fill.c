@@ -2,11 +2,11 @@
  * fill.c - makes what an event is about, so that a playbook has something to look at: for plans against an account
  * nobody has recorded.
  *
- * The event is walked through; where it describes an instance, a user or role with an access key, a bucket, or names one
- * in an ARN, that is made with the account's own operations, and then given the id that the event names (state_rename).
- * What the event says of it (tags, interfaces, groups, the bucket's public access block) is taken over, the rest is what
- * the account makes of it: one volume, no policies. An event is its sender's word: only texts that have the form of a name
- * are used, and only so many.
+ * The event is walked through; where it describes an instance, a user or role with an access key, a bucket, or names
+ * one in an ARN, that is made with the account's own operations, and then given the id that the event names
+ * (state_rename). What the event says of it (tags, interfaces, groups, the bucket's public access block) is taken over,
+ * the rest is what the account makes of it: one volume, no policies. An event is its sender's word: only texts that
+ * have the form of a name are used, and only so many.
  */
 #include "lang/text.h"
 #include "stdlib/sim/sim.h"
@@ -70,7 +70,8 @@ static void rename_to(filler *f, pb_value id, pb_str to, const char *prefix) {
 
 /* ---- tags ---- */
 
-static const char reserved[] = "aws:"; /* nobody may set these but AWS: given under another name, which is then changed */
+static const char reserved[] =
+    "aws:"; /* nobody may set these but AWS: given under another name, which is then changed */
 static const char instead[] = "filled-by-the-plan-";
 
 /* What an answer in XML can hold. */
@@ -104,9 +105,12 @@ static pb_value groups_of(filler *f, pb_value interface) {
         pb_str id = get_text(*g, "groupId"), name = get_text(*g, "groupName");
         if (!is_id(id, "sg-") || ids.n == GROUPS_MAX) continue;
         if (is_first(f, "group", id)) {
-            pb_str own = has_form(name, "-_. ") && !str_starts(name, "sg-") ? name : pb_printf(f->arena, "group-%.*s", PB_ARG(id));
-            pb_value made = act(f, "ec2", "CreateSecurityGroup",
-                                FMAP({"GroupName", pb_string(own)}, {"Description", pb_string_c("named by the event")}));
+            pb_str own = has_form(name, "-_. ") && !str_starts(name, "sg-")
+                             ? name
+                             : pb_printf(f->arena, "group-%.*s", PB_ARG(id));
+            pb_value made =
+                act(f, "ec2", "CreateSecurityGroup",
+                    FMAP({"GroupName", pb_string(own)}, {"Description", pb_string_c("named by the event")}));
             rename_to(f, pb_get_c(made, "GroupId"), id, "sg-");
         }
         items_add(&f->c, &ids, pb_string(id));
@@ -121,8 +125,7 @@ static pb_value interfaces_of(filler *f, pb_value details) {
     EACH(i, list) {
         if (specs.n == INTERFACES_MAX) break;
         pb_value groups = groups_of(f, *i);
-        items_add(&f->c, &specs,
-                  FMAP({"DeviceIndex", pb_int(specs.n)}, {"Groups", groups.n ? groups : PB_NONE_VALUE}));
+        items_add(&f->c, &specs, FMAP({"DeviceIndex", pb_int(specs.n)}, {"Groups", groups.n ? groups : PB_NONE_VALUE}));
     }
     return specs.n ? items_list(&f->c, &specs) : PB_NONE_VALUE;
 }
@@ -131,8 +134,8 @@ static pb_value interfaces_of(filler *f, pb_value details) {
 static void rename_interfaces(filler *f, pb_value made, pb_value details) {
     pb_value have = pb_get_c(made, "NetworkInterfaces"), named = pb_get_c(details, "networkInterfaces");
     for (uint32_t i = 0; have.kind == PB_LIST && named.kind == PB_LIST && i < have.n && i < named.n; i++)
-        rename_to(f, pb_get_c(have.u.items[i], "NetworkInterfaceId"),
-                  get_text(named.u.items[i], "networkInterfaceId"), "eni-");
+        rename_to(f, pb_get_c(have.u.items[i], "NetworkInterfaceId"), get_text(named.u.items[i], "networkInterfaceId"),
+                  "eni-");
     if (named.kind != PB_LIST || !named.n || !is_first(f, "network", get_text(named.u.items[0], "vpcId"))) return;
     rename_to(f, pb_get_c(made, "VpcId"), get_text(named.u.items[0], "vpcId"), "vpc-");
     rename_to(f, pb_get_c(made, "SubnetId"), get_text(named.u.items[0], "subnetId"), "subnet-");
@@ -178,9 +181,9 @@ static void fill_key(filler *f, pb_str user, pb_str key) {
 }
 
 static void fill_role(filler *f, pb_str name) {
-    static const char trust[] =
-        "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"ec2.amazonaws.com\"},"
-        "\"Action\":\"sts:AssumeRole\"}]}";
+    static const char trust[] = "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{"
+                                "\"Service\":\"ec2.amazonaws.com\"},"
+                                "\"Action\":\"sts:AssumeRole\"}]}";
     if (!is_entity(name) || !is_first(f, "role", name)) return;
     if (is_set(act(f, "iam", "CreateRole",
                    FMAP({"RoleName", pb_string(name)}, {"AssumeRolePolicyDocument", pb_string_c(trust)}))))

@@ -1,12 +1,13 @@
 /*
  * preview.c - `pbc check --event`: what the playbooks would do about an event.
  *
- * Each event is planned by an engine of its own in an account of its own: the ordinary engine in a dry run, so that what
- * decides is what decides in pbrun, and everything above `read` is held back by the same gate. The account is simulated in this
- * process: filled with what the event names, or a copy of a recorded one. Only --live reads from AWS.
+ * Each event is planned by an engine of its own in an account of its own: the ordinary engine in a dry run, so that
+ * what decides is what decides in pbrun, and everything above `read` is held back by the same gate. The account is
+ * simulated in this process: filled with what the event names, or a copy of a recorded one. Only --live reads from AWS.
  *
  * The same input gives the same text: clocks stand at the time of the event, ids that are made by chance elsewhere are
- * not here, and the machine's own credentials and settings are out of reach (of its environment only PB_PARAM_* counts).
+ * not here, and the machine's own credentials and settings are out of reach (of its environment only PB_PARAM_*
+ * counts).
  */
 #include "stdlib/testing/testing.h"
 #include "stdlib/testing/trial.h"
@@ -247,7 +248,8 @@ static void print(preview *p, json_object *doc) {
 static void on_event_end(void *ctx, const engine_event *e) {
     preview *p = ctx;
     if (e->error.n) {
-        pb_str where = pb_printf(p->arena, "%s: event %u (line %u): %.*s", p->file, p->number, p->line, PB_ARG(e->error));
+        pb_str where =
+            pb_printf(p->arena, "%s: event %u (line %u): %.*s", p->file, p->number, p->line, PB_ARG(e->error));
         worst(p, fail(where, FAILED));
         return;
     }
@@ -315,7 +317,9 @@ static bool account_make(preview *p, pb_value event, pb_str *err) {
     }
     state_close(s->state);
     s->state = state_open_copy(p->o->state, p->arena, err);
-    if (!s->state) *err = pb_printf(p->arena, "%s is no account that `pbrun sim --state` has recorded: %.*s", p->o->state, PB_ARG(*err));
+    if (!s->state)
+        *err = pb_printf(p->arena, "%s is no account that `pbrun sim --state` has recorded: %.*s", p->o->state,
+                         PB_ARG(*err));
     return s->state != NULL;
 }
 
@@ -363,7 +367,8 @@ static void close_all(preview *p) {
 }
 
 /* The event's arena is the engine's. */
-static int plan_event(const pb_buf *image, const preview_options *o, const char *file, const events_item *item, pb_arena *a) {
+static int plan_event(const pb_buf *image, const preview_options *o, const char *file, const events_item *item,
+                      pb_arena *a) {
     preview p = {.o = o, .file = file, .number = item->number, .line = item->line, .arena = pb_arena_new(FILL_MEMORY)};
     pb_str err = item->error;
     if (!p.arena) {
@@ -400,7 +405,8 @@ static void wait_for(events *e) {
 }
 
 /* The next event of the file. False: there are no more. */
-static bool next_event(const pb_buf *image, const preview_options *o, const char *file, events *e, uint32_t *shown, int *status) {
+static bool next_event(const pb_buf *image, const preview_options *o, const char *file, events *e, uint32_t *shown,
+                       int *status) {
     events_item item;
     pb_arena *a = pb_arena_new(EVENTS_ARENA);
     int got = DONE;
@@ -437,7 +443,8 @@ static int plan_file(const pb_buf *image, const preview_options *o, const char *
         status = fail(err, USAGE);
     } else {
         while (next_event(image, o, file, e, shown, &status)) continue;
-        if (!events_count(e) && status == DONE) status = fail(pb_printf(a, "%s holds no event", events_name(e)), FAILED);
+        if (!events_count(e) && status == DONE)
+            status = fail(pb_printf(a, "%s holds no event", events_name(e)), FAILED);
     }
     events_close(e);
     pb_arena_free(a);
