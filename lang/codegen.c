@@ -74,28 +74,10 @@ void cg_place(cg *g, pb_span span) {
 }
 
 /* Is this the first byte of a character? */
-static bool starts_char(char c) { return ((uint8_t)c & 0xc0) != 0x80; }
-
 pb_str cg_source_text(cg *g, pb_span span, uint32_t max) {
-    const source_file *f = &g->program->sources->files[span.file];
-    char *out = pb_alloc(g->arena, (size_t)max + 4);
-    uint32_t n = 0, i = span.start;
-    if (!out) {
-        g->failed = true;
-        return (pb_str){NULL, 0};
-    }
-    for (; i < span.end && i < f->text.n && n < max; i++) {
-        char c = f->text.s[i];
-        bool space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
-        if (space && n && out[n - 1] == ' ') continue;
-        out[n++] = space ? ' ' : c;
-    }
-    if (i < span.end && i < f->text.n) { /* cut: never inside a character */
-        for (; n && !starts_char(f->text.s[i]); i--) n--;
-        memcpy(out + n, "…", 3);
-        n += 3;
-    }
-    return (pb_str){out, n};
+    pb_str s = source_folded(g->program->sources, span, max, g->arena);
+    if (!s.s) g->failed = true;
+    return s;
 }
 
 pb_str cg_path_text(cg *g, const ast_path *p) {

@@ -104,19 +104,10 @@ static void row_end(writer *w) { put(w, "</td></tr>\n", " |\n"); }
 
 /* ---- pieces of source ---- */
 
-/* Source text on one line, without a limit: a signature or a condition is shown whole. */
+/* Without a limit: a signature or a condition is shown whole. */
 static pb_str source_text(writer *w, pb_span span) {
-    const source_file *f = &w->program->sources->files[span.file];
-    char *s = pb_alloc(w->arena, (size_t)(span.end - span.start) + 1);
-    uint32_t n = 0;
-    if (!s) return w->failed = true, (pb_str){"", 0};
-    for (uint32_t i = span.start; i < span.end && i < f->text.n; i++) {
-        char c = f->text.s[i];
-        bool space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
-        if (space && n && s[n - 1] == ' ') continue;
-        s[n++] = space ? ' ' : c;
-    }
-    return (pb_str){s, n};
+    pb_str s = source_folded(w->program->sources, span, 0, w->arena);
+    return s.s ? s : (w->failed = true, (pb_str){"", 0});
 }
 
 static pb_str path_text(writer *w, const ast_path *p) {

@@ -26,29 +26,14 @@ static flow_node *sequence(maker *m, const ast_stmt *first);
 
 /* ---- text ---- */
 
-static bool continues(char c) { return ((unsigned char)c & 0xC0) == 0x80; }
-
-/* The source text of a span on one line. */
-static pb_str text_of(maker *m, pb_span span) {
-    const source_file *f = &m->program->sources->files[span.file];
-    char *out = pb_alloc(m->arena, TEXT_MAX + 8);
-    uint32_t n = 0, i = span.start;
-    if (!out) return m->failed = true, (pb_str){"", 0};
-    for (; i < span.end && i < f->text.n && n < TEXT_MAX; i++) {
-        char c = f->text.s[i];
-        bool space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
-        if (space && n && out[n - 1] == ' ') continue;
-        out[n++] = space ? ' ' : c;
-    }
-    if (i >= span.end || i >= f->text.n) return (pb_str){out, n};
-    while (n && i < f->text.n && continues(f->text.s[i])) i--, n--; /* never inside a character */
-    memcpy(out + n, "…", sizeof "…" - 1);
-    return (pb_str){out, n + (uint32_t)sizeof "…" - 1};
-}
-
 static pb_str checked(maker *m, pb_str s) {
     if (!s.s) m->failed = true;
     return s.s ? s : (pb_str){"", 0};
+}
+
+/* The source text of a span on one line. */
+static pb_str text_of(maker *m, pb_span span) {
+    return checked(m, source_folded(m->program->sources, span, TEXT_MAX, m->arena));
 }
 
 #define FORMAT(m, ...) checked((m), pb_printf((m)->arena, __VA_ARGS__))

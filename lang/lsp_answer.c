@@ -52,16 +52,9 @@ pb_str lsp_signature_of(const lsp_analysis *a, const ast_decl *d) {
     if (d->kind == DECL_ACTION && d->effect_span.end > s.start) s.end = d->target.text.s ? d->target.span.end : d->effect_span.end;
     uint32_t stop = d->kind == DECL_PLAYBOOK || d->kind == DECL_EVENT || d->kind == DECL_GUARD ? s.start : s.end;
     while (stop < s.end && f->text.s[stop] != '{') stop++;
-    char *out = pb_alloc(a->arena, (size_t)(stop - s.start) + 1);
-    uint32_t n = 0;
-    for (uint32_t i = s.start; out && i < stop; i++) {
-        char c = f->text.s[i];
-        bool space = c == ' ' || c == '\n' || c == '\t' || c == '\r';
-        if (space && n && out[n - 1] == ' ') continue;
-        out[n++] = space ? ' ' : c;
-    }
-    while (n && out[n - 1] == ' ') n--;
-    return out ? (pb_str){out, n} : (pb_str){"", 0};
+    while (stop > s.start && (f->text.s[stop - 1] == ' ' || f->text.s[stop - 1] == '\n')) stop--;
+    pb_str text = source_folded(a->program->sources, (pb_span){s.file, s.start, stop}, 0, a->arena);
+    return text.s ? text : PB_STR("");
 }
 
 static schema_operation operation_of(const lsp *l, pb_str aws, bool *found) {

@@ -166,3 +166,25 @@ bool source_is_test(const source_file *f) {
     const uint32_t n = sizeof ending - 1;
     return !f->builtin && f->path.n > n && memcmp(f->path.s + f->path.n - n, ending, n) == 0;
 }
+
+/* ---- text for people ---- */
+
+static bool begins_char(char c) { return ((unsigned char)c & 0xC0) != 0x80; }
+
+pb_str source_folded(const source_set *s, pb_span span, uint32_t max, pb_arena *a) {
+    const source_file *f = &s->files[span.file];
+    uint32_t end = span.end < f->text.n ? span.end : f->text.n, n = 0, i = span.start < end ? span.start : end;
+    uint32_t room = max && max < end - i ? max : end - i;
+    char *out = pb_alloc(a, (size_t)room + sizeof "…");
+    if (!out) return (pb_str){NULL, 0};
+    for (; i < end && n < room; i++) {
+        char c = f->text.s[i];
+        bool space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+        if (space && n && out[n - 1] == ' ') continue;
+        out[n++] = space ? ' ' : c;
+    }
+    if (i == end) return (pb_str){out, n};
+    for (; n && !begins_char(f->text.s[i]); i--) n--;
+    memcpy(out + n, "…", sizeof "…" - 1);
+    return (pb_str){out, n + (uint32_t)sizeof "…" - 1};
+}

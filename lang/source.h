@@ -35,4 +35,8 @@ bool source_is_test(const source_file *f);
 /* Line and column (both from 1; column in characters, not bytes) of a byte offset. */
 void source_place(const source_file *f, uint32_t offset, uint32_t *line, uint32_t *column);
 
+/* The text of a span on one line, white space folded into single blanks; what is longer than max bytes (0: no limit) is cut between
+ * characters, with "…" behind. .s NULL: out of memory. */
+pb_str source_folded(const source_set *s, pb_span span, uint32_t max, pb_arena *a);
+
 #endif
