@@ -69,7 +69,7 @@ def run(job):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--fast", action="store_true")
-    p.add_argument("-j", type=int, default=os.cpu_count() or 2)
+    p.add_argument("-j", type=int, default=2 * (os.cpu_count() or 1))  # half of them wait for something
     p.add_argument("words", nargs="*")
     o = p.parse_args()
     jobs = [j for j in find(o.fast) if not o.words or any(w in j[0] for w in o.words)]
