@@ -306,17 +306,7 @@ static void given_word(test_maker *m, const ast_clause *k) {
 }
 
 /* The words of a span, one blank between them. */
-static pb_str folded(checker *c, pb_span span) {
-    const source_file *f = &c->program->sources->files[span.file];
-    char *out = pb_alloc(c->arena, (size_t)(span.end - span.start) + 1);
-    uint32_t n = 0;
-    for (uint32_t i = span.start; out && i < span.end && i < f->text.n; i++) {
-        bool blank = strchr(" \t\r\n", f->text.s[i]) != NULL;
-        if (blank && n && out[n - 1] == ' ') continue;
-        out[n++] = blank ? ' ' : f->text.s[i];
-    }
-    return (pb_str){out, n};
-}
+static pb_str folded(checker *c, pb_span span) { return source_folded(c->program->sources, span, 0, c->arena); }
 
 static void given_crash(test_maker *m, const ast_clause *k) {
     pb_str text = folded(m->c, k->span);

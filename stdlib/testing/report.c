@@ -24,24 +24,11 @@ pb_str report_place(const trial *t, pb_span span) {
     return pb_printf(t->arena, "%.*s:%u", PB_ARG(f->path), line);
 }
 
-/* What is written there, its white space folded. */
-static pb_str written(const trial *t, pb_span span) {
-    const source_file *f = &t->unit->sources->files[span.file];
-    char *out = pb_alloc(t->arena, (size_t)(span.end - span.start) + 1);
-    uint32_t n = 0;
-    for (uint32_t i = span.start; out && i < span.end && i < f->text.n; i++) {
-        bool blank = strchr(" \t\r\n", f->text.s[i]) != NULL;
-        if (blank && n && out[n - 1] == ' ') continue;
-        out[n++] = blank ? ' ' : f->text.s[i];
-    }
-    return (pb_str){out, n};
-}
-
 static void place_line(const trial *t, pb_span span, pb_buf *out) {
     pb_buf_puts(out, "  ");
     plain_add(out, report_place(t, span), 0);
     pb_buf_puts(out, ": ");
-    plain_add(out, written(t, span), LINE_COLUMNS);
+    plain_add(out, source_folded(t->unit->sources, span, 0, t->arena), LINE_COLUMNS);
     pb_buf_putc(out, '\n');
 }
 
