@@ -37,13 +37,12 @@ static void done(question *q) { lsp_analysis_free(&q->a); }
 
 /* ---- hover ---- */
 
-static const struct {
-    const char *spelling, *receiver, *parameters, *result, *doc;
-} builtins[] = {
+const lsp_builtin lsp_builtins[] = {
 #define BUILTIN(name, spelling, receiver, parameters, result, doc) {spelling, receiver, parameters, result, doc},
 #include "lang/builtins.def"
 #undef BUILTIN
 };
+const size_t lsp_nbuiltins = sizeof lsp_builtins / sizeof *lsp_builtins;
 
 /* What stands before the body, on one line. */
 pb_str lsp_signature_of(const lsp_analysis *a, const ast_decl *d) {
@@ -95,12 +94,12 @@ static pb_str aws_card(const lsp *l, const lsp_analysis *a, const symbol *y) {
 }
 
 static pb_str builtin_card(const lsp_analysis *a, const symbol *y) {
-    if (y->builtin >= sizeof builtins / sizeof *builtins) return (pb_str){"", 0};
-    const char *receiver = builtins[y->builtin].receiver;
+    if (y->builtin >= lsp_nbuiltins) return (pb_str){"", 0};
+    const lsp_builtin *b = &lsp_builtins[y->builtin];
     return card(a,
-                pb_printf(a->arena, "%s%s%s(%s): %s", receiver, *receiver ? "." : "", builtins[y->builtin].spelling,
-                          builtins[y->builtin].parameters, builtins[y->builtin].result),
-                pb_str_c(builtins[y->builtin].doc));
+                pb_printf(a->arena, "%s%s%s(%s): %s", b->receiver, *b->receiver ? "." : "", b->spelling, b->parameters,
+                          b->result),
+                pb_str_c(b->doc));
 }
 
 static pb_str field_card(const lsp *l, const lsp_analysis *a, const symbol *y) {

@@ -197,14 +197,6 @@ static const ast_expr *receiver(const offer *o) {
     return s.found;
 }
 
-static const struct {
-    const char *spelling, *receiver, *parameters, *result, *doc;
-} builtins[] = {
-#define BUILTIN(name, spelling, receiver, parameters, result, doc) {spelling, receiver, parameters, result, doc},
-#include "lang/builtins.def"
-#undef BUILTIN
-};
-
 /* Does a method of "list[T]" belong to the type? By its kind; the checker knows the rest. */
 static bool takes(const char *of, const pb_type *t) {
     switch (t->kind) {
@@ -220,6 +212,10 @@ static bool takes(const char *of, const pb_type *t) {
     }
 }
 
+static void add_builtin(offer *o, const lsp_builtin *b) {
+    add(o, pb_str_c(b->spelling), ITEM_FUNCTION, pb_printf(o->a.arena, "(%s): %s", b->parameters, b->result), pb_str_c(b->doc));
+}
+
 static void offer_members(offer *o, pb_type *of) {
     type_store *store = type_store_new(o->a.arena, o->l->known->schema);
     pb_type *t = type_base(of), *member;
@@ -228,10 +224,8 @@ static void offer_members(offer *o, pb_type *of) {
     for (uint32_t i = 0; store && type_member_at(store, t, i, &name, &member, &required); i++)
         add(o, name, ITEM_FIELD, type_text(o->a.arena, member),
             t->kind == TYPE_SHAPE ? o->l->known->member_doc(t->shape, i) : (pb_str){"", 0});
-    for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-        if (builtins[i].receiver[0] && takes(builtins[i].receiver, t))
-            add(o, pb_str_c(builtins[i].spelling), ITEM_FUNCTION,
-                pb_printf(o->a.arena, "(%s): %s", builtins[i].parameters, builtins[i].result), pb_str_c(builtins[i].doc));
+    for (size_t i = 0; i < lsp_nbuiltins; i++)
+        if (lsp_builtins[i].receiver[0] && takes(lsp_builtins[i].receiver, t)) add_builtin(o, &lsp_builtins[i]);
 }
 
 /* ---- names ---- */
@@ -278,10 +272,8 @@ static void offer_names(offer *o, uint32_t at, bool in_call) {
     add(o, PB_STR("run"), ITEM_VARIABLE, (pb_str){"", 0}, PB_STR("the run: id, incident_id, account, region, ..."));
     add(o, PB_STR("aws"), ITEM_MODULE, (pb_str){"", 0}, PB_STR("every operation of AWS: aws.service.Operation(...)"));
     offer_decls(o, (pb_str){"", 0});
-    for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-        if (!builtins[i].receiver[0])
-            add(o, pb_str_c(builtins[i].spelling), ITEM_FUNCTION, pb_printf(o->a.arena, "(%s): %s", builtins[i].parameters, builtins[i].result),
-                pb_str_c(builtins[i].doc));
+    for (size_t i = 0; i < lsp_nbuiltins; i++)
+        if (!lsp_builtins[i].receiver[0]) add_builtin(o, &lsp_builtins[i]);
 }
 
 static const ast_decl *callee_decl(const offer *o, pb_str callee) {

@@ -70,6 +70,13 @@ json_object *lsp_get(json_object *o, const char *key);
 json_object *lsp_string(pb_str s);
 void lsp_set(json_object *o, const char *key, json_object *v); /* takes v over; NULL is left out */
 
+/* The rows of builtins.def, as an editor shows them. */
+typedef struct lsp_builtin {
+    const char *spelling, *receiver, *parameters, *result, *doc;
+} lsp_builtin;
+extern const lsp_builtin lsp_builtins[];
+extern const size_t lsp_nbuiltins;
+
 /* ---- answers: each gives a new reference; NULL is null ---- */
 typedef json_object *lsp_answer(lsp *l, lsp_document *d, json_object *params);
 lsp_answer lsp_hover, lsp_definition, lsp_references, lsp_prepare_rename, lsp_rename, lsp_symbols, lsp_formatting, lsp_actions,
